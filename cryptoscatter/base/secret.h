@@ -1,0 +1,83 @@
+// Secret bytes: move-only, wiped on destruction and when moved from, never printed or converted.
+//
+// ExposeSecret() is the one way in, so every use can be found by search.
+// Threads: plain values, one owner.
+#ifndef WORLDB_CRYPTOSCATTER_BASE_SECRET_H_
+#define WORLDB_CRYPTOSCATTER_BASE_SECRET_H_
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <utility>
+
+#include "cryptoscatter/base/bytes.h"
+
+namespace worldb {
+
+// Overwrites memory in a way the compiler may not drop.
+void WipeMemory(MutableByteSpan bytes);
+// True when equal; time does not depend on where they differ. REQUIRES: same size.
+bool EqualConstantTime(ByteSpan a, ByteSpan b);
+
+template <std::size_t N>
+class SecretArray {
+ public:
+  SecretArray() = default;
+  ~SecretArray() { WipeMemory(bytes_); }
+  SecretArray(SecretArray&& other) noexcept : bytes_(other.bytes_) { WipeMemory(other.bytes_); }
+  SecretArray& operator=(SecretArray&& other) noexcept {
+    if (this != &other) {
+      bytes_ = other.bytes_;
+      WipeMemory(other.bytes_);
+    }
+    return *this;
+  }
+  SecretArray(const SecretArray&) = delete;
+  SecretArray& operator=(const SecretArray&) = delete;
+
+  // A deliberate second copy, easy to search for.
+  SecretArray Duplicate() const {
+    SecretArray copy;
+    copy.bytes_ = bytes_;
+    return copy;
+  }
+  static constexpr std::size_t size() { return N; }
+  std::span<const std::uint8_t, N> ExposeSecret() const { return bytes_; }
+  std::span<std::uint8_t, N> ExposeSecretMutable() { return bytes_; }
+
+ private:
+  std::array<std::uint8_t, N> bytes_{};
+};
+
+// A secret of any length, on the heap.
+class SecretBytes {
+ public:
+  SecretBytes() = default;
+  explicit SecretBytes(std::size_t size) : bytes_(size) {}
+  explicit SecretBytes(Bytes&& bytes) : bytes_(std::move(bytes)) {}
+  ~SecretBytes() { WipeMemory(bytes_); }
+  SecretBytes(SecretBytes&& other) noexcept : bytes_(std::move(other.bytes_)) {
+    other.bytes_.clear();
+  }
+  SecretBytes& operator=(SecretBytes&& other) noexcept {
+    if (this != &other) {
+      WipeMemory(bytes_);
+      bytes_ = std::move(other.bytes_);
+      other.bytes_.clear();
+    }
+    return *this;
+  }
+  SecretBytes(const SecretBytes&) = delete;
+  SecretBytes& operator=(const SecretBytes&) = delete;
+
+  std::size_t size() const { return bytes_.size(); }
+  ByteSpan ExposeSecret() const { return bytes_; }
+  MutableByteSpan ExposeSecretMutable() { return bytes_; }
+
+ private:
+  Bytes bytes_;
+};
+
+}  // namespace worldb
+
+#endif  // WORLDB_CRYPTOSCATTER_BASE_SECRET_H_

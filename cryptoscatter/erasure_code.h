@@ -1,0 +1,81 @@
+// Erasure coding of ciphertext: each stripe's k data pieces become nine, one a node.
+//
+// A ciphertext is cut into stripes of k * kStripeUnitBytes; the last one may be short. A stripe of
+// L bytes is cut into k pieces of ceil(L/k) bytes, zero padding at the end; piece j of nine is row
+// j of the generator times those. Fragment j is its piece of every stripe, one after the other.
+// Units:   sizes in bytes; fragments indexed from 0 by node.
+// Errors:  FailedPrecondition when the fragments present do not suffice; InvalidArgument for a
+//          fragment of the wrong size.
+// Threads: immutable; const methods may be called from any thread.
+// Secrets: none, input and output are ciphertext. Never use it for key shares: ISA-L's table
+//          look-ups leak short buffers.
+// Source:  docs/share-format.md section 4.
+#ifndef WORLDB_CRYPTOSCATTER_ERASURE_CODE_H_
+#define WORLDB_CRYPTOSCATTER_ERASURE_CODE_H_
+
+#include <array>
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "cryptoscatter/base/bytes.h"
+#include "cryptoscatter/base/ids.h"
+#include "cryptoscatter/base/node_set.h"
+#include "cryptoscatter/gf256.h"
+
+namespace worldb::cryptoscatter {
+
+inline constexpr std::size_t kStripeUnitBytes = 16384;
+
+using Fragments = std::array<Bytes, kNodeCount>;
+using FragmentSpans = std::array<ByteSpan, kNodeCount>;
+
+// Views of fragments, valid as long as they are.
+FragmentSpans SpansOf(const Fragments& fragments);
+
+class ErasureCode {
+ public:
+  // REQUIRES: nine rows, 1 to 9 columns, every unit vector among the rows (systematic).
+  explicit ErasureCode(gf256::Matrix generator);
+
+  const gf256::Matrix& generator() const { return generator_; }
+  int data_count() const { return generator_.columns(); }
+  std::size_t stripe_bytes() const {
+    return kStripeUnitBytes * static_cast<std::size_t>(data_count());
+  }
+  // Bytes of each of the nine fragments of a ciphertext.
+  std::size_t FragmentBytes(std::size_t ciphertext_bytes) const;
+  bool CanRebuild(NodeSet present) const { return can_rebuild_[present.bits()]; }
+
+  Fragments Encode(ByteSpan ciphertext) const;
+
+  // The ciphertext, from the fragments of `present` (the other spans are not looked at). Data
+  // fragments are preferred, so an undamaged set costs a copy.
+  absl::StatusOr<Bytes> Rebuild(NodeSet present, const FragmentSpans& fragments,
+                                std::size_t ciphertext_bytes) const;
+
+  // The smallest helping set this code finds to rebuild fragment `target` out of `present`: the
+  // target's data center first. FailedPrecondition when there is none.
+  absl::StatusOr<NodeSet> HelpersFor(NodeIndex target, NodeSet present) const;
+  // Fragment `target` out of the fragments of `present`, with the helpers named above: for the
+  // nested code the XOR of the target's two neighbours.
+  absl::StatusOr<Bytes> RebuildFragment(NodeIndex target, NodeSet present,
+                                        const FragmentSpans& fragments) const;
+
+ private:
+  struct RepairPlan {
+    std::array<std::uint8_t, kNodeCount> coefficients{};
+    NodeSet helpers;
+  };
+  absl::StatusOr<RepairPlan> PlanRepair(NodeIndex target, NodeSet present) const;
+
+  gf256::Matrix generator_;
+  std::array<int, kNodeCount> data_column_{};  // column of a systematic row, -1 for a parity row
+  std::array<int, kNodeCount> data_node_{};    // node that holds data piece i, for i < k
+  std::array<int, kNodeCount> parity_node_{};  // nodes of the parity rows, for i < 9 - k
+  Bytes encode_tables_;                        // ISA-L's expanded parity rows
+  std::array<bool, NodeSet::kSubsetCount> can_rebuild_{};
+};
+
+}  // namespace worldb::cryptoscatter
+
+#endif  // WORLDB_CRYPTOSCATTER_ERASURE_CODE_H_

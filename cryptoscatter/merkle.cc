@@ -1,0 +1,180 @@
+#include "cryptoscatter/merkle.h"
+
+#include <algorithm>
+
+#include "cryptoscatter/base/check.h"
+#include "cryptoscatter/labels.h"
+
+namespace worldb::cryptoscatter {
+namespace {
+
+// A small hash input on the stack.
+template <std::size_t N>
+class FixedInput {
+ public:
+  FixedInput& Raw(ByteSpan bytes) {
+    std::copy(bytes.begin(), bytes.end(), bytes_.begin() + static_cast<std::ptrdiff_t>(at_));
+    at_ += bytes.size();
+    return *this;
+  }
+  FixedInput& Little(std::uint64_t value, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+      bytes_[at_++] = static_cast<std::uint8_t>(value >> (8 * i));
+    }
+    return *this;
+  }
+  ByteSpan span() const {
+    WORLDB_CHECK(at_ == N);
+    return bytes_;
+  }
+
+ private:
+  std::array<std::uint8_t, N> bytes_;
+  std::size_t at_ = 0;
+};
+
+Hash256 HashPair(const HashLabel& label, const Hash256& left, const Hash256& right) {
+  return LabelledHash(label, FixedInput<64>().Raw(left.bytes).Raw(right.bytes).span());
+}
+
+Hash256 HashTriple(const HashLabel& label, const Hash256& a, const Hash256& b, const Hash256& c) {
+  return LabelledHash(label, FixedInput<96>().Raw(a.bytes).Raw(b.bytes).Raw(c.bytes).span());
+}
+
+// One level up; an odd last node is promoted unchanged. May work in place.
+std::size_t FoldLevel(const HashLabel& label, std::span<const Hash256> in, Hash256* out) {
+  const std::size_t pairs = in.size() / 2;
+  for (std::size_t i = 0; i < pairs; ++i) out[i] = HashPair(label, in[2 * i], in[2 * i + 1]);
+  if (in.size() % 2 == 0) return pairs;
+  out[pairs] = in[2 * pairs];
+  return pairs + 1;
+}
+
+}  // namespace
+
+Hash256 FragmentTop(ByteSpan fragment) {
+  if (fragment.size() <= kMerkleLeafBytes) return LabelledHash(labels::kFragmentLeaf, fragment);
+  std::vector<Hash256> level;
+  level.reserve((fragment.size() + kMerkleLeafBytes - 1) / kMerkleLeafBytes);
+  for (std::size_t at = 0; at < fragment.size(); at += kMerkleLeafBytes) {
+    level.push_back(
+        LabelledHash(labels::kFragmentLeaf,
+                     fragment.subspan(at, std::min(kMerkleLeafBytes, fragment.size() - at))));
+  }
+  while (level.size() > 1) level.resize(FoldLevel(labels::kFragmentNode, level, level.data()));
+  return level.front();
+}
+
+Hash256 FragmentRoot(const CoreId& core, std::uint32_t generation, NodeIndex index,
+                     ByteSpan fragment) {
+  return LabelledHash(labels::kFragmentRoot, FixedInput<77>()
+                                                 .Raw(core.bytes)
+                                                 .Little(generation, 4)
+                                                 .Little(index.value(), 1)
+                                                 .Little(fragment.size(), 8)
+                                                 .Raw(FragmentTop(fragment).bytes)
+                                                 .span());
+}
+
+Hash256 KeyShareHash(const CoreId& core, NodeIndex index, const KeyShare& share) {
+  SecretArray<33 + kKeyShareBytes> input;
+  const auto bytes = input.ExposeSecretMutable();
+  std::copy(core.bytes.begin(), core.bytes.end(), bytes.begin());
+  bytes[32] = index.value();
+  const auto secret = share.ExposeSecret();
+  std::copy(secret.begin(), secret.end(), bytes.begin() + 33);
+  return LabelledHash(labels::kKeyShareHash, input.ExposeSecret());
+}
+
+Hash256 ShareLeaf(const CoreId& core, NodeIndex index, const Hash256& fragment_root,
+                  const Hash256& key_share_hash) {
+  return LabelledHash(labels::kShareLeaf, FixedInput<97>()
+                                              .Raw(core.bytes)
+                                              .Little(index.value(), 1)
+                                              .Raw(fragment_root.bytes)
+                                              .Raw(key_share_hash.bytes)
+                                              .span());
+}
+
+ShareTree::ShareTree(const std::array<Hash256, kNodeCount>& leaves) : leaves_(leaves) {
+  for (std::size_t d = 0; d < data_centers_.size(); ++d) {
+    data_centers_[d] = HashTriple(labels::kShareDataCenter, leaves_[3 * d], leaves_[3 * d + 1],
+                                  leaves_[3 * d + 2]);
+  }
+  root_ = HashTriple(labels::kShareRoot, data_centers_[0], data_centers_[1], data_centers_[2]);
+}
+
+SharePath ShareTree::PathOf(NodeIndex index) const {
+  WORLDB_CHECK(index.value() < kNodeCount);
+  const std::size_t dc = index.value() / 3u;
+  const std::size_t place = index.value() % 3u;
+  SharePath path;
+  std::size_t leaf_at = 0;
+  std::size_t dc_at = 0;
+  for (std::size_t i = 0; i < 3; ++i) {
+    if (i != place) path.leaves[leaf_at++] = leaves_[3 * dc + i];
+    if (i != dc) path.data_centers[dc_at++] = data_centers_[i];
+  }
+  return path;
+}
+
+Hash256 ShareRootFrom(NodeIndex index, const Hash256& leaf, const SharePath& path) {
+  WORLDB_CHECK(index.value() < kNodeCount);
+  const auto insert = [](const Hash256& own, std::size_t place,
+                         const std::array<Hash256, 2>& rest) {
+    std::array<Hash256, 3> all;
+    std::size_t at = 0;
+    for (std::size_t i = 0; i < 3; ++i) all[i] = i == place ? own : rest[at++];
+    return all;
+  };
+  const std::array<Hash256, 3> leaves = insert(leaf, index.value() % 3u, path.leaves);
+  const Hash256 dc = HashTriple(labels::kShareDataCenter, leaves[0], leaves[1], leaves[2]);
+  const std::array<Hash256, 3> dcs = insert(dc, index.value() / 3u, path.data_centers);
+  return HashTriple(labels::kShareRoot, dcs[0], dcs[1], dcs[2]);
+}
+
+BatchTree::BatchTree(const HashLabel& node_label, std::span<const Hash256> items) {
+  WORLDB_CHECK(!items.empty() && items.size() <= kBatchCountMax);
+  levels_.emplace_back(items.begin(), items.end());
+  while (levels_.back().size() > 1) {
+    std::vector<Hash256> up((levels_.back().size() + 1) / 2);
+    FoldLevel(node_label, levels_.back(), up.data());
+    levels_.push_back(std::move(up));
+  }
+}
+
+std::vector<Hash256> BatchTree::PathOf(std::uint32_t index) const {
+  WORLDB_CHECK(index < count());
+  std::vector<Hash256> path;
+  path.reserve(levels_.size() - 1);
+  for (const std::vector<Hash256>& level : levels_) {
+    const std::uint32_t sibling = index ^ 1;
+    if (sibling < level.size()) path.push_back(level[sibling]);
+    index /= 2;
+  }
+  return path;
+}
+
+std::size_t BatchPathLength(std::uint32_t index, std::uint32_t count) {
+  WORLDB_CHECK(index < count);
+  std::size_t length = 0;
+  for (; count > 1; count = (count + 1) / 2, index /= 2) {
+    if ((index ^ 1) < count) ++length;
+  }
+  return length;
+}
+
+Hash256 BatchRootFrom(const HashLabel& node_label, std::uint32_t index, std::uint32_t count,
+                      const Hash256& item, std::span<const Hash256> path) {
+  WORLDB_CHECK(path.size() == BatchPathLength(index, count));
+  Hash256 node = item;
+  for (std::size_t used = 0; count > 1; count = (count + 1) / 2, index /= 2) {
+    if ((index ^ 1) >= count) continue;
+    const Hash256& sibling = path[used++];
+    node =
+        index % 2 == 0 ? HashPair(node_label, node, sibling) : HashPair(node_label, sibling, node);
+  }
+  return node;
+}
+
+}  // namespace worldb::cryptoscatter

@@ -1,0 +1,276 @@
+#include "cryptoscatter/records.h"
+
+#include <sodium.h>
+
+#include <algorithm>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "cryptoscatter/base/check.h"
+#include "cryptoscatter/base/status_macros.h"
+#include "cryptoscatter/erasure_code.h"
+#include "cryptoscatter/labels.h"
+#include "cryptoscatter/stripe_aead.h"
+
+namespace worldb::cryptoscatter {
+namespace {
+
+constexpr std::array<std::uint8_t, 4> kCoreMagic = {'W', 'D', 'C', '1'};
+constexpr std::uint16_t kCoreFormat = 1;
+constexpr std::size_t kReceiptFixedBytes = 2 + 4 + 8 + 32 + 4 + 1;
+
+class FixedWriter {
+ public:
+  explicit FixedWriter(MutableByteSpan out) : out_(out) {}
+  FixedWriter& Raw(ByteSpan bytes) {
+    std::copy(bytes.begin(), bytes.end(), out_.begin() + static_cast<std::ptrdiff_t>(at_));
+    at_ += bytes.size();
+    return *this;
+  }
+  FixedWriter& Little(std::uint64_t value, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+      out_[at_++] = static_cast<std::uint8_t>(value >> (8 * i));
+    }
+    return *this;
+  }
+  std::size_t at() const { return at_; }
+
+ private:
+  MutableByteSpan out_;
+  std::size_t at_ = 0;
+};
+
+absl::Status CheckSuite(std::uint16_t suite) {
+  if (suite == kSuiteXChaCha20Blake2b) return absl::OkStatus();
+  if (suite == kSuiteAes256GcmSha256) {
+    return absl::UnimplementedError(
+        "core: suite 2 (AES-256-GCM, SHA-256) is reserved and not supported by this build");
+  }
+  return absl::InvalidArgumentError(absl::StrCat("core: unknown suite ", suite));
+}
+
+Hash256 SignedDigest(const HashLabel& label, const CellId& cell, const Hash256& root,
+                     std::uint32_t count, const SigningPublicKey& signer) {
+  std::array<std::uint8_t, 16 + 32 + 4 + 32> input;
+  FixedWriter(input).Raw(cell.bytes).Raw(root.bytes).Little(count, 4).Raw(signer.bytes);
+  return LabelledHash(label, input);
+}
+
+// One proof for each item; every kBatchCountMax of them share a tree and a signature.
+std::vector<BatchProof> Sign(const SigningKeyPair& signer, const CellId& cell,
+                             std::span<const Hash256> items, const HashLabel& node_label,
+                             const HashLabel& signed_label) {
+  std::vector<BatchProof> proofs;
+  proofs.reserve(items.size());
+  while (!items.empty()) {
+    const std::size_t count = std::min<std::size_t>(items.size(), kBatchCountMax);
+    const BatchTree tree(node_label, items.first(count));
+    const Hash256 digest =
+        SignedDigest(signed_label, cell, tree.root(), tree.count(), signer.public_key());
+    const Signature signature = signer.Sign(digest.bytes);
+    for (std::uint32_t i = 0; i < count; ++i) {
+      proofs.push_back({signer.public_key(), signature, tree.count(), i, tree.PathOf(i)});
+    }
+    items = items.subspan(count);
+  }
+  return proofs;
+}
+
+Hash256 ItemOf(const CommitmentId& commitment) { return Hash256{commitment.bytes}; }
+
+}  // namespace
+
+KeyTag KeyTagOf(const SecretArray<32>& tag_key, ByteSpan key_name) {
+  KeyTag tag;
+  KeyedHash(labels::kKeyTag, tag_key.ExposeSecret(), key_name, tag.bytes);
+  return tag;
+}
+
+std::array<std::uint8_t, Core::kBytes> Core::Encode() const {
+  std::array<std::uint8_t, kBytes> out;
+  FixedWriter writer(out);
+  writer.Raw(kCoreMagic).Little(kCoreFormat, 2).Little(suite, 2).Raw(cell.bytes);
+  writer.Raw(key_tag.bytes).Raw(op_id.bytes).Little(segment_bytes, 4);
+  WORLDB_CHECK(writer.at() == kPrefixBytes);
+  writer.Little(plaintext_bytes, 8).Raw(key_commit.bytes);
+  WORLDB_CHECK(writer.at() == kBytes);
+  return out;
+}
+
+absl::StatusOr<Core> Core::Decode(ByteSpan bytes) {
+  ByteReader in(bytes);
+  if (in.Array<4>() != kCoreMagic) in.Fail("not a core: wrong magic");
+  if (in.U16() != kCoreFormat) in.Fail("unknown core format");
+  Core core;
+  core.suite = in.U16();
+  core.cell.bytes = in.Array<16>();
+  core.key_tag.bytes = in.Array<16>();
+  core.op_id.bytes = in.Array<16>();
+  core.segment_bytes = in.U32();
+  core.plaintext_bytes = in.U64();
+  core.key_commit.bytes = in.Array<32>();
+  WORLDB_RETURN_IF_ERROR(in.Finish("core"));
+  WORLDB_RETURN_IF_ERROR(CheckSuite(core.suite));
+  const std::uint64_t stripe_bytes = std::uint64_t{core.segment_bytes} + kSegmentTagBytes;
+  if (stripe_bytes % kStripeUnitBytes != 0 || stripe_bytes > kNodeCount * kStripeUnitBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("core: ", core.segment_bytes, " is not a segment size of any code"));
+  }
+  if (core.plaintext_bytes < 2 || core.plaintext_bytes > kSealedPlaintextBytesMax) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "core: ", core.plaintext_bytes, " plaintext bytes, not 2 to ", kSealedPlaintextBytesMax));
+  }
+  return core;
+}
+
+CoreId Core::Id() const { return CoreId{LabelledHash(labels::kCoreId, Encode()).bytes}; }
+
+std::size_t Core::CiphertextBytes() const {
+  return cryptoscatter::CiphertextBytes(plaintext_bytes, segment_bytes);
+}
+
+CommitmentId CommitmentIdOf(const CoreId& core, const ScriptId& script, const Hash256& leaf_root) {
+  std::array<std::uint8_t, 96> input;
+  FixedWriter(input).Raw(core.bytes).Raw(script.bytes).Raw(leaf_root.bytes);
+  return CommitmentId{LabelledHash(labels::kCommitmentId, input).bytes};
+}
+
+void BatchProof::AppendTo(ByteWriter& out) const {
+  WORLDB_CHECK(index < count && path.size() == BatchPathLength(index, count));
+  out.Raw(signer.bytes).Raw(signature.bytes).U32(count).U32(index);
+  for (const Hash256& hash : path) out.Raw(hash.bytes);
+}
+
+BatchProof BatchProof::ReadFrom(ByteReader& in) {
+  BatchProof proof;
+  proof.signer.bytes = in.Array<32>();
+  proof.signature.bytes = in.Array<64>();
+  proof.count = in.U32();
+  proof.index = in.U32();
+  if (!in.ok()) return proof;
+  if (proof.count > kBatchCountMax || proof.index >= proof.count) {
+    in.Fail(absl::StrCat("item ", proof.index, " of a batch of ", proof.count));
+    return proof;
+  }
+  proof.path.resize(BatchPathLength(proof.index, proof.count));
+  for (Hash256& hash : proof.path) hash.bytes = in.Array<32>();
+  return proof;
+}
+
+Bytes BatchProof::Encode() const {
+  ByteWriter out;
+  AppendTo(out);
+  return std::move(out).Take();
+}
+
+absl::StatusOr<BatchProof> BatchProof::Decode(ByteSpan bytes) {
+  ByteReader in(bytes);
+  BatchProof proof = ReadFrom(in);
+  WORLDB_RETURN_IF_ERROR(in.Finish("batch proof"));
+  return proof;
+}
+
+std::vector<CommitProof> SignBatch(const SigningKeyPair& writer, const CellId& cell,
+                                   std::span<const CommitmentId> commitments) {
+  std::vector<Hash256> items;
+  items.reserve(commitments.size());
+  for (const CommitmentId& commitment : commitments) items.push_back(ItemOf(commitment));
+  return Sign(writer, cell, items, labels::kCommitBatchNode, labels::kCommitBatchSigned);
+}
+
+Hash256 ReceiptClaim::Leaf() const {
+  std::array<std::uint8_t, kReceiptFixedBytes> input;
+  FixedWriter(input)
+      .Little(slot.value(), 2)
+      .Little(slot_epoch.value(), 4)
+      .Little(version.value(), 8)
+      .Raw(core.bytes)
+      .Little(generation, 4)
+      .Little(index.value(), 1);
+  return LabelledHash(labels::kReceiptLeaf, input);
+}
+
+Bytes Receipt::Encode() const {
+  ByteWriter out;
+  out.U16(claim.slot.value()).U32(claim.slot_epoch.value()).U64(claim.version.value());
+  out.Raw(claim.core.bytes).U32(claim.generation).U8(claim.index.value());
+  proof.AppendTo(out);
+  return std::move(out).Take();
+}
+
+absl::StatusOr<Receipt> Receipt::Decode(ByteSpan bytes) {
+  ByteReader in(bytes);
+  Receipt receipt;
+  receipt.claim.slot = Slot(in.U16());
+  receipt.claim.slot_epoch = SlotEpoch(in.U32());
+  receipt.claim.version = Version(in.U64());
+  receipt.claim.core.bytes = in.Array<32>();
+  receipt.claim.generation = in.U32();
+  receipt.claim.index = NodeIndex(in.U8());
+  if (receipt.claim.index.value() >= kNodeCount) in.Fail("share index above 8");
+  receipt.proof = BatchProof::ReadFrom(in);
+  WORLDB_RETURN_IF_ERROR(in.Finish("receipt"));
+  return receipt;
+}
+
+std::vector<Receipt> SignReceipts(const SigningKeyPair& node, const CellId& cell,
+                                  std::span<const ReceiptClaim> claims) {
+  std::vector<Hash256> items;
+  items.reserve(claims.size());
+  for (const ReceiptClaim& claim : claims) items.push_back(claim.Leaf());
+  std::vector<BatchProof> proofs =
+      Sign(node, cell, items, labels::kReceiptBatchNode, labels::kReceiptBatchSigned);
+  std::vector<Receipt> receipts;
+  receipts.reserve(claims.size());
+  for (std::size_t i = 0; i < claims.size(); ++i) {
+    receipts.push_back({claims[i], std::move(proofs[i])});
+  }
+  return receipts;
+}
+
+BatchVerifier::BatchVerifier(std::size_t capacity) : capacity_(capacity) {
+  WORLDB_CHECK(capacity > 0);
+  WORLDB_CHECK(sodium_init() >= 0);  // a pure reader owns no key pair, and wants the fast BLAKE2b
+}
+
+absl::Status BatchVerifier::VerifyCommit(const CommitProof& proof, const CellId& cell,
+                                         const CommitmentId& commitment) {
+  return Verify(proof, ItemOf(commitment), cell, labels::kCommitBatchNode,
+                labels::kCommitBatchSigned, "commit proof");
+}
+
+absl::Status BatchVerifier::VerifyReceipt(const Receipt& receipt, const CellId& cell) {
+  return Verify(receipt.proof, receipt.claim.Leaf(), cell, labels::kReceiptBatchNode,
+                labels::kReceiptBatchSigned, "receipt");
+}
+
+absl::Status BatchVerifier::Verify(const BatchProof& proof, const Hash256& item, const CellId& cell,
+                                   const HashLabel& node_label, const HashLabel& signed_label,
+                                   absl::string_view what) {
+  if (proof.index >= proof.count || proof.count > kBatchCountMax ||
+      proof.path.size() != BatchPathLength(proof.index, proof.count)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        what, ": item ", proof.index, " of ", proof.count, " with a path of ", proof.path.size()));
+  }
+  const Hash256 root = BatchRootFrom(node_label, proof.index, proof.count, item, proof.path);
+  const Hash256 digest = SignedDigest(signed_label, cell, root, proof.count, proof.signer);
+  const auto known = good_.find(digest);
+  if (known != good_.end() && known->second == proof.signature) return absl::OkStatus();
+  ++signature_checks_;
+  WORLDB_RETURN_IF_ERROR(VerifySignature(proof.signer, digest.bytes, proof.signature, what));
+  if (known != good_.end()) {
+    known->second = proof.signature;
+    return absl::OkStatus();
+  }
+  if (order_.size() < capacity_) {
+    order_.push_back(digest);
+  } else {
+    good_.erase(order_[next_]);
+    order_[next_] = digest;
+    next_ = (next_ + 1) % capacity_;
+  }
+  good_.emplace(digest, proof.signature);
+  return absl::OkStatus();
+}
+
+}  // namespace worldb::cryptoscatter

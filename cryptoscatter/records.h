@@ -1,0 +1,137 @@
+// The records everything else hangs on: core, commitment, commit proof, receipt.
+//
+// Fixed little-endian layouts, one encoding for each value; decoders refuse trailing bytes, unknown
+// formats and suites, and absurd sizes.
+// Errors:  InvalidArgument for bytes that are wrong for ever; Unimplemented for a reserved suite;
+//          Unauthenticated for a proof that does not verify.
+// Threads: plain values and pure functions; a BatchVerifier has one owner.
+// Source:  docs/share-format.md sections 2 and 7.
+#ifndef WORLDB_CRYPTOSCATTER_RECORDS_H_
+#define WORLDB_CRYPTOSCATTER_RECORDS_H_
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "cryptoscatter/base/bytes.h"
+#include "cryptoscatter/base/ids.h"
+#include "cryptoscatter/base/secret.h"
+#include "cryptoscatter/merkle.h"
+#include "cryptoscatter/signing.h"
+
+namespace worldb::cryptoscatter {
+
+inline constexpr std::size_t kKeyNameBytesMax = 1024;
+inline constexpr std::size_t kValueBytesMax = std::size_t{4} << 20;
+// What is sealed: u16 length of the key's name, the name, the value.
+inline constexpr std::size_t kSealedPlaintextBytesMax = 2 + kKeyNameBytesMax + kValueBytesMax;
+
+inline constexpr std::uint16_t kSuiteXChaCha20Blake2b = 1;
+inline constexpr std::uint16_t kSuiteAes256GcmSha256 = 2;  // reserved
+
+// The tag that stands for a key's name outside sealed values; the tag key belongs to the cell.
+KeyTag KeyTagOf(const SecretArray<32>& tag_key, ByteSpan key_name);
+
+// The immutable heart of one version. Its prefix binds the derived keys.
+struct Core {
+  static constexpr std::size_t kBytes = 100;
+  static constexpr std::size_t kPrefixBytes = 60;
+
+  std::uint16_t suite = kSuiteXChaCha20Blake2b;
+  CellId cell;
+  KeyTag key_tag;
+  OpId op_id;
+  std::uint32_t segment_bytes = 0;    // plaintext bytes of a full segment; the prefix ends here
+  std::uint64_t plaintext_bytes = 0;  // of the sealed plaintext, name and length included
+  Hash256 key_commit;
+
+  std::array<std::uint8_t, kBytes> Encode() const;
+  static absl::StatusOr<Core> Decode(ByteSpan bytes);
+  CoreId Id() const;
+  // REQUIRES: segment_bytes > 0.
+  std::size_t CiphertextBytes() const;
+  friend bool operator==(const Core&, const Core&) = default;
+};
+
+// What a writer signs: this value, under this script, scattered as these nine leaves.
+CommitmentId CommitmentIdOf(const CoreId& core, const ScriptId& script, const Hash256& leaf_root);
+
+// One signature over a tree of up to 256 items, as seen from one of them.
+struct BatchProof {
+  SigningPublicKey signer;
+  Signature signature;
+  std::uint32_t count = 0;
+  std::uint32_t index = 0;
+  std::vector<Hash256> path;  // BatchPathLength(index, count) hashes
+
+  // REQUIRES: path of the right length.
+  void AppendTo(ByteWriter& out) const;
+  // Marks the reader as bad when the proof is not well formed.
+  static BatchProof ReadFrom(ByteReader& in);
+  Bytes Encode() const;
+  static absl::StatusOr<BatchProof> Decode(ByteSpan bytes);
+  friend bool operator==(const BatchProof&, const BatchProof&) = default;
+};
+// The signer is the writer, the items are commitment ids.
+using CommitProof = BatchProof;
+
+// One proof for each commitment, in order; every 256 of them share one signature.
+std::vector<CommitProof> SignBatch(const SigningKeyPair& writer, const CellId& cell,
+                                   std::span<const CommitmentId> commitments);
+
+// What a node says it holds durably: fragment and key share of one version.
+struct ReceiptClaim {
+  Slot slot;
+  SlotEpoch slot_epoch;
+  Version version;
+  CoreId core;
+  std::uint32_t generation = 0;
+  NodeIndex index;
+
+  Hash256 Leaf() const;
+  friend bool operator==(const ReceiptClaim&, const ReceiptClaim&) = default;
+};
+struct Receipt {
+  ReceiptClaim claim;
+  BatchProof proof;  // the signer is the node
+
+  Bytes Encode() const;
+  static absl::StatusOr<Receipt> Decode(ByteSpan bytes);
+  friend bool operator==(const Receipt&, const Receipt&) = default;
+};
+
+// One receipt for each claim, in order; every 256 of them share one signature.
+std::vector<Receipt> SignReceipts(const SigningKeyPair& node, const CellId& cell,
+                                  std::span<const ReceiptClaim> claims);
+
+// Verifies proofs, each batch signature once: the last `capacity` good ones are remembered.
+// It says that `signer` signed, not that `signer` may: that is the caller's question.
+class BatchVerifier {
+ public:
+  explicit BatchVerifier(std::size_t capacity = 1024);
+
+  absl::Status VerifyCommit(const CommitProof& proof, const CellId& cell,
+                            const CommitmentId& commitment);
+  absl::Status VerifyReceipt(const Receipt& receipt, const CellId& cell);
+  // Signatures really checked so far.
+  std::uint64_t signature_checks() const { return signature_checks_; }
+
+ private:
+  absl::Status Verify(const BatchProof& proof, const Hash256& item, const CellId& cell,
+                      const HashLabel& node_label, const HashLabel& signed_label,
+                      absl::string_view what);
+
+  const std::size_t capacity_;
+  absl::flat_hash_map<Hash256, Signature> good_;  // by signed digest
+  std::vector<Hash256> order_;                    // ring, oldest at next_
+  std::size_t next_ = 0;
+  std::uint64_t signature_checks_ = 0;
+};
+
+}  // namespace worldb::cryptoscatter
+
+#endif  // WORLDB_CRYPTOSCATTER_RECORDS_H_

@@ -1,0 +1,268 @@
+#include "cryptoscatter/sealed_value.h"
+
+#include <sodium.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "cryptoscatter/base/check.h"
+#include "cryptoscatter/base/hash.h"
+#include "cryptoscatter/base/status_macros.h"
+#include "cryptoscatter/labels.h"
+#include "cryptoscatter/stripe_aead.h"
+
+namespace worldb::cryptoscatter {
+namespace {
+
+constexpr std::size_t kCiphertextBytesMax = std::size_t{8} << 20;
+constexpr std::size_t kSealedFixedBytes = Core::kBytes + 32 + 2 * 32 * kNodeCount + 32 +
+                                          32 * kNodeCount + SealedKeyShare::kBytes * kNodeCount +
+                                          32 + 64 + 4 + 4 + 4;
+
+// Serves one Seal() out of one draw: a call to the system's generator costs more than its bytes.
+class DrawnEntropy final : public Entropy {
+ public:
+  explicit DrawnEntropy(Entropy& source) : source_(source) {
+    source_.Fill(drawn_.ExposeSecretMutable());
+  }
+  void Fill(MutableByteSpan out) override {
+    if (out.size() > drawn_.size() - used_) {
+      source_.Fill(out);
+      return;
+    }
+    const auto from = drawn_.ExposeSecret().subspan(used_, out.size());
+    std::copy(from.begin(), from.end(), out.begin());
+    used_ += out.size();
+  }
+
+ private:
+  Entropy& source_;
+  // Data key seed, four coefficients, nine nonces: what both shipped scripts need.
+  SecretArray<32 + 4 * kKeyShareBytes + 24 * kNodeCount> drawn_;
+  std::size_t used_ = 0;
+};
+
+using SealKeyInput = std::array<std::uint8_t, 33>;
+using SealAad = std::array<std::uint8_t, 49>;
+
+SealAad MakeSealAad(const CoreId& core, NodeIndex index, const NodeId& receiver) {
+  SealAad aad;
+  auto at = std::copy(core.bytes.begin(), core.bytes.end(), aad.begin());
+  *at++ = index.value();
+  std::copy(receiver.bytes.begin(), receiver.bytes.end(), at);
+  return aad;
+}
+
+SecretArray<32> SealKeyOf(const PairwiseKey& pairwise, const CoreId& core, NodeIndex index) {
+  SealKeyInput input;
+  *std::copy(core.bytes.begin(), core.bytes.end(), input.begin()) = index.value();
+  SecretArray<32> key;
+  KeyedHash(labels::kShareSealKey, pairwise.ExposeSecret(), input, key.ExposeSecretMutable());
+  return key;
+}
+
+// Data key and blinding: random, hedged by the session's secret, bound to the core's prefix.
+KeySecret FreshSecret(const WriterSession& session, ByteSpan core_prefix, Entropy& entropy) {
+  SecretArray<32 + Core::kPrefixBytes> input;
+  const auto bytes = input.ExposeSecretMutable();
+  entropy.Fill(bytes.first<32>());
+  std::copy(core_prefix.begin(), core_prefix.end(), bytes.begin() + 32);
+  KeySecret secret;
+  KeyedHash(labels::kDataKey, session.hedge().ExposeSecret(), input.ExposeSecret(),
+            secret.ExposeSecretMutable());
+  return secret;
+}
+
+SecretBytes AssemblePlaintext(ByteSpan key_name, ByteSpan value) {
+  Bytes plaintext;
+  plaintext.reserve(2 + key_name.size() + value.size());
+  plaintext.push_back(static_cast<std::uint8_t>(key_name.size()));
+  plaintext.push_back(static_cast<std::uint8_t>(key_name.size() >> 8));
+  plaintext.insert(plaintext.end(), key_name.begin(), key_name.end());
+  plaintext.insert(plaintext.end(), value.begin(), value.end());
+  return SecretBytes(std::move(plaintext));
+}
+
+absl::Status CheckMatches(const Script& script, const SealedValue& sealed) {
+  if (sealed.script != script.id()) {
+    return absl::InvalidArgumentError(absl::StrCat("sealed value: script ", sealed.script.Hex(),
+                                                   " instead of ", script.id().Hex()));
+  }
+  if (sealed.core.segment_bytes != script.segment_bytes()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("sealed value: segments of ", sealed.core.segment_bytes,
+                     " bytes, the script's are ", script.segment_bytes()));
+  }
+  if (sealed.ciphertext.size() != sealed.core.CiphertextBytes()) {
+    return absl::InvalidArgumentError(absl::StrCat("sealed value: ", sealed.ciphertext.size(),
+                                                   " bytes of ciphertext, the core says ",
+                                                   sealed.core.CiphertextBytes()));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void SealedKeyShare::AppendTo(ByteWriter& out) const { out.Raw(nonce).Raw(box); }
+
+SealedKeyShare SealedKeyShare::ReadFrom(ByteReader& in) {
+  SealedKeyShare sealed;
+  sealed.nonce = in.Array<24>();
+  sealed.box = in.Array<kKeyShareBytes + 16>();
+  return sealed;
+}
+
+SealedKeyShare SealKeyShare(const PairwiseKey& pairwise, const CoreId& core, NodeIndex index,
+                            const NodeId& receiver, const KeyShare& share, Entropy& entropy) {
+  const SecretArray<32> key = SealKeyOf(pairwise, core, index);
+  const SealAad aad = MakeSealAad(core, index, receiver);
+  SealedKeyShare sealed;
+  entropy.Fill(sealed.nonce);
+  crypto_aead_xchacha20poly1305_ietf_encrypt(
+      sealed.box.data(), nullptr, share.ExposeSecret().data(), share.size(), aad.data(), aad.size(),
+      nullptr, sealed.nonce.data(), key.ExposeSecret().data());
+  return sealed;
+}
+
+absl::StatusOr<KeyShare> OpenKeyShare(const PairwiseKey& pairwise, const CoreId& core,
+                                      NodeIndex index, const NodeId& receiver,
+                                      const SealedKeyShare& sealed) {
+  const SecretArray<32> key = SealKeyOf(pairwise, core, index);
+  const SealAad aad = MakeSealAad(core, index, receiver);
+  KeyShare share;
+  if (crypto_aead_xchacha20poly1305_ietf_decrypt(share.ExposeSecretMutable().data(), nullptr,
+                                                 nullptr, sealed.box.data(), sealed.box.size(),
+                                                 aad.data(), aad.size(), sealed.nonce.data(),
+                                                 key.ExposeSecret().data()) != 0) {
+    return OpenFailure();
+  }
+  return share;
+}
+
+WriterSession::WriterSession(ExchangeKeyPair pair, const std::array<SealTarget, kNodeCount>& nodes)
+    : pair_(std::move(pair)), nodes_(nodes) {}
+
+absl::StatusOr<WriterSession> WriterSession::Create(const std::array<SealTarget, kNodeCount>& nodes,
+                                                    Entropy& entropy) {
+  WriterSession session(ExchangeKeyPair::Generate(entropy), nodes);
+  entropy.Fill(session.hedge_.ExposeSecretMutable());
+  for (std::size_t j = 0; j < nodes.size(); ++j) {
+    WORLDB_ASSIGN_OR_RETURN(session.pairwise_[j],
+                            session.pair_.PairwiseKeyAsSealer(nodes[j].exchange_key));
+  }
+  return session;
+}
+
+ShareTree SealedValue::Leaves(const CoreId& core_id) const {
+  std::array<Hash256, kNodeCount> leaves;
+  for (std::size_t j = 0; j < leaves.size(); ++j) {
+    leaves[j] =
+        ShareLeaf(core_id, NodeAt(static_cast<int>(j)), fragment_roots[j], key_share_hashes[j]);
+  }
+  return ShareTree(leaves);
+}
+
+Hash256 SealedValue::LeafRoot() const { return Leaves(core.Id()).root(); }
+
+CommitmentId SealedValue::Commitment() const {
+  const CoreId core_id = core.Id();
+  return CommitmentIdOf(core_id, script, Leaves(core_id).root());
+}
+
+Bytes SealedValue::Encode() const {
+  ByteWriter out(kSealedFixedBytes + 32 * proof.path.size() + ciphertext.size());
+  out.Raw(core.Encode()).Raw(script.bytes);
+  for (const Hash256& root : fragment_roots) out.Raw(root.bytes);
+  for (const Hash256& hash : key_share_hashes) out.Raw(hash.bytes);
+  out.Raw(writer_exchange_key.bytes);
+  for (const ExchangePublicKey& key : node_exchange_keys) out.Raw(key.bytes);
+  for (const SealedKeyShare& share : key_shares) share.AppendTo(out);
+  proof.AppendTo(out);
+  out.Sized(ciphertext);
+  return std::move(out).Take();
+}
+
+absl::StatusOr<SealedValue> SealedValue::Decode(ByteSpan bytes) {
+  ByteReader in(bytes);
+  SealedValue sealed;
+  WORLDB_ASSIGN_OR_RETURN(sealed.core, Core::Decode(in.View(Core::kBytes)));
+  sealed.script.bytes = in.Array<32>();
+  for (Hash256& root : sealed.fragment_roots) root.bytes = in.Array<32>();
+  for (Hash256& hash : sealed.key_share_hashes) hash.bytes = in.Array<32>();
+  sealed.writer_exchange_key.bytes = in.Array<32>();
+  for (ExchangePublicKey& key : sealed.node_exchange_keys) key.bytes = in.Array<32>();
+  for (SealedKeyShare& share : sealed.key_shares) share = SealedKeyShare::ReadFrom(in);
+  sealed.proof = CommitProof::ReadFrom(in);
+  const ByteSpan ciphertext = in.Sized(kCiphertextBytesMax);
+  WORLDB_RETURN_IF_ERROR(in.Finish("sealed value"));
+  if (ciphertext.size() != sealed.core.CiphertextBytes()) {
+    return absl::InvalidArgumentError(absl::StrCat("sealed value: ", ciphertext.size(),
+                                                   " bytes of ciphertext, the core says ",
+                                                   sealed.core.CiphertextBytes()));
+  }
+  sealed.ciphertext = ToBytes(ciphertext);
+  return sealed;
+}
+
+absl::StatusOr<SealedValue> Seal(const Script& script, const SealRequest& request,
+                                 const WriterSession& session, Entropy& entropy) {
+  if (request.key_name.size() > kKeyNameBytesMax) {
+    return absl::InvalidArgumentError(absl::StrCat("the key's name has ", request.key_name.size(),
+                                                   " bytes, at most ", kKeyNameBytesMax));
+  }
+  if (request.value.size() > kValueBytesMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the value has ", request.value.size(), " bytes, at most ", kValueBytesMax));
+  }
+  DrawnEntropy drawn(entropy);
+  SealedValue sealed;
+  sealed.script = script.id();
+  Core& core = sealed.core;
+  core.cell = request.cell;
+  core.key_tag = request.key_tag;
+  core.op_id = request.op_id;
+  core.segment_bytes = script.segment_bytes();
+  core.plaintext_bytes = 2 + request.key_name.size() + request.value.size();
+
+  const std::array<std::uint8_t, Core::kBytes> encoded = core.Encode();
+  const ByteSpan prefix = ByteSpan(encoded).first(Core::kPrefixBytes);
+  const KeySecret secret = FreshSecret(session, prefix, drawn);
+  const DataKeySpan data_key = secret.ExposeSecret().first<kDataKeyBytes>();
+  core.key_commit = KeyCommitment(data_key, prefix);
+  const CoreId core_id = core.Id();
+
+  sealed.ciphertext =
+      SealSegments(DeriveStreamKeys(data_key, prefix), core.segment_bytes,
+                   AssemblePlaintext(request.key_name, request.value).ExposeSecret());
+  const Fragments fragments = script.code().Encode(sealed.ciphertext);
+  const KeyShares key_shares = script.key_sharing().Split(secret, drawn);
+  sealed.writer_exchange_key = session.public_key();
+  for (std::size_t j = 0; j < fragments.size(); ++j) {
+    const NodeIndex index = NodeAt(static_cast<int>(j));
+    const SealTarget& node = session.nodes()[j];
+    sealed.fragment_roots[j] = FragmentRoot(core_id, /*generation=*/0, index, fragments[j]);
+    sealed.key_share_hashes[j] = KeyShareHash(core_id, index, key_shares[j]);
+    sealed.node_exchange_keys[j] = node.exchange_key;
+    sealed.key_shares[j] =
+        SealKeyShare(session.pairwise_key(index), core_id, index, node.node, key_shares[j], drawn);
+  }
+  return sealed;
+}
+
+absl::StatusOr<Fragments> CheckSealedValue(const Script& script, const SealedValue& sealed) {
+  WORLDB_RETURN_IF_ERROR(CheckMatches(script, sealed));
+  const CoreId core_id = sealed.core.Id();
+  Fragments fragments = script.code().Encode(sealed.ciphertext);
+  for (std::size_t j = 0; j < fragments.size(); ++j) {
+    const NodeIndex index = NodeAt(static_cast<int>(j));
+    if (FragmentRoot(core_id, /*generation=*/0, index, fragments[j]) != sealed.fragment_roots[j]) {
+      return absl::InvalidArgumentError(absl::StrCat("sealed value ", core_id.Hex(), ": fragment ",
+                                                     j, " does not have the claimed root"));
+    }
+  }
+  return fragments;
+}
+
+}  // namespace worldb::cryptoscatter

@@ -1,0 +1,298 @@
+#include "cryptoscatter/share.h"
+
+#include <sodium.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "cryptoscatter/base/check.h"
+#include "cryptoscatter/base/hash.h"
+#include "cryptoscatter/base/status_macros.h"
+#include "cryptoscatter/labels.h"
+#include "cryptoscatter/stripe_aead.h"
+
+namespace worldb::cryptoscatter {
+namespace {
+
+constexpr std::uint16_t kShareFormat = 1;
+constexpr std::uint16_t kShareFileFormat = 1;
+constexpr std::uint16_t kHasKeyShare = 1;  // flag
+// As PNG has it: a byte above 127, the name, and line ends that a text transfer would spoil.
+constexpr std::array<std::uint8_t, 8> kShareFileMagic = {0x89, 'W',  'D',  'S',
+                                                         '\r', '\n', 0x1a, '\n'};
+constexpr std::size_t kMetadataFixedBytes =
+    2 + Core::kBytes + 32 + 4 + 1 + 2 + 4 + 8 + 32 + 32 + 128 + 32 + 64 + 4 + 4;
+constexpr std::size_t kMetadataBytesMax = kMetadataFixedBytes + 8 * 32;
+constexpr std::size_t kFragmentBytesMax = std::size_t{8} << 20;
+
+void AppendMetadata(const Share& share, ByteWriter& out) {
+  out.U16(kShareFormat).Raw(share.core.Encode()).Raw(share.script.bytes).U32(share.generation);
+  out.U8(share.index.value()).U16(share.slot.value()).U32(share.slot_epoch.value());
+  out.U64(share.version.value()).Raw(share.fragment_root.bytes).Raw(share.key_share_hash.bytes);
+  for (const Hash256& hash : share.path.leaves) out.Raw(hash.bytes);
+  for (const Hash256& hash : share.path.data_centers) out.Raw(hash.bytes);
+  share.proof.AppendTo(out);
+}
+
+absl::StatusOr<Share> ReadMetadata(ByteReader& in) {
+  if (in.U16() != kShareFormat) in.Fail("unknown share format");
+  if (!in.ok()) return in.Finish("share");
+  Share share;
+  WORLDB_ASSIGN_OR_RETURN(share.core, Core::Decode(in.View(Core::kBytes)));
+  share.script.bytes = in.Array<32>();
+  share.generation = in.U32();
+  share.index = NodeIndex(in.U8());
+  if (share.index.value() >= kNodeCount) in.Fail("share index above 8");
+  share.slot = Slot(in.U16());
+  share.slot_epoch = SlotEpoch(in.U32());
+  share.version = Version(in.U64());
+  share.fragment_root.bytes = in.Array<32>();
+  share.key_share_hash.bytes = in.Array<32>();
+  for (Hash256& hash : share.path.leaves) hash.bytes = in.Array<32>();
+  for (Hash256& hash : share.path.data_centers) hash.bytes = in.Array<32>();
+  share.proof = CommitProof::ReadFrom(in);
+  return share;
+}
+
+void ReadFragment(ByteReader& in, Share& share) {
+  const std::size_t most = std::min(kFragmentBytesMax, share.core.CiphertextBytes());
+  share.fragment = ToBytes(in.Sized(most));
+}
+
+using PlaceAad = std::array<std::uint8_t, 32 + 4 + 1 + 16>;
+
+PlaceAad MakePlaceAad(const KeySharePlace& place) {
+  PlaceAad aad;
+  auto at = std::copy(place.core.bytes.begin(), place.core.bytes.end(), aad.begin());
+  for (int i = 0; i < 4; ++i) *at++ = static_cast<std::uint8_t>(place.generation >> (8 * i));
+  *at++ = place.index.value();
+  std::copy(place.node.bytes.begin(), place.node.bytes.end(), at);
+  return aad;
+}
+
+// Everything of a share but its fragment and its place in the tree.
+Share ShareWithoutPath(const SealedValue& sealed, NodeIndex index, Slot slot, SlotEpoch slot_epoch,
+                       Version version) {
+  WORLDB_CHECK(index.value() < kNodeCount);
+  Share share;
+  share.core = sealed.core;
+  share.script = sealed.script;
+  share.index = index;
+  share.slot = slot;
+  share.slot_epoch = slot_epoch;
+  share.version = version;
+  share.fragment_root = sealed.fragment_roots[index.value()];
+  share.key_share_hash = sealed.key_share_hashes[index.value()];
+  share.proof = sealed.proof;
+  return share;
+}
+
+CommitmentId CommitmentOf(const Share& share, const CoreId& core_id) {
+  const Hash256 leaf = ShareLeaf(core_id, share.index, share.fragment_root, share.key_share_hash);
+  return CommitmentIdOf(core_id, share.script, ShareRootFrom(share.index, leaf, share.path));
+}
+
+// Leaf, path, script and writer's signature; OK when they hold together.
+absl::Status CheckProof(const Share& share, const CoreId& core_id, const CellId& cell,
+                        BatchVerifier& verifier) {
+  if (share.index.value() >= kNodeCount) return absl::InvalidArgumentError("index above 8");
+  if (share.core.cell != cell) return absl::InvalidArgumentError("it is of another cell");
+  if (share.generation != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("generation ", share.generation, " is not known to format 1"));
+  }
+  WORLDB_ASSIGN_OR_RETURN(const std::shared_ptr<const Script> script, FindScript(share.script));
+  if (share.core.segment_bytes != script->segment_bytes()) {
+    return absl::InvalidArgumentError("its segment size is not its script's");
+  }
+  absl::Status signed_by_writer =
+      verifier.VerifyCommit(share.proof, cell, CommitmentOf(share, core_id));
+  if (!signed_by_writer.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("core, leaf and path do not lead to what the writer signed (",
+                     signed_by_writer.message(), ")"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckFragment(const Share& share, const CoreId& core_id) {
+  if (const auto script = FindScript(share.script); script.ok()) {
+    const std::size_t bytes = (*script)->code().FragmentBytes(share.core.CiphertextBytes());
+    if (share.fragment.size() != bytes) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("its fragment has ", share.fragment.size(), " bytes, not ", bytes));
+    }
+  }
+  if (FragmentRoot(core_id, share.generation, share.index, share.fragment) != share.fragment_root) {
+    return absl::InvalidArgumentError("its fragment does not have the fragment root of its leaf");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+CommitmentId Share::Commitment() const { return CommitmentOf(*this, core.Id()); }
+
+ReceiptClaim Share::Claim() const {
+  return {slot, slot_epoch, version, core.Id(), generation, index};
+}
+
+Bytes Share::EncodeMetadata() const {
+  ByteWriter out(kMetadataFixedBytes + 32 * proof.path.size());
+  AppendMetadata(*this, out);
+  return std::move(out).Take();
+}
+
+absl::StatusOr<Share> Share::DecodeMetadata(ByteSpan bytes) {
+  ByteReader in(bytes);
+  WORLDB_ASSIGN_OR_RETURN(Share share, ReadMetadata(in));
+  WORLDB_RETURN_IF_ERROR(in.Finish("share metadata"));
+  return share;
+}
+
+Bytes Share::Encode() const {
+  ByteWriter out(kMetadataFixedBytes + 32 * proof.path.size() + 4 + fragment.size());
+  AppendMetadata(*this, out);
+  out.Sized(fragment);
+  return std::move(out).Take();
+}
+
+absl::StatusOr<Share> Share::Decode(ByteSpan bytes) {
+  ByteReader in(bytes);
+  WORLDB_ASSIGN_OR_RETURN(Share share, ReadMetadata(in));
+  if (in.ok()) ReadFragment(in, share);
+  WORLDB_RETURN_IF_ERROR(in.Finish("share"));
+  return share;
+}
+
+Share MakeShare(const SealedValue& sealed, Bytes fragment, NodeIndex index, Slot slot,
+                SlotEpoch slot_epoch, Version version) {
+  Share share = ShareWithoutPath(sealed, index, slot, slot_epoch, version);
+  share.path = sealed.Leaves(sealed.core.Id()).PathOf(index);
+  share.fragment = std::move(fragment);
+  return share;
+}
+
+std::array<Share, kNodeCount> MakeShares(const SealedValue& sealed, Fragments fragments, Slot slot,
+                                         SlotEpoch slot_epoch, Version version) {
+  const ShareTree tree = sealed.Leaves(sealed.core.Id());
+  std::array<Share, kNodeCount> shares;
+  for (std::size_t j = 0; j < shares.size(); ++j) {
+    const NodeIndex index = NodeAt(static_cast<int>(j));
+    shares[j] = ShareWithoutPath(sealed, index, slot, slot_epoch, version);
+    shares[j].path = tree.PathOf(index);
+    shares[j].fragment = std::move(fragments[j]);
+  }
+  return shares;
+}
+
+ShareVerdict VerifyShare(const Share& share, const CellId& cell, BatchVerifier& verifier,
+                         const KeyShare* key_share, absl::string_view source, bool has_fragment) {
+  ShareVerdict verdict;
+  std::string failures;
+  const auto judge = [&failures](const absl::Status& status) {
+    if (!status.ok()) absl::StrAppend(&failures, failures.empty() ? "" : "; ", status.message());
+    return status.ok();
+  };
+  const CoreId core_id = share.core.Id();
+  verdict.proof_ok = judge(CheckProof(share, core_id, cell, verifier));
+  if (has_fragment) verdict.fragment_ok = judge(CheckFragment(share, core_id));
+  if (key_share != nullptr) {
+    const bool same = KeyShareHash(core_id, share.index, *key_share) == share.key_share_hash;
+    verdict.key_share_ok = judge(
+        same ? absl::OkStatus()
+             : absl::InvalidArgumentError("its key share does not have the hash of its leaf"));
+  }
+  if (!failures.empty()) {
+    verdict.reason =
+        absl::StrCat("share ", share.index.value(), " of version ", share.version.value(),
+                     source.empty() ? "" : " on node ", source, ": ", failures);
+  }
+  return verdict;
+}
+
+absl::Status ToStatus(const ShareVerdict& verdict) {
+  return verdict.reason.empty() ? absl::OkStatus() : absl::InvalidArgumentError(verdict.reason);
+}
+
+Bytes StoredKeyShare::Encode() const {
+  ByteWriter out(kBytes);
+  out.Raw(nonce).Raw(box);
+  return std::move(out).Take();
+}
+
+absl::StatusOr<StoredKeyShare> StoredKeyShare::Decode(ByteSpan bytes) {
+  ByteReader in(bytes);
+  StoredKeyShare stored;
+  stored.nonce = in.Array<24>();
+  stored.box = in.Array<kKeyShareBytes + 16>();
+  WORLDB_RETURN_IF_ERROR(in.Finish("stored key share"));
+  return stored;
+}
+
+StoredKeyShare WrapKeyShare(const StorageKey& storage_key, const KeySharePlace& place,
+                            const KeyShare& share, Entropy& entropy) {
+  const PlaceAad aad = MakePlaceAad(place);
+  StoredKeyShare stored;
+  entropy.Fill(stored.nonce);
+  crypto_aead_xchacha20poly1305_ietf_encrypt(
+      stored.box.data(), nullptr, share.ExposeSecret().data(), share.size(), aad.data(), aad.size(),
+      nullptr, stored.nonce.data(), storage_key.ExposeSecret().data());
+  return stored;
+}
+
+absl::StatusOr<KeyShare> UnwrapKeyShare(const StorageKey& storage_key, const KeySharePlace& place,
+                                        const StoredKeyShare& stored) {
+  const PlaceAad aad = MakePlaceAad(place);
+  KeyShare share;
+  if (crypto_aead_xchacha20poly1305_ietf_decrypt(share.ExposeSecretMutable().data(), nullptr,
+                                                 nullptr, stored.box.data(), stored.box.size(),
+                                                 aad.data(), aad.size(), stored.nonce.data(),
+                                                 storage_key.ExposeSecret().data()) != 0) {
+    return OpenFailure();
+  }
+  return share;
+}
+
+Bytes EncodeShareFile(const ShareFile& file) {
+  ByteWriter out(kShareFileMagic.size() + kMetadataBytesMax + file.share.fragment.size() + 256);
+  out.Raw(kShareFileMagic).U16(kShareFileFormat).U16(file.key_share ? kHasKeyShare : 0);
+  out.Raw(file.node.bytes).Sized(file.share.EncodeMetadata()).Sized(file.share.fragment);
+  if (file.key_share) out.Raw(file.key_share->nonce).Raw(file.key_share->box);
+  out.U64(out.size() + 8 + 32);
+  out.Raw(LabelledHash(labels::kShareFile, out.span()).bytes);
+  return std::move(out).Take();
+}
+
+absl::StatusOr<ShareFile> DecodeShareFile(ByteSpan bytes) {
+  ByteReader in(bytes);
+  if (in.Array<8>() != kShareFileMagic) in.Fail("not a share file: wrong magic");
+  if (in.U16() != kShareFileFormat) in.Fail("unknown share file format");
+  const std::uint16_t flags = in.U16();
+  if ((flags & ~kHasKeyShare) != 0) in.Fail("unknown flags");
+  ShareFile file;
+  file.node.bytes = in.Array<16>();
+  const ByteSpan metadata = in.Sized(kMetadataBytesMax);
+  const ByteSpan fragment = in.Sized(kFragmentBytesMax);
+  if ((flags & kHasKeyShare) != 0) {
+    file.key_share.emplace();
+    file.key_share->nonce = in.Array<24>();
+    file.key_share->box = in.Array<kKeyShareBytes + 16>();
+  }
+  if (in.U64() != bytes.size()) in.Fail("the footer names another length");
+  const Hash256 hash{in.Array<32>()};
+  WORLDB_RETURN_IF_ERROR(in.Finish("share file"));
+  if (LabelledHash(labels::kShareFile, bytes.first(bytes.size() - 32)) != hash) {
+    return absl::InvalidArgumentError("share file: its bytes do not have the hash in the footer");
+  }
+  WORLDB_ASSIGN_OR_RETURN(file.share, Share::DecodeMetadata(metadata));
+  if (fragment.size() > file.share.core.CiphertextBytes()) {
+    return absl::InvalidArgumentError("share file: the fragment is larger than the ciphertext");
+  }
+  file.share.fragment = ToBytes(fragment);
+  return file;
+}
+
+}  // namespace worldb::cryptoscatter

@@ -1,0 +1,116 @@
+// What one node stores of one version: metadata and fragment, and apart from them its key share
+// under the node's storage key. And the share file, which carries all three.
+//
+// Errors:  InvalidArgument for bytes that do not decode; verdicts name share, version and reason.
+// Threads: plain values and pure functions.
+// Secrets: the key share; it is never in a Share, and at rest only wrapped.
+// Source:  docs/share-format.md sections 10 and 11.
+#ifndef WORLDB_CRYPTOSCATTER_SHARE_H_
+#define WORLDB_CRYPTOSCATTER_SHARE_H_
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "cryptoscatter/base/bytes.h"
+#include "cryptoscatter/base/entropy.h"
+#include "cryptoscatter/base/ids.h"
+#include "cryptoscatter/base/secret.h"
+#include "cryptoscatter/merkle.h"
+#include "cryptoscatter/records.h"
+#include "cryptoscatter/sealed_value.h"
+
+namespace worldb::cryptoscatter {
+
+struct Share {
+  Core core;
+  ScriptId script;
+  std::uint32_t generation = 0;
+  NodeIndex index;
+  Slot slot;
+  SlotEpoch slot_epoch;
+  Version version;
+  Hash256 fragment_root;
+  Hash256 key_share_hash;
+  SharePath path;
+  CommitProof proof;
+  Bytes fragment;
+
+  // What the writer signed, if leaf and path are honest.
+  CommitmentId Commitment() const;
+  ReceiptClaim Claim() const;
+
+  // Metadata and fragment are stored apart; the metadata decoder leaves `fragment` empty.
+  Bytes EncodeMetadata() const;
+  static absl::StatusOr<Share> DecodeMetadata(ByteSpan bytes);
+  // Metadata, then the fragment.
+  Bytes Encode() const;
+  static absl::StatusOr<Share> Decode(ByteSpan bytes);
+  friend bool operator==(const Share&, const Share&) = default;
+};
+
+// The share of one node; takes the fragment it is given.
+Share MakeShare(const SealedValue& sealed, Bytes fragment, NodeIndex index, Slot slot,
+                SlotEpoch slot_epoch, Version version);
+// All nine, hashing the leaves once.
+std::array<Share, kNodeCount> MakeShares(const SealedValue& sealed, Fragments fragments, Slot slot,
+                                         SlotEpoch slot_epoch, Version version);
+
+// Fragment and key share stand or fall apart, but neither without the proof.
+struct ShareVerdict {
+  bool proof_ok = false;      // leaf, path and writer's signature hold together
+  bool fragment_ok = false;   // the fragment has the signed root
+  bool key_share_ok = false;  // a key share was given and has the signed hash
+  std::string reason;  // names share, version and what fails; empty when all given parts hold
+
+  bool fragment_usable() const { return proof_ok && fragment_ok; }
+  bool key_share_usable() const { return proof_ok && key_share_ok; }
+};
+// `key_share` may be null when there is none to judge, `has_fragment` false when the share came as
+// metadata alone. `source` names the node in the reason. Slot, slot epoch and version are not the
+// writer's to sign: the receipt and the log bind them.
+ShareVerdict VerifyShare(const Share& share, const CellId& cell, BatchVerifier& verifier,
+                         const KeyShare* key_share = nullptr, absl::string_view source = {},
+                         bool has_fragment = true);
+// OK when everything given holds; otherwise InvalidArgument with the reason.
+absl::Status ToStatus(const ShareVerdict& verdict);
+
+// A key share under its node's storage key.
+struct StoredKeyShare {
+  static constexpr std::size_t kBytes = 24 + kKeyShareBytes + 16;
+  std::array<std::uint8_t, 24> nonce{};
+  std::array<std::uint8_t, kKeyShareBytes + 16> box{};
+
+  Bytes Encode() const;
+  static absl::StatusOr<StoredKeyShare> Decode(ByteSpan bytes);
+  friend bool operator==(const StoredKeyShare&, const StoredKeyShare&) = default;
+};
+using StorageKey = SecretArray<32>;
+// Where a stored key share belongs; bound into its box.
+struct KeySharePlace {
+  CoreId core;
+  std::uint32_t generation = 0;
+  NodeIndex index;
+  NodeId node;
+};
+StoredKeyShare WrapKeyShare(const StorageKey& storage_key, const KeySharePlace& place,
+                            const KeyShare& share, Entropy& entropy);
+absl::StatusOr<KeyShare> UnwrapKeyShare(const StorageKey& storage_key, const KeySharePlace& place,
+                                        const StoredKeyShare& stored);
+
+// A share as a file that can be read with no database.
+struct ShareFile {
+  Share share;
+  NodeId node;
+  std::optional<StoredKeyShare> key_share;
+  friend bool operator==(const ShareFile&, const ShareFile&) = default;
+};
+Bytes EncodeShareFile(const ShareFile& file);
+// Checks magic, length and hash; verifying the share is the caller's.
+absl::StatusOr<ShareFile> DecodeShareFile(ByteSpan bytes);
+
+}  // namespace worldb::cryptoscatter
+
+#endif  // WORLDB_CRYPTOSCATTER_SHARE_H_

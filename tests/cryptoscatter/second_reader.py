@@ -1,0 +1,234 @@
+"""A second reader of share files, written from docs/share-format.md with the standard library alone.
+
+Goal:   the page is enough to open a value, and the C++ code writes what the page says.
+Method: reads tests/vectors/share_format_1.txt, recomputes every id, root, hash and key in it, opens the
+        sealed and the stored key share of node 4, and decrypts. Signatures and X25519 are left to
+        primitives_test.cc (RFC vectors).
+Usage:  second_reader.py VECTOR_FILE
+"""
+
+import hashlib
+import struct
+import sys
+from functools import reduce
+
+
+def H(label, data, key=b"", size=32):
+    return hashlib.blake2b(data, digest_size=size, key=key, person=label.encode().ljust(16, b"\0")).digest()
+
+
+# --- XChaCha20-Poly1305 -------------------------------------------------------------------------
+
+
+def rounds(state):
+    x = list(state)
+
+    def quarter(a, b, c, d):
+        for p, q, r, n in ((a, b, d, 16), (c, d, b, 12), (a, b, d, 8), (c, d, b, 7)):
+            x[p] = (x[p] + x[q]) & 0xFFFFFFFF
+            t = x[r] ^ x[p]
+            x[r] = ((t << n) | (t >> (32 - n))) & 0xFFFFFFFF
+
+    for _ in range(10):
+        quarter(0, 4, 8, 12), quarter(1, 5, 9, 13), quarter(2, 6, 10, 14), quarter(3, 7, 11, 15)
+        quarter(0, 5, 10, 15), quarter(1, 6, 11, 12), quarter(2, 7, 8, 13), quarter(3, 4, 9, 14)
+    return x
+
+
+CONSTANTS = struct.unpack("<4I", b"expand 32-byte k")
+
+
+def chacha_block(key, counter, nonce12):
+    state = CONSTANTS + struct.unpack("<8I", key) + (counter,) + struct.unpack("<3I", nonce12)
+    return struct.pack("<16I", *((a + b) & 0xFFFFFFFF for a, b in zip(rounds(state), state)))
+
+
+def aead_open(key, nonce, box, aad=b""):
+    x = rounds(CONSTANTS + struct.unpack("<8I", key) + struct.unpack("<4I", nonce[:16]))
+    subkey = struct.pack("<8I", *(x[:4] + x[12:]))
+    nonce12 = b"\0" * 4 + nonce[16:]
+    ciphertext, tag = box[:-16], box[-16:]
+
+    def padded(data):
+        return data + b"\0" * (-len(data) % 16)
+
+    mac_key = chacha_block(subkey, 0, nonce12)[:32]
+    r = int.from_bytes(mac_key[:16], "little") & 0x0FFFFFFC0FFFFFFC0FFFFFFC0FFFFFFF
+    s = int.from_bytes(mac_key[16:], "little")
+    message = padded(aad) + padded(ciphertext) + struct.pack("<QQ", len(aad), len(ciphertext))
+    acc = 0
+    for i in range(0, len(message), 16):
+        acc = (acc + int.from_bytes(message[i : i + 16] + b"\1", "little")) * r % ((1 << 130) - 5)
+    assert ((acc + s) & ((1 << 128) - 1)).to_bytes(16, "little") == tag, "does not open"
+    out = b""
+    for i in range(0, len(ciphertext), 64):
+        pad = chacha_block(subkey, 1 + i // 64, nonce12)
+        out += bytes(a ^ b for a, b in zip(ciphertext[i : i + 64], pad))
+    return out
+
+
+# --- GF(2^8)/0x11d ------------------------------------------------------------------------------
+
+
+def mul(a, b):
+    out = 0
+    while b:
+        if b & 1:
+            out ^= a
+        a = a << 1 ^ (0x11D if a & 0x80 else 0)
+        b >>= 1
+    return out
+
+
+def inv(a):
+    return next(b for b in range(1, 256) if mul(a, b) == 1)
+
+
+def combination(rows, target):
+    """Factors f with sum f_i rows_i == target."""
+    n = len(rows)
+    m = [[rows[i][c] for i in range(n)] + [target[c]] for c in range(len(target))]
+    pivots = []
+    for col in range(n):
+        top = len(pivots)
+        found = next((r for r in range(top, len(m)) if m[r][col]), None)
+        if found is None:
+            continue
+        m[top], m[found] = m[found], m[top]
+        m[top] = [mul(x, inv(m[top][col])) for x in m[top]]
+        for r in range(len(m)):
+            if r != top and m[r][col]:
+                factor = m[r][col]
+                m[r] = [x ^ mul(factor, y) for x, y in zip(m[r], m[top])]
+        pivots.append(col)
+    assert all(row[n] == 0 for row in m[len(pivots) :]), "not a sufficient set"
+    out = [0] * n
+    for r, col in enumerate(pivots):
+        out[col] = m[r][n]
+    return out
+
+
+def combine(rows, target, parts):
+    factors = combination(rows, target)
+    return bytes(
+        reduce(lambda s, fp: s ^ mul(fp[0], fp[1][b]), zip(factors, parts), 0)
+        for b in range(len(parts[0]))
+    )
+
+
+M1, M2 = (35, 146, 217, 206), (196, 17, 66, 31)
+GENERATOR = [
+    (1, 0, 0, 0), (0, 1, 0, 0), (1, 1, 0, 0),
+    (0, 0, 1, 0), (0, 0, 0, 1), (0, 0, 1, 1),
+    M1, M2, tuple(a ^ b for a, b in zip(M1, M2)),
+]  # fmt: skip
+KEY_MATRIX = [
+    [1, j // 3 + 1] + [j % 3 + 1 if d == j // 3 else 0 for d in range(3)] for j in range(9)
+]
+
+
+class Reader:
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def take(self, count):
+        assert self.at + count <= len(self.data)
+        self.at += count
+        return self.data[self.at - count : self.at]
+
+    def number(self, count):
+        return int.from_bytes(self.take(count), "little")
+
+    def sized(self):
+        return self.take(self.number(4))
+
+
+def fragment_root(core_id, j, fragment):
+    level = [H("wdb frag leaf 1", fragment[i : i + 1024]) for i in range(0, len(fragment), 1024)]
+    while len(level) > 1:
+        pairs = [level[i : i + 2] for i in range(0, len(level), 2)]
+        level = [H("wdb frag node 1", p[0] + p[1]) if len(p) == 2 else p[0] for p in pairs]
+    bound = core_id + struct.pack("<IBQ", 0, j, len(fragment))
+    return H("wdb frag root 1", bound + level[0])
+
+
+def leaf_root(leaves):
+    dcs = [H("wdb share dc 1", b"".join(leaves[3 * d : 3 * d + 3])) for d in range(3)]
+    return H("wdb shareroot 1", b"".join(dcs)), dcs
+
+
+def main(path):
+    v = {}
+    for line in open(path, encoding="ascii"):
+        if not line.startswith("#"):
+            name, value = line.split(" = ")
+            v[name] = bytes.fromhex(value.strip())
+
+    # The share file of node 4, alone.
+    data = v["share_file_4"]
+    file = Reader(data)
+    assert file.take(8) == b"\x89WDS\r\n\x1a\n" and file.number(2) == 1 and file.number(2) == 1
+    node = file.take(16)
+    metadata, fragment, stored = file.sized(), file.sized(), file.take(88)
+    assert file.number(8) == len(data)
+    assert file.take(32) == H("wdb sharefile 1", data[:-32]) and file.at == len(data)
+    m = Reader(metadata)
+    assert m.number(2) == 1
+    core, script, generation, j = m.take(100), m.take(32), m.number(4), m.number(1)
+    slot, slot_epoch, version = m.number(2), m.number(4), m.number(8)
+    assert (generation, j, slot, slot_epoch, version) == (0, 4, 7, 3, 17)
+    root, share_hash, share_path = m.take(32), m.take(32), m.take(128)
+    signer, signature, count, index = m.take(32), m.take(64), m.number(4), m.number(4)
+    assert (count, index) == (1, 0) and m.at == len(metadata)
+    assert signer == v["writer_signing_key"] and signature == v["signature"]
+
+    core_id = H("wdb core 1", core)
+    assert core == v["core"] and core_id == v["core_id"]
+    text = b"key: 2 of (2 of dc[0], 2 of dc[1], 2 of dc[2])\ncode: lrc local 2+1 global 2\n"
+    assert script == H("wdb script 1", text) == v["script_id"]
+    aad = core_id + struct.pack("<IB", 0, j) + node
+    key_share = aead_open(v["storage_key"], stored[:24], stored[24:], aad)
+    assert key_share == v["key_share_4"] and fragment == v["fragment_4"]
+    assert root == fragment_root(core_id, 4, fragment)
+    assert share_hash == H("wdb key share 1", core_id + bytes([4]) + key_share)
+
+    # All nine leaves, the commitment, and node 4's path.
+    leaves = []
+    for i in range(9):
+        number = bytes([i])
+        assert v[f"fragment_root_{i}"] == fragment_root(core_id, i, v[f"fragment_{i}"])
+        assert v[f"key_share_hash_{i}"] == H("wdb key share 1", core_id + number + v[f"key_share_{i}"])
+        leaf = core_id + number + v[f"fragment_root_{i}"] + v[f"key_share_hash_{i}"]
+        leaves.append(H("wdb shareleaf 1", leaf))
+    top, dcs = leaf_root(leaves)
+    assert top == v["leaf_root"] and share_path == leaves[3] + leaves[5] + dcs[0] + dcs[2]
+    assert v["commitment"] == H("wdb commit 1", core_id + script + top)
+
+    # Any reading set gives the key, any rebuilding set the ciphertext.
+    ciphertext_bytes = int.from_bytes(core[60:68], "little") + 16
+    for nodes in ((0, 1, 3, 4), (1, 2, 6, 8), (3, 5, 7, 8)):
+        shares = [v[f"key_share_{i}"] for i in nodes]
+        secret = combine([KEY_MATRIX[i] for i in nodes], [1, 0, 0, 0, 0], shares)
+        assert secret == v["key_secret"]
+        pieces = b""
+        for column in range(4):
+            unit = [int(c == column) for c in range(4)]
+            pieces += combine([GENERATOR[i] for i in nodes], unit, [v[f"fragment_{i}"] for i in nodes])
+        assert pieces[:ciphertext_bytes] == v["ciphertext"]
+        assert not any(pieces[ciphertext_bytes:])
+
+    data_key, prefix = v["key_secret"][:32], core[:60]
+    assert core[68:] == H("wdb keycommit 1", prefix, data_key)
+    stream = H("wdb stream 1", prefix, data_key, 64)
+    assert stream[:32] == v["encryption_key"] and stream[32:56] == v["base_nonce"]
+    nonce = bytearray(stream[32:56])
+    nonce[16] ^= 1  # segment 0, the last
+    plaintext = aead_open(stream[:32], bytes(nonce), v["ciphertext"])
+    name_bytes = int.from_bytes(plaintext[:2], "little")
+    assert plaintext[2 : 2 + name_bytes] == b"greeting"
+    assert plaintext[2 + name_bytes :] == b"first write wins"
+    print("opens:", plaintext[2 + name_bytes :].decode())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,177 @@
+// Goal:   every altered share, share file or stored key share is refused or detected, and the
+// verdict names
+//         the part at fault and no other.
+// Method: every single-byte flip and every truncation; each kind of damage against its verdict.
+#include "cryptoscatter/share.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cryptoscatter/stripe_aead.h"
+#include "tests/support/scatter_cell.h"
+
+namespace worldb::cryptoscatter {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::ScatterCell;
+using testing::ScatteredValue;
+
+class ShareTest : public ::testing::Test {
+ protected:
+  ScatterCell cell_{31};
+  ScatteredValue scattered_ = cell_.Scatter(AsBytes("share/key"), AsBytes("a value of some bytes"));
+  const Share& share_ = scattered_.shares[4];
+  const KeyShare& key_share_ = scattered_.key_shares[4];
+  BatchVerifier verifier_;
+
+  ShareVerdict Judge(const Share& share) {
+    return VerifyShare(share, cell_.cell(), verifier_, &key_share_, "b2");
+  }
+};
+
+TEST_F(ShareTest, GoodOnesPassAndMakeShareAgreesWithMakeShares) {
+  for (std::size_t j = 0; j < 9; ++j) {
+    const Share& share = scattered_.shares[j];
+    const ShareVerdict verdict =
+        VerifyShare(share, cell_.cell(), verifier_, &scattered_.key_shares[j]);
+    EXPECT_TRUE(verdict.proof_ok && verdict.fragment_ok && verdict.key_share_ok) << verdict.reason;
+    EXPECT_TRUE(ToStatus(verdict).ok());
+    EXPECT_EQ(share, MakeShare(scattered_.sealed, share.fragment, NodeAt(static_cast<int>(j)),
+                               Slot(7), SlotEpoch(3), Version(17)));
+    EXPECT_EQ(share.Commitment(), scattered_.sealed.Commitment());
+    EXPECT_EQ(*Share::Decode(share.Encode()), share);
+    Share metadata = share;
+    metadata.fragment.clear();
+    EXPECT_EQ(*Share::DecodeMetadata(share.EncodeMetadata()), metadata);
+  }
+}
+
+TEST_F(ShareTest, FragmentAndKeyShareStandOrFallApart) {
+  Share share = share_;
+  share.fragment[0] ^= 1;
+  ShareVerdict verdict = Judge(share);
+  EXPECT_TRUE(verdict.proof_ok && verdict.key_share_ok);
+  EXPECT_FALSE(verdict.fragment_ok);
+  EXPECT_EQ(
+      verdict.reason,
+      "share 4 of version 17 on node b2: its fragment does not have the fragment root of its leaf");
+  EXPECT_EQ(ToStatus(verdict).code(), absl::StatusCode::kInvalidArgument);
+
+  verdict = VerifyShare(share_, cell_.cell(), verifier_, &scattered_.key_shares[3], "b2");
+  EXPECT_TRUE(verdict.proof_ok && verdict.fragment_ok);
+  EXPECT_FALSE(verdict.key_share_ok);
+  EXPECT_THAT(verdict.reason, HasSubstr("key share does not have the hash"));
+
+  share = share_;
+  share.fragment.pop_back();
+  EXPECT_THAT(Judge(share).reason, HasSubstr("bytes, not"));
+  share = share_;
+  share.path.leaves[1] = Hash256();
+  verdict = Judge(share);
+  EXPECT_FALSE(verdict.proof_ok);
+  EXPECT_FALSE(verdict.fragment_usable() || verdict.key_share_usable());
+  EXPECT_THAT(verdict.reason, HasSubstr("do not lead to what the writer signed"));
+  share = share_;
+  share.core.cell = CellId();
+  EXPECT_THAT(Judge(share).reason, HasSubstr("another cell"));
+  share = share_;
+  share.generation = 1;
+  EXPECT_THAT(Judge(share).reason, HasSubstr("generation 1"));
+  share = share_;
+  share.script = ScriptId();
+  EXPECT_THAT(Judge(share).reason, HasSubstr("no script"));
+  // Metadata alone: nothing is said of the fragment.
+  share = share_;
+  share.fragment.clear();
+  verdict = VerifyShare(share, cell_.cell(), verifier_, &key_share_, "b2", /*has_fragment=*/false);
+  EXPECT_TRUE(verdict.proof_ok && verdict.key_share_ok && !verdict.fragment_ok);
+  EXPECT_TRUE(verdict.reason.empty());
+}
+
+TEST_F(ShareTest, EveryFlipIsRefusedOrDetected) {
+  const Bytes encoded = share_.Encode();
+  const Receipt receipt = [&] {
+    const ReceiptClaim claim = share_.Claim();
+    return SignReceipts(cell_.node_key(4), cell_.cell(), {&claim, 1}).front();
+  }();
+  for (std::size_t at = 0; at < encoded.size(); ++at) {
+    for (std::uint8_t flip : {0x01, 0x80}) {
+      Bytes changed = encoded;
+      changed[at] ^= flip;
+      const auto share = Share::Decode(changed);
+      if (!share.ok()) continue;
+      const ShareVerdict verdict = Judge(*share);
+      if (verdict.proof_ok && verdict.fragment_ok && verdict.key_share_ok) {
+        // Only slot, slot epoch and version are left: the receipt binds those.
+        Receipt moved = receipt;
+        moved.claim = share->Claim();
+        EXPECT_NE(moved.claim, receipt.claim) << at;
+        EXPECT_FALSE(verifier_.VerifyReceipt(moved, cell_.cell()).ok()) << at;
+        EXPECT_TRUE(share->slot != share_.slot || share->slot_epoch != share_.slot_epoch ||
+                    share->version != share_.version)
+            << at;
+      }
+    }
+  }
+}
+
+TEST_F(ShareTest, DecodersRefuseEveryOtherLength) {
+  const auto expect_exact = [](const Bytes& encoded, auto decode) {
+    for (std::size_t bytes = 0; bytes < encoded.size(); ++bytes) {
+      EXPECT_FALSE(decode(ByteSpan(encoded).first(bytes)).ok()) << bytes;
+    }
+    Bytes longer = encoded;
+    longer.push_back(0);
+    EXPECT_FALSE(decode(longer).ok());
+  };
+  expect_exact(share_.Encode(), [](ByteSpan b) { return Share::Decode(b); });
+  expect_exact(share_.EncodeMetadata(), [](ByteSpan b) { return Share::DecodeMetadata(b); });
+  expect_exact(EncodeShareFile({share_, cell_.node(4), std::nullopt}),
+               [](ByteSpan b) { return DecodeShareFile(b); });
+  const StoredKeyShare stored = WrapKeyShare(
+      StorageKey(), {share_.core.Id(), 0, NodeAt(4), cell_.node(4)}, key_share_, cell_.entropy());
+  expect_exact(stored.Encode(), [](ByteSpan b) { return StoredKeyShare::Decode(b); });
+}
+
+TEST_F(ShareTest, StoredKeyShareOpensOnlyInItsPlace) {
+  StorageKey storage_key;
+  cell_.entropy().Fill(storage_key.ExposeSecretMutable());
+  const KeySharePlace place{share_.core.Id(), 0, NodeAt(4), cell_.node(4)};
+  const StoredKeyShare stored = WrapKeyShare(storage_key, place, key_share_, cell_.entropy());
+  const auto again = UnwrapKeyShare(storage_key, place, *StoredKeyShare::Decode(stored.Encode()));
+  ASSERT_TRUE(again.ok());
+  EXPECT_TRUE(EqualConstantTime(again->ExposeSecret(), key_share_.ExposeSecret()));
+  for (KeySharePlace other : {KeySharePlace{CoreId(), 0, NodeAt(4), cell_.node(4)},
+                              KeySharePlace{place.core, 1, NodeAt(4), cell_.node(4)},
+                              KeySharePlace{place.core, 0, NodeAt(3), cell_.node(4)},
+                              KeySharePlace{place.core, 0, NodeAt(4), cell_.node(3)}}) {
+    EXPECT_EQ(UnwrapKeyShare(storage_key, other, stored).status(), OpenFailure());
+  }
+  EXPECT_EQ(UnwrapKeyShare(StorageKey(), place, stored).status(), OpenFailure());
+}
+
+TEST_F(ShareTest, FileRoundTripsAndEveryFlipIsRefused) {
+  const StorageKey storage_key;
+  const KeySharePlace place{share_.core.Id(), 0, NodeAt(4), cell_.node(4)};
+  for (bool with_key_share : {false, true}) {
+    ShareFile file{share_, cell_.node(4), std::nullopt};
+    if (with_key_share) {
+      file.key_share = WrapKeyShare(storage_key, place, key_share_, cell_.entropy());
+    }
+    const Bytes encoded = EncodeShareFile(file);
+    const auto decoded = DecodeShareFile(encoded);
+    ASSERT_TRUE(decoded.ok()) << decoded.status();
+    EXPECT_EQ(*decoded, file);
+    for (std::size_t at = 0; at < encoded.size(); ++at) {
+      for (int bit = 0; bit < 8; ++bit) {
+        Bytes changed = encoded;
+        changed[at] ^= static_cast<std::uint8_t>(1 << bit);
+        ASSERT_FALSE(DecodeShareFile(changed).ok()) << at;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace worldb::cryptoscatter

@@ -1,0 +1,13 @@
+// A commit proof that decodes encodes to the same bytes.
+#include "cryptoscatter/base/check.h"
+#include "cryptoscatter/records.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const worldb::ByteSpan bytes(data, size);
+  const auto decoded = worldb::cryptoscatter::CommitProof::Decode(bytes);
+  if (decoded.ok()) {
+    const auto again = decoded->Encode();
+    WORLDB_CHECK(worldb::HexEncode(again) == worldb::HexEncode(bytes));
+  }
+  return 0;
+}

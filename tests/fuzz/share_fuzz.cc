@@ -1,0 +1,13 @@
+// A share that decodes encodes to the same bytes.
+#include "cryptoscatter/base/check.h"
+#include "cryptoscatter/share.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const worldb::ByteSpan bytes(data, size);
+  const auto decoded = worldb::cryptoscatter::Share::Decode(bytes);
+  if (decoded.ok()) {
+    const auto again = decoded->Encode();
+    WORLDB_CHECK(worldb::HexEncode(again) == worldb::HexEncode(bytes));
+  }
+  return 0;
+}

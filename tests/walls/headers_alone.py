@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+"""Compiles every header of the tree alone, with the flags of a source file beside it.
+
+A header's flags are those of the source with the same name, else of the nearest source in its
+folder, so include paths are never looser here than in the build. Objects are compiled without
+optimisation through the launcher of the build (ccache), so a second run is nearly free.
+"""
+
+import argparse
+import concurrent.futures
+import json
+import os
+import pathlib
+import shlex
+import subprocess
+import sys
+
+FOLDERS = ("cryptoscatter", "arbiter", "engine", "transport", "tools", "tests")
+FOREIGN = "tests/install/consumer/"
+
+
+def load_commands(root, path):
+    """Source path from the root -> (directory, argument list)."""
+    commands = {}
+    for entry in json.loads(pathlib.Path(path).read_text(encoding="utf-8")):
+        source = pathlib.Path(entry["directory"], entry["file"]).resolve()
+        if source.is_relative_to(root) and source.suffix == ".cc":
+            arguments = entry.get("arguments") or shlex.split(entry["command"])
+            commands[source.relative_to(root).as_posix()] = (entry["directory"], arguments)
+    return commands
+
+
+def nearest_source(header, commands):
+    stem = header[:-len(".h")]
+    for twin in (stem + ".cc", stem + "_test.cc"):
+        if twin in commands:
+            return twin
+    # A header without sources beside it (tests/support in a young tree) borrows from further up.
+    for parent in pathlib.PurePosixPath(header).parents:
+        below = sorted(s for s in commands if parent in pathlib.PurePosixPath(s).parents)
+        if below:
+            return below[0]
+    return None
+
+
+def compile_arguments(arguments, source, output):
+    kept, skip = [], False
+    for argument in arguments:
+        if skip:
+            skip = False
+        elif argument in ("-o", "-c", "-MF", "-MT", "-MQ"):
+            skip = True
+        elif argument in ("-MD", "-MMD") or argument.startswith(("-O", "-g")):
+            pass
+        else:
+            kept.append(argument)
+    return kept + ["-O0", "-c", str(source), "-o", str(output)]
+
+
+def check(header, directory, arguments, work_dir):
+    stem = work_dir / header.replace("/", "__")
+    source, output = stem.with_suffix(".cc"), stem.with_suffix(".o")
+    text = f'#include "{header}"\n#include "{header}"  // the guard holds\n'
+    if not source.exists() or source.read_text(encoding="utf-8") != text:
+        source.write_text(text, encoding="utf-8")
+    result = subprocess.run(compile_arguments(arguments, source, output), cwd=directory,
+                            capture_output=True, text=True)
+    return None if result.returncode == 0 else f"{header} does not compile alone:\n{result.stderr}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("root")
+    parser.add_argument("--compile-commands", required=True)
+    parser.add_argument("--work-dir", required=True)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    arguments = parser.parse_args()
+
+    root = pathlib.Path(arguments.root).resolve()
+    work_dir = pathlib.Path(arguments.work_dir)
+    work_dir.mkdir(parents=True, exist_ok=True)
+    commands = load_commands(root, arguments.compile_commands)
+    headers = sorted(path.relative_to(root).as_posix()
+                     for folder in FOLDERS for path in (root / folder).rglob("*.h"))
+    headers = [header for header in headers if not header.startswith(FOREIGN)]
+
+    failures, jobs = [], []
+    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+        for header in headers:
+            source = nearest_source(header, commands)
+            if source is None:
+                failures.append(f"{header}: no source file to take compile flags from")
+                continue
+            jobs.append(pool.submit(check, header, *commands[source], work_dir))
+        failures += [failure for failure in (job.result() for job in jobs) if failure]
+    print("\n".join(failures) if failures else f"{len(headers)} headers compile alone")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
