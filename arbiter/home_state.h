@@ -1,0 +1,218 @@
+// The state machine of one home: who competes for which version, who won, how far a value has spread.
+//
+// It is a pure function of the accept log. Every replica of the triad applies the same entries in the
+// same order and gets the same effects, byte for byte: no clock, no randomness and no hash-map order
+// decides anything. All time comes from the entries.
+//
+// How a candidate is judged (protocol.md 1). Let v be the newest closed version of its key and e(w) the
+// earliest bound of the closer's clock in the CLOSE of w, never below e(w-1). A Set *may have seen* w
+// if the latest bound of its stamp is at or above e(w), or w <= its `seen`.
+//   base given, = v        candidate of v+1
+//   base given, newer      refused BAD_BASE
+//   base given, older      STALE if it may have seen base+1, else late against base+1
+//   ABSENT                 the base is 0, or the newest tombstone; STALE if that tombstone is the newest
+//                          version and the Set cannot have seen it
+//   no base                candidate of v+1 if it may have seen every closed version, else late against
+//                          the oldest one it cannot have seen
+//   late against w         LATE_FIRST if it ranks before the winner of w, else LATE
+//   stamp older than D_max at recording: LATE
+// In an open round a plain candidate with a better one on record is LOST at once; an op that was ever
+// recorded with attempt > 0 waits for CLOSE and counts with its smallest stamp.
+//
+// Threads: one owner.
+// Source:  protocol.md 1, 3, 5; docs/decisions/001-absent-base.md.
+#ifndef WORLDB_ARBITER_HOME_STATE_H_
+#define WORLDB_ARBITER_HOME_STATE_H_
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "arbiter/log_entry.h"
+#include "arbiter/outcome.h"
+#include "arbiter/stamp.h"
+#include "cryptoscatter/base/ids.h"
+#include "cryptoscatter/base/node_set.h"
+
+namespace worldb::arbiter {
+
+// Part of the state machine's definition: equal on every replica of every home of a cell.
+struct ContestRule {
+  absl::Duration window_max = absl::Seconds(2);    // D_max
+  absl::Duration op_memory = absl::Hours(24);      // T_op
+  absl::Duration op_ahead_max = absl::Seconds(5);  // an op id may lie this far ahead
+};
+
+// One closed version of one key.
+struct ClosedVersion {
+  RoundId id;
+  Slot slot;
+  OpKind kind = OpKind::kSet;
+  OpId op;  // the winner
+  Stamp stamp;
+  CommitmentId commitment;
+  std::uint64_t payload_bytes = 0;
+  absl::Time closed_earliest;  // e(w)
+  // What the log says was reached, and what has been announced: SAFE is announced in version order.
+  Level reached = Level::kDecided;
+  Level announced = Level::kDecided;
+  NodeSet held;
+  Fairness fairness = Fairness::kTimeout;
+};
+
+// One op the home remembers.
+struct OpRecord {
+  KeyTag key_tag;
+  Slot slot;
+  OpKind kind = OpKind::kSet;
+  std::optional<ContentTag> content_tag;
+  CommitmentId commitment;  // of the payload recorded first
+  std::uint64_t payload_bytes = 0;
+  Stamp stamp;           // smallest recorded
+  NodeIndex ingress;     // who asked last and is told
+  bool retried = false;  // an attempt above 0 was recorded
+  Outcome outcome;
+};
+
+// Effects, in the order they follow from the entry.
+struct OpAccepted {  // recorded: hand out the ticket
+  OpId op;
+  NodeIndex ingress;
+  RoundId round;  // the one it competes in or was judged against
+  Stamp stamp;
+  bool leading = false;
+};
+struct OpJudged {  // an outcome other than pending; WON is provisional until SAFE
+  OpId op;
+  NodeIndex ingress;
+  KeyTag key_tag;
+  Outcome outcome;
+};
+struct OpRefused {  // consumed nothing
+  OpId op;
+  NodeIndex ingress;
+  Refusal refusal = Refusal::kBadBase;
+  Version present;
+};
+struct VersionDecided {  // scatter it
+  RoundId id;
+};
+struct LevelAnnounced {
+  RoundId id;
+  OpId op;
+  NodeIndex ingress;
+  Level level = Level::kHeld;
+  NodeSet held;
+};
+// The payload of this op's candidate will never be scattered: it lost, came late, or repeats one that
+// is already on record.
+struct PayloadUnwanted {
+  OpId op;
+  CommitmentId commitment;
+};
+using Effect =
+    std::variant<OpAccepted, OpJudged, OpRefused, VersionDecided, LevelAnnounced, PayloadUnwanted>;
+
+class HomeState {
+ public:
+  HomeState(DataCenterIndex home, ContestRule rule);
+
+  // Applies the entry at `index`. REQUIRES: index is applied() + 1.
+  // DataLoss when a CLOSE names a result other than the one computed here: this replica must stop.
+  absl::StatusOr<std::vector<Effect>> Apply(LogIndex index, const LogEntry& entry);
+
+  LogIndex applied() const { return applied_; }
+  DataCenterIndex home() const { return home_; }
+  const ContestRule& rule() const { return rule_; }
+  // D for the next round to open.
+  absl::Duration window() const { return window_; }
+
+  // The earliest moment at which some open round is due; infinite future without one.
+  absl::Time NextDue() const;
+  // A CLOSE for the rounds that are due at `earliest`, the closer's earliest bound; at most
+  // kRoundsPerCloseMax. Holds against exactly the state applied now. Nullopt when none is due.
+  std::optional<Close> CloseDue(absl::Time earliest) const;
+
+  // Null when unknown. Pointers stay valid until the next Apply.
+  const OpRecord* FindOp(const OpId& op) const;
+  const ClosedVersion* FindVersion(const RoundId& id) const;
+  const ClosedVersion* Newest(const KeyTag& key_tag) const;
+  // The level the op's outcome has reached: of its version if it won, DECIDED if judged otherwise.
+  Level LevelOf(const OpRecord& op) const;
+  FrameNumber Cursor(NodeIndex node, StreamEpoch epoch) const;
+  // Won versions whose shares are not on all nine nodes yet, in key tag and version order.
+  const std::set<RoundId>& unsettled() const { return unsettled_; }
+  std::size_t open_round_count() const { return due_.size(); }
+  std::size_t op_count() const { return ops_.size(); }
+  std::size_t late_first_count() const { return late_first_count_; }
+  // The earliest bound the log's clock readings have reached.
+  absl::Time log_earliest() const { return log_earliest_; }
+
+ private:
+  struct Contender {
+    OpId op;
+    Stamp stamp;
+    Rank rank;
+  };
+  struct Round {
+    Version version;
+    absl::Time first_record;
+    absl::Duration window;  // frozen when the round opened
+    std::vector<Contender> contenders;
+    std::size_t leader = 0;
+    absl::Time due;
+  };
+  struct Key {
+    std::vector<ClosedVersion> versions;  // dense: versions[i] is version i + 1
+    std::optional<Round> round;
+    Version newest_tombstone;
+    Version Newest() const { return Version(versions.size()); }
+  };
+  struct Judgement {
+    bool candidate = false;  // of the next version
+    Outcome outcome;         // otherwise
+  };
+
+  void ApplyRecord(const LogEntry& entry, const Candidate& c, std::vector<Effect>& effects);
+  void ApplyKnownOp(const LogEntry& entry, const Candidate& c, OpRecord& op,
+                    std::vector<Effect>& effects);
+  absl::Status ApplyRecord(const LogEntry& entry, const Close& close, std::vector<Effect>& effects);
+  void ApplyRecord(const LevelReached& level, std::vector<Effect>& effects);
+  std::optional<Refusal> RefusalOf(const LogEntry& entry, const Candidate& c, const Key* key) const;
+  Judgement Judge(const LogEntry& entry, const Candidate& c, const Key& key) const;
+  Outcome LateAgainst(const Candidate& c, const ClosedVersion& winner, bool may_be_first) const;
+  void JoinRound(const LogEntry& entry, const Candidate& c, Key& key, std::vector<Effect>& effects);
+  void PutInFront(const KeyTag& key_tag, Round& round, std::size_t contender,
+                  std::vector<Effect>& effects);
+  void Lose(const KeyTag& key_tag, const Round& round, std::size_t contender,
+            std::vector<Effect>& effects);
+  void CloseRound(const KeyTag& key_tag, Key& key, absl::Time earliest,
+                  std::vector<Effect>& effects);
+  void Reschedule(const KeyTag& key_tag, Round& round);
+  void Announce(Key& key, Version from, std::vector<Effect>& effects);
+  Hash256 DigestOf(const std::vector<RoundId>& rounds) const;
+  const Round* FindRound(const RoundId& id) const;
+
+  const DataCenterIndex home_;
+  const ContestRule rule_;
+  LogIndex applied_;
+  absl::Duration window_;
+  absl::Time log_earliest_ = absl::InfinitePast();
+  absl::flat_hash_map<KeyTag, Key> keys_;
+  absl::flat_hash_map<OpId, OpRecord> ops_;
+  std::map<std::pair<NodeIndex, StreamEpoch>, FrameNumber> cursors_;
+  std::set<std::pair<absl::Time, RoundId>> due_;
+  std::set<RoundId> unsettled_;
+  std::size_t late_first_count_ = 0;
+};
+
+}  // namespace worldb::arbiter
+
+#endif  // WORLDB_ARBITER_HOME_STATE_H_

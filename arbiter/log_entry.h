@@ -1,0 +1,112 @@
+// What one accept log entry says: a batch of records and the clock reading they were recorded under.
+//
+// Layout: fixed little-endian, canonical; docs/accept-log-format.md.
+// Shapes:  at most kRecordsPerEntryMax records; a candidate record is at most 512 bytes.
+// Errors:  Decode answers InvalidArgument for anything Encode would not write.
+// Source:  protocol.md 1 to 4.
+#ifndef WORLDB_ARBITER_LOG_ENTRY_H_
+#define WORLDB_ARBITER_LOG_ENTRY_H_
+
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "arbiter/clock.h"
+#include "arbiter/outcome.h"
+#include "arbiter/stamp.h"
+#include "cryptoscatter/base/bytes.h"
+#include "cryptoscatter/base/ids.h"
+#include "cryptoscatter/base/node_set.h"
+
+namespace worldb::arbiter {
+
+inline constexpr std::uint32_t kRecordsPerEntryMax = 4096;
+inline constexpr std::uint32_t kRoundsPerCloseMax = 4096;
+
+enum class OpKind : std::uint8_t { kSet = 0, kDelete = 1 };
+
+// The version a Set builds on.
+struct Base {
+  enum class Kind : std::uint8_t {
+    kNone = 0,    // judged by its stamp: competes with everything it could not have seen
+    kAbsent = 1,  // there is no version, or a tombstone the Set may have seen
+    kVersion = 2,
+  };
+  Kind kind = Kind::kNone;
+  Version version;  // kVersion only
+  friend bool operator==(const Base&, const Base&) = default;
+};
+
+// A Set or Delete as the accept log knows it: never the value, never the key's name.
+struct Candidate {
+  OpId op;
+  KeyTag key_tag;
+  Slot slot;
+  OpKind kind = OpKind::kSet;
+  Base base;
+  Version seen;  // it is never judged against versions <= seen
+  Stamp stamp;
+  std::uint32_t attempt = 0;
+  CommitmentId commitment;
+  std::optional<ContentTag> content_tag;
+  std::uint64_t payload_bytes = 0;  // of sealed ciphertext
+  friend bool operator==(const Candidate&, const Candidate&) = default;
+};
+
+struct RoundId {
+  KeyTag key_tag;
+  Version version;
+  friend auto operator<=>(const RoundId&, const RoundId&) = default;
+};
+
+// Ends rounds. The reading in force is the entry's own.
+struct Close {
+  std::vector<RoundId> rounds;
+  Hash256 digest;  // of the result; a replica that computes another one stops
+  friend bool operator==(const Close&, const Close&) = default;
+};
+
+// A version's shares have spread to `held`.
+struct LevelReached {
+  RoundId version;
+  Level level = Level::kHeld;
+  NodeSet held;
+  friend bool operator==(const LevelReached&, const LevelReached&) = default;
+};
+
+// The window D for rounds opened from here on.
+struct WindowChange {
+  absl::Duration window;
+  friend bool operator==(const WindowChange&, const WindowChange&) = default;
+};
+
+using LogRecord = std::variant<Candidate, Close, LevelReached, WindowChange>;
+
+// Up to this number, everything of the stream is recorded or refused.
+struct StreamCursor {
+  NodeIndex node;
+  StreamEpoch stream_epoch;
+  FrameNumber number;
+  friend bool operator==(const StreamCursor&, const StreamCursor&) = default;
+};
+
+struct LogEntry {
+  NodeIndex author;
+  std::uint64_t author_number = 0;  // makes two appends of one author distinct
+  LogEpoch log_epoch;
+  ClockReading reading;    // the author's clock when it built the batch
+  bool read_mark = false;  // reads that waited for a mark may answer once this is applied
+  std::vector<StreamCursor> cursors;
+  std::vector<LogRecord> records;
+};
+
+Bytes EncodeLogEntry(const LogEntry& entry);
+absl::StatusOr<LogEntry> DecodeLogEntry(ByteSpan bytes);
+
+}  // namespace worldb::arbiter
+
+#endif  // WORLDB_ARBITER_LOG_ENTRY_H_

@@ -1,0 +1,31 @@
+#include "arbiter/stamp_issuer.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace worldb::arbiter {
+
+StampIssuer::StampIssuer(NodeIndex node, StreamEpoch stream_epoch, absl::Duration bound_max,
+                         const Clock& clock)
+    : node_(node), stream_epoch_(stream_epoch), bound_max_(bound_max), clock_(clock) {}
+
+absl::StatusOr<Stamp> StampIssuer::Issue(DataCenterIndex home) {
+  MutexLock lock(mu_);
+  const ClockReading now = clock_.Now();
+  if (now.quality == ClockQuality::kNone || now.bound > bound_max_) {
+    return absl::UnavailableError(
+        absl::StrCat("NO_CLOCK: node ", node_.value(), " may not stamp: clock bound ",
+                     absl::FormatDuration(now.bound), ", licence needs at most ",
+                     absl::FormatDuration(bound_max_), "; try another node"));
+  }
+  Stamp stamp{now.midpoint, now.bound, node_, stream_epoch_, FrameNumber()};
+  const absl::Time lowest = last_ + absl::Nanoseconds(1);
+  if (stamp.midpoint < lowest) {
+    stamp.bound += lowest - stamp.midpoint;
+    stamp.midpoint = lowest;
+  }
+  last_ = stamp.midpoint;
+  stamp.number = FrameNumber(++last_number_[home.value()]);
+  return stamp;
+}
+
+}  // namespace worldb::arbiter

@@ -1,0 +1,46 @@
+// Gives out stamps and stream numbers of one node, together, under one lock.
+//
+// Midpoints of one node strictly increase: when the clock stands still or steps back the midpoint is
+// lifted above the last one and the lift is added to the half-width, so the interval still holds true
+// time. Numbers have no gaps per home. A number given out must be sent, with a frame or as void.
+// Errors:  Unavailable (NO_CLOCK) when the clock's quality is none or its bound is above the licence;
+//          nothing is consumed then.
+// Threads: may be called from any thread; meant for the I/O thread that saw the last byte.
+// Source:  protocol.md 2; design.md's stamping licence.
+#ifndef WORLDB_ARBITER_STAMP_ISSUER_H_
+#define WORLDB_ARBITER_STAMP_ISSUER_H_
+
+#include <array>
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "arbiter/clock.h"
+#include "arbiter/stamp.h"
+#include "cryptoscatter/base/mutex.h"
+
+namespace worldb::arbiter {
+
+class StampIssuer {
+ public:
+  // `stream_epoch` must be higher than any this node used before. `clock` outlives this object.
+  StampIssuer(NodeIndex node, StreamEpoch stream_epoch, absl::Duration bound_max,
+              const Clock& clock);
+
+  absl::StatusOr<Stamp> Issue(DataCenterIndex home) ABSL_LOCKS_EXCLUDED(mu_);
+
+  StreamEpoch stream_epoch() const { return stream_epoch_; }
+
+ private:
+  const NodeIndex node_;
+  const StreamEpoch stream_epoch_;
+  const absl::Duration bound_max_;
+  const Clock& clock_;
+
+  Mutex mu_;
+  absl::Time last_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();
+  std::array<std::uint64_t, kDataCenterCount> last_number_ ABSL_GUARDED_BY(mu_) = {};
+};
+
+}  // namespace worldb::arbiter
+
+#endif  // WORLDB_ARBITER_STAMP_ISSUER_H_

@@ -1,0 +1,442 @@
+#include "tests/support/contest_oracle.h"
+
+#include <algorithm>
+
+#include "arbiter/op_id.h"
+#include "cryptoscatter/base/check.h"
+#include "cryptoscatter/base/hash.h"
+
+namespace worldb::testing {
+
+using arbiter::Base;
+using arbiter::Candidate;
+using arbiter::Effect;
+using arbiter::Level;
+using arbiter::LevelReached;
+using arbiter::LogEntry;
+using arbiter::OpKind;
+using arbiter::Outcome;
+using arbiter::OutcomeKind;
+using arbiter::Refusal;
+using arbiter::Rival;
+using arbiter::RoundId;
+using arbiter::Stamp;
+
+namespace {
+
+bool Overlap(const Stamp& a, const Stamp& b) {
+  return a.midpoint - a.bound <= b.midpoint + b.bound &&
+         b.midpoint - b.bound <= a.midpoint + a.bound;
+}
+
+absl::Duration Distance(const Stamp& a, const Stamp& b) {
+  return a.midpoint < b.midpoint ? b.midpoint - a.midpoint : a.midpoint - b.midpoint;
+}
+
+}  // namespace
+
+// ---- ranks: midpoint, then an unkeyed hash of key, version and stamper, then the op id
+
+bool ContestOracle::OwnRank::operator<(const OwnRank& other) const {
+  if (midpoint != other.midpoint) return midpoint < other.midpoint;
+  if (tie != other.tie) return tie < other.tie;
+  return op < other.op;
+}
+
+ContestOracle::OwnRank ContestOracle::RankIn(const RoundId& round, const Stamp& stamp,
+                                             const OpId& op) {
+  Bytes text(round.key_tag.bytes.begin(), round.key_tag.bytes.end());
+  for (int i = 0; i < 8; ++i) {
+    text.push_back(static_cast<std::uint8_t>(round.version.value() >> (8 * i)));
+  }
+  text.push_back(stamp.node.value());
+  return {stamp.midpoint, LabelledHash(HashLabel("worldb.tie.1"), text), op};
+}
+
+// ---- what the lists say
+
+bool ContestOracle::Op::retried() const {
+  return std::any_of(attempts.begin(), attempts.end(),
+                     [](const Attempt& a) { return a.candidate.attempt > 0; });
+}
+
+Version ContestOracle::Newest(const KeyTag& key) const {
+  std::uint64_t newest = 0;
+  for (const Ending& e : endings_) {
+    if (e.id.key_tag == key) newest = std::max(newest, e.id.version.value());
+  }
+  return Version(newest);
+}
+
+bool ContestOracle::HasEnded(const RoundId& id) const {
+  return std::any_of(endings_.begin(), endings_.end(), [&](const Ending& e) { return e.id == id; });
+}
+
+const ContestOracle::Ending& ContestOracle::EndingOf(const RoundId& id) const {
+  for (const Ending& e : endings_) {
+    if (e.id == id) return e;
+  }
+  WORLDB_CHECK(false);
+}
+
+// Never less than e(w - 1): so the maximum over all versions up to w.
+absl::Time ContestOracle::ClosedEarliest(const RoundId& id) const {
+  absl::Time earliest = absl::InfinitePast();
+  for (const Ending& e : endings_) {
+    if (e.id.key_tag == id.key_tag && e.id.version <= id.version) {
+      earliest = std::max(earliest, e.reading_earliest);
+    }
+  }
+  return earliest;
+}
+
+Version ContestOracle::NewestTombstone(const KeyTag& key) const {
+  Version newest;
+  for (const Ending& e : endings_) {
+    if (e.id.key_tag == key && ops_.at(e.winner).first().kind == OpKind::kDelete) {
+      newest = std::max(newest, e.id.version);
+    }
+  }
+  return newest;
+}
+
+bool ContestOracle::MayHaveSeen(const Candidate& c, Version w) const {
+  if (w <= c.seen) return true;
+  return c.stamp.midpoint + c.stamp.bound >= ClosedEarliest({c.key_tag, w});
+}
+
+Stamp ContestOracle::CountingStamp(const Op& op) const {
+  const RoundId round{op.first().key_tag, op.candidate_of};
+  const Stamp* best = &op.first().stamp;
+  for (const Attempt& a : op.attempts) {
+    if (!a.counts) continue;
+    if (RankIn(round, a.candidate.stamp, op.first().op) < RankIn(round, *best, op.first().op)) {
+      best = &a.candidate.stamp;
+    }
+  }
+  return *best;
+}
+
+std::vector<OpId> ContestOracle::Ranking(const RoundId& id) const {
+  std::vector<std::pair<OwnRank, OpId>> all;
+  for (const auto& [name, op] : ops_) {
+    if (op.first().key_tag == id.key_tag && op.candidate_of == id.version) {
+      all.emplace_back(RankIn(id, CountingStamp(op), name), name);
+    }
+  }
+  std::sort(all.begin(), all.end());
+  std::vector<OpId> names;
+  for (const auto& [rank, name] : all) names.push_back(name);
+  return names;
+}
+
+std::map<RoundId, absl::Time> ContestOracle::OpenRounds() const {
+  std::map<RoundId, absl::Time> open;
+  for (const OpId& name : order_) {  // the first one met is the one that opened the round
+    const Op& op = ops_.at(name);
+    const RoundId id{op.first().key_tag, op.candidate_of};
+    if (op.candidate_of == Version() || HasEnded(id) || open.contains(id)) continue;
+    const Attempt& opening = op.attempts.front();
+    const absl::Duration d = opening.window;
+    const absl::Time leader = CountingStamp(ops_.at(Ranking(id).front())).midpoint;
+    absl::Time due = std::max(leader + d, opening.recorded + d / 2);
+    due = std::min(due, opening.recorded + rule_.window_max);
+    open.emplace(id, due);
+  }
+  return open;
+}
+
+FrameNumber ContestOracle::Cursor(NodeIndex node, StreamEpoch epoch) const {
+  FrameNumber number;
+  for (const arbiter::StreamCursor& c : cursors_) {
+    if (c.node == node && c.stream_epoch == epoch) number = std::max(number, c.number);
+  }
+  return number;
+}
+
+Level ContestOracle::Reached(const RoundId& id) const {
+  Level level = Level::kDecided;
+  for (const LevelReached& l : levels_) {
+    if (l.version == id) level = std::max(level, l.level);
+  }
+  return level;
+}
+
+// SAFE and what lies above is announced only once every version before it is SAFE.
+Level ContestOracle::Announced(const RoundId& id) const {
+  for (std::uint64_t before = 1; before < id.version.value(); ++before) {
+    if (Reached({id.key_tag, Version(before)}) < Level::kSafe) {
+      return std::min(Reached(id), Level::kHeld);
+    }
+  }
+  return Reached(id);
+}
+
+NodeSet ContestOracle::Held(const RoundId& id) const {
+  NodeSet held;
+  for (const LevelReached& l : levels_) {
+    if (l.version == id) held = held | l.held;
+  }
+  return held;
+}
+
+bool ContestOracle::Refuted(const RoundId& id) const {
+  for (const auto& [name, op] : ops_) {
+    if (op.first().key_tag == id.key_tag && op.outcome.kind == OutcomeKind::kLateFirst &&
+        op.outcome.version == id.version) {
+      return true;
+    }
+  }
+  return false;
+}
+
+Level ContestOracle::LevelOf(const Op& op) const {
+  if (op.outcome.kind == OutcomeKind::kPending) return Level::kAccepted;
+  if (op.outcome.kind != OutcomeKind::kWon) return Level::kDecided;
+  return Announced({op.first().key_tag, op.outcome.version});
+}
+
+std::size_t ContestOracle::LateFirstCount() const {
+  std::size_t count = 0;
+  for (const auto& [name, op] : ops_) count += op.outcome.kind == OutcomeKind::kLateFirst ? 1 : 0;
+  return count;
+}
+
+// ---- judging
+
+std::optional<Refusal> ContestOracle::WhyRefused(const LogEntry& entry, const Candidate& c) const {
+  const auto known = ops_.find(c.op);
+  if (known != ops_.end()) {
+    // The id alone decides, unless both carry a tag; another key is other content on its face.
+    const Candidate& first = known->second.first();
+    if (first.key_tag != c.key_tag) return Refusal::kOpIdReused;
+    if (first.content_tag && c.content_tag && *first.content_tag != *c.content_tag) {
+      return Refusal::kOpIdReused;
+    }
+    return std::nullopt;
+  }
+  const absl::Time named = arbiter::OpIdTime(c.op);
+  if (entry.reading.midpoint - named > rule_.op_memory) return Refusal::kOpExpired;
+  if (named - entry.reading.midpoint > rule_.op_ahead_max) return Refusal::kOpExpired;
+  if (c.base.kind == Base::Kind::kVersion && c.base.version > Newest(c.key_tag)) {
+    return Refusal::kBadBase;
+  }
+  return std::nullopt;
+}
+
+bool ContestOracle::TooOld(const LogEntry& entry, const Candidate& c) const {
+  return entry.reading.midpoint - c.stamp.midpoint > rule_.window_max;
+}
+
+Outcome ContestOracle::LateAgainst(const Candidate& c, Version w, bool too_old) const {
+  const Ending& ending = EndingOf({c.key_tag, w});
+  const bool better =
+      RankIn(ending.id, c.stamp, c.op) < RankIn(ending.id, ending.stamp, ending.winner);
+  Outcome o;
+  o.kind = better && !too_old ? OutcomeKind::kLateFirst : OutcomeKind::kLate;
+  o.version = w;
+  o.rival = Rival{ending.winner, ending.stamp};
+  o.margin = Distance(c.stamp, ending.stamp);
+  return o;
+}
+
+Outcome ContestOracle::JudgeFirst(const LogEntry& entry, const Candidate& c) const {
+  const Version newest = Newest(c.key_tag);
+  const bool too_old = TooOld(entry, c);
+  Outcome stale;
+  stale.kind = OutcomeKind::kStale;
+  stale.present = newest;
+
+  if (c.base.kind == Base::Kind::kNone) {
+    for (std::uint64_t w = 1; w <= newest.value(); ++w) {
+      if (!MayHaveSeen(c, Version(w))) return LateAgainst(c, Version(w), too_old);
+    }
+  } else {
+    const bool absent = c.base.kind == Base::Kind::kAbsent;
+    const Version base = absent ? NewestTombstone(c.key_tag) : c.base.version;
+    if (base < newest) {
+      if (!MayHaveSeen(c, base.Next())) return LateAgainst(c, base.Next(), too_old);
+      stale.version = base.Next();
+      return stale;
+    }
+    if (absent && base != Version() && !MayHaveSeen(c, base)) {
+      stale.version = newest.Next();
+      return stale;
+    }
+  }
+  Outcome o;
+  o.version = newest.Next();  // the one it competes for
+  if (!too_old) return o;
+  o.kind = OutcomeKind::kLate;
+  const std::vector<OpId> ranking = Ranking({c.key_tag, o.version});
+  if (!ranking.empty()) {  // who holds the place it cannot have
+    const Stamp leader = CountingStamp(ops_.at(ranking.front()));
+    o.rival = Rival{ranking.front(), leader};
+    o.margin = Distance(c.stamp, leader);
+  }
+  return o;
+}
+
+Outcome ContestOracle::LostTo(const OpId& loser, const OpId& better, Version version) const {
+  const Stamp own = CountingStamp(ops_.at(loser));
+  const Stamp other = CountingStamp(ops_.at(better));
+  Outcome o;
+  o.kind = OutcomeKind::kLost;
+  o.version = version;
+  o.rival = Rival{better, other};
+  o.margin = Distance(own, other);
+  return o;
+}
+
+void ContestOracle::Judge(const OpId& name, const Outcome& outcome, std::vector<Effect>& effects) {
+  Op& op = ops_.at(name);
+  WORLDB_CHECK(op.outcome.kind == OutcomeKind::kPending);
+  op.outcome = outcome;
+  effects.push_back(arbiter::OpJudged{name, op.ingress(), op.first().key_tag, outcome});
+  if (outcome.kind != OutcomeKind::kWon) {
+    effects.push_back(arbiter::PayloadUnwanted{name, op.first().commitment});
+  }
+}
+
+void ContestOracle::LoseTheBeaten(const RoundId& id, std::vector<Effect>& effects) {
+  const std::vector<OpId> ranking = Ranking(id);
+  for (const OpId& name : ranking) {
+    const Op& op = ops_.at(name);
+    if (name == ranking.front() || op.retried() || op.outcome.kind != OutcomeKind::kPending)
+      continue;
+    Judge(name, LostTo(name, ranking.front(), id.version), effects);
+  }
+}
+
+// Only the payload recorded first is ever scattered, and only while its op may still win or has
+// won. A repeat or a refused reuse of the id must not throw that very payload away.
+void ContestOracle::TellUnlessWanted(const Candidate& c, std::vector<Effect>& effects) const {
+  const auto known = ops_.find(c.op);
+  if (known != ops_.end() && known->second.first().commitment == c.commitment &&
+      (known->second.outcome.kind == OutcomeKind::kPending ||
+       known->second.outcome.kind == OutcomeKind::kWon)) {
+    return;
+  }
+  effects.push_back(arbiter::PayloadUnwanted{c.op, c.commitment});
+}
+
+// ---- records
+
+void ContestOracle::Record(const LogEntry& entry, const Candidate& c,
+                           std::vector<Effect>& effects) {
+  if (const std::optional<Refusal> refusal = WhyRefused(entry, c); refusal.has_value()) {
+    effects.push_back(arbiter::OpRefused{c.op, c.stamp.node, *refusal, Newest(c.key_tag)});
+    TellUnlessWanted(c, effects);
+    return;
+  }
+  if (ops_.contains(c.op)) {
+    RecordAgain(entry, c, effects);
+    return;
+  }
+  const Outcome outcome = JudgeFirst(entry, c);
+  const bool candidate = outcome.kind == OutcomeKind::kPending;
+  Op op;
+  op.attempts.push_back({c, entry.reading.midpoint, window_, true});
+  if (candidate) op.candidate_of = outcome.version;
+  ops_.emplace(c.op, op);
+  order_.push_back(c.op);
+  const RoundId round{c.key_tag, outcome.version};
+  const bool leading = candidate && Ranking(round).front() == c.op;
+  effects.push_back(arbiter::OpAccepted{c.op, c.stamp.node, round, c.stamp, leading});
+  if (candidate) {
+    LoseTheBeaten(round, effects);
+  } else {
+    Judge(c.op, outcome, effects);
+  }
+}
+
+void ContestOracle::RecordAgain(const LogEntry& entry, const Candidate& c,
+                                std::vector<Effect>& effects) {
+  Op& op = ops_.at(c.op);
+  const bool pending = op.outcome.kind == OutcomeKind::kPending;
+  // Final is final: a later stamp of a judged op is no longer looked at. One older than D_max at
+  // its recording is no candidate.
+  op.attempts.push_back({c, entry.reading.midpoint, window_, pending && !TooOld(entry, c)});
+  const RoundId round{op.first().key_tag, pending ? op.candidate_of : op.outcome.version};
+  const bool leading = pending && Ranking(round).front() == c.op;
+  effects.push_back(arbiter::OpAccepted{c.op, c.stamp.node, round, CountingStamp(op), leading});
+  if (!pending) {
+    effects.push_back(arbiter::OpJudged{c.op, c.stamp.node, op.first().key_tag, op.outcome});
+    if (op.outcome.kind == OutcomeKind::kWon && Announced(round) > Level::kDecided) {
+      effects.push_back(
+          arbiter::LevelAnnounced{round, c.op, c.stamp.node, Announced(round), Held(round)});
+    }
+  }
+  TellUnlessWanted(c, effects);
+  if (pending) LoseTheBeaten(round, effects);
+}
+
+void ContestOracle::EndRound(const LogEntry& entry, const RoundId& id,
+                             std::vector<Effect>& effects) {
+  WORLDB_CHECK(id.version == Newest(id.key_tag).Next());
+  const std::vector<OpId> ranking = Ranking(id);
+  WORLDB_CHECK(!ranking.empty());
+  const OpId winner = ranking.front();
+  const Stamp stamp = CountingStamp(ops_.at(winner));
+  Outcome won;
+  won.kind = OutcomeKind::kWon;
+  won.version = id.version;
+  if (ranking.size() > 1) {
+    const Stamp second = CountingStamp(ops_.at(ranking[1]));
+    won.rival = Rival{ranking[1], second};
+    won.margin = Distance(stamp, second);
+  }
+  for (std::size_t i = 1; i < ranking.size(); ++i) {
+    if (Overlap(stamp, CountingStamp(ops_.at(ranking[i])))) won.ambiguous = true;
+  }
+  // A closer without a clock knows only what earlier readings proved.
+  const absl::Time earliest = entry.reading.quality == arbiter::ClockQuality::kNone
+                                  ? log_earliest_
+                                  : entry.reading.midpoint - entry.reading.bound;
+  endings_.push_back({id, winner, stamp, earliest});
+  Judge(winner, won, effects);
+  effects.push_back(arbiter::VersionDecided{id});
+  for (std::size_t i = 1; i < ranking.size(); ++i) {
+    if (ops_.at(ranking[i]).outcome.kind == OutcomeKind::kPending) {
+      Judge(ranking[i], LostTo(ranking[i], winner, id.version), effects);
+    }
+  }
+}
+
+void ContestOracle::Reach(const LevelReached& reached, std::vector<Effect>& effects) {
+  if (!HasEnded(reached.version)) return;
+  const KeyTag key = reached.version.key_tag;
+  const std::uint64_t newest = Newest(key).value();
+  std::vector<Level> before;
+  for (std::uint64_t v = 1; v <= newest; ++v) before.push_back(Announced({key, Version(v)}));
+  levels_.push_back(reached);
+  for (std::uint64_t v = 1; v <= newest; ++v) {
+    const RoundId id{key, Version(v)};
+    if (Announced(id) <= before[v - 1]) continue;
+    const OpId winner = EndingOf(id).winner;
+    effects.push_back(
+        arbiter::LevelAnnounced{id, winner, ops_.at(winner).ingress(), Announced(id), Held(id)});
+  }
+}
+
+std::vector<Effect> ContestOracle::Apply(const LogEntry& entry) {
+  std::vector<Effect> effects;
+  if (entry.reading.quality != arbiter::ClockQuality::kNone) {
+    log_earliest_ = std::max(log_earliest_, entry.reading.midpoint - entry.reading.bound);
+  }
+  cursors_.insert(cursors_.end(), entry.cursors.begin(), entry.cursors.end());
+  for (const arbiter::LogRecord& record : entry.records) {
+    if (const auto* candidate = std::get_if<Candidate>(&record)) {
+      Record(entry, *candidate, effects);
+    } else if (const auto* close = std::get_if<arbiter::Close>(&record)) {
+      for (const RoundId& id : close->rounds) EndRound(entry, id, effects);
+    } else if (const auto* level = std::get_if<LevelReached>(&record)) {
+      Reach(*level, effects);
+    } else if (const auto* change = std::get_if<arbiter::WindowChange>(&record)) {
+      window_ = change->window;
+    }
+  }
+  return effects;
+}
+
+}  // namespace worldb::testing
