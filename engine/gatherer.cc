@@ -1,0 +1,369 @@
+#include "engine/gatherer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "engine/errors.h"
+
+namespace worldb::engine {
+namespace {
+
+// A home that does not answer is asked again; the request or the answer may have been lost.
+constexpr absl::Duration kAskHomeEvery = absl::Milliseconds(500);
+// Everybody is asked what they hold when the home has been silent for this part of the deadline.
+constexpr double kHomeSilentPart = 0.4;
+constexpr absl::Duration kHedgeSlack = absl::Milliseconds(100);
+constexpr absl::Duration kListSlack = absl::Milliseconds(300);
+
+using cryptoscatter::GatherDecoder;
+using cryptoscatter::OpenedValue;
+
+}  // namespace
+
+Gatherer::Gatherer(NodeContext& context, const Ingress& ingress, const PeerTable& peers)
+    : context_(context),
+      ingress_(ingress),
+      peers_(peers),
+      reader_(cryptoscatter::ExchangeKeyPair::Generate(*context.parts.entropy)) {}
+
+Gatherer::Call* Gatherer::Find(CallId id) {
+  const auto it = calls_.find(id);
+  return it == calls_.end() ? nullptr : it->second.get();
+}
+
+RequestId Gatherer::NewRequest(CallId id, Call& call) {
+  const RequestId request = context_.NextRequest();
+  requests_.emplace(request, id);
+  call.requests.push_back(request);
+  return request;
+}
+
+void Gatherer::Get(GetRequest request, Done done) {
+  if (request.key.empty() || request.key.size() > cryptoscatter::kKeyNameBytesMax) {
+    return done(MakeError(absl::StatusCode::kInvalidArgument, reason::kBadKey,
+                          absl::StrCat("the key has ", request.key.size(), " bytes; 1 to ",
+                                       cryptoscatter::kKeyNameBytesMax, " are allowed"),
+                          {{"field", "key"}}));
+  }
+  const CallId id = ++last_call_;
+  auto call = std::make_unique<Call>();
+  call->key_tag = context_.cell().KeyTagOf(request.key);
+  call->home = context_.cell().HomeOf(context_.cell().SlotOf(call->key_tag));
+  call->deadline = context_.now() + request.timeout;
+  call->timer = context_.executor().PostAfter(request.timeout, [this, id] { OnDeadline(id); });
+  call->done = std::move(done);
+  const ReadMode mode = request.mode;
+  const absl::Duration patience = kHomeSilentPart * request.timeout;
+  call->request = std::move(request);
+  calls_.emplace(id, std::move(call));
+  if (mode == ReadMode::kSurviving) {
+    ListAll(id);
+    return;
+  }
+  AskHome(id);
+  context_.executor().PostAfter(patience, [this, id] {
+    const Call* silent = Find(id);
+    if (silent != nullptr && !silent->home_answered) ListAll(id);
+  });
+}
+
+void Gatherer::AskHome(CallId id) {
+  Call* call = Find(id);
+  if (call == nullptr || call->home_answered) return;
+  if (const auto sequencer = ingress_.SequencerOf(call->home)) {
+    ReadQuery query;
+    query.id = NewRequest(id, *call);
+    query.key_tag = call->key_tag;
+    if (call->request.mode == ReadMode::kVersion) query.version = call->request.version;
+    query.patience = call->deadline - context_.now();
+    context_.Send(*sequencer, query);
+  }
+  const absl::Duration round_trip =
+      peers_.RoundTrip(NodeAt(call->home.value() * kNodesPerDataCenter));
+  context_.executor().PostAfter(kAskHomeEvery + 2 * round_trip, [this, id] { AskHome(id); });
+}
+
+void Gatherer::On(NodeIndex, const ReadReply& reply) {
+  const auto it = requests_.find(reply.id);
+  if (it == requests_.end()) return;
+  const CallId id = it->second;
+  Call* call = Find(id);
+  if (call == nullptr || call->home_answered) return;
+  call->home_answered = true;
+  if (!reply.status.ok()) return Finish(id, reply.status);
+  const VersionFacts& facts = *reply.facts;
+  call->targets = {{facts.slot_epoch, facts.id.version, facts.commitment, std::nullopt, facts.held,
+                    facts.level, facts.op}};
+  Gather(id);
+}
+
+void Gatherer::ListAll(CallId id) {
+  Call& call = *Find(id);
+  call.listing = true;
+  absl::Duration farthest = absl::ZeroDuration();
+  const NodeSet reachable = peers_.Reachable();
+  for (int i = 0; i < kNodeCount; ++i) {
+    context_.Send(NodeAt(i), ListShares{NewRequest(id, call), call.key_tag});
+    if (reachable.Has(i)) farthest = std::max(farthest, peers_.RoundTrip(NodeAt(i)));
+  }
+  context_.executor().PostAfter(2 * farthest + kListSlack, [this, id] {
+    const Call* waiting = Find(id);
+    if (waiting != nullptr && waiting->listing) OnListed(id);
+  });
+}
+
+void Gatherer::On(NodeIndex from, const ListSharesReply& reply) {
+  const auto it = requests_.find(reply.id);
+  if (it == requests_.end()) return;
+  const CallId id = it->second;
+  Call* call = Find(id);
+  if (call == nullptr || !call->listing) return;
+  call->listed.Add(from);
+  for (const ListedShare& share : reply.shares) call->holders[share].Add(from);
+  if (peers_.Reachable().Minus(call->listed).empty()) OnListed(id);
+}
+
+std::vector<Gatherer::Target> Gatherer::TargetsOf(const Call& call) const {
+  std::vector<Target> targets;
+  // The map is in order of slot epoch and version: newest last.
+  for (auto it = call.holders.rbegin(); it != call.holders.rend(); ++it) {
+    const auto& [share, holders] = *it;
+    if (share.script != context_.script->id() || !context_.script->IsReadable(holders)) continue;
+    arbiter::Level level = arbiter::Level::kDecided;
+    if (context_.script->HeldSurvivesAnyNode(holders)) level = arbiter::Level::kHeld;
+    if (context_.script->HeldSurvivesAnyDataCenter(holders)) level = arbiter::Level::kSafe;
+    if (holders == NodeSet::All()) level = arbiter::Level::kFull;
+    targets.push_back(
+        {share.slot_epoch, share.version, std::nullopt, share.core, holders, level, OpId()});
+  }
+  return targets;
+}
+
+void Gatherer::OnListed(CallId id) {
+  Call& call = *Find(id);
+  call.listing = false;
+  if (call.request.mode != ReadMode::kSurviving) return;  // kept for the words at the deadline
+  call.targets = TargetsOf(call);
+  if (!call.targets.empty()) return Gather(id);
+  if (!call.holders.empty()) {
+    return Finish(id, MakeError(absl::StatusCode::kUnavailable, reason::kSharesInsufficient,
+                                absl::StrCat("the ", call.listed.Count(),
+                                             " nodes that answered hold too few shares of any "
+                                             "version; start more nodes and try again")));
+  }
+  // With enough of the cell silent, absence proves nothing.
+  if (!context_.script->IsReadable(call.listed)) {
+    return Finish(id, MakeError(absl::StatusCode::kUnavailable, reason::kSharesInsufficient,
+                                absl::StrCat("only ", call.listed.Count(),
+                                             " nodes answered; start more nodes and try again")));
+  }
+  Finish(id, MakeError(absl::StatusCode::kNotFound, reason::kNoSuchKey,
+                       "no node that answered holds a share of this key"));
+}
+
+// The nearest nodes that suffice, none of them superfluous.
+NodeSet Gatherer::NearestReadable(NodeSet holders) const {
+  NodeSet chosen;
+  const std::vector<NodeIndex> order = peers_.ByDistance();
+  for (const NodeIndex node : order) {
+    if (!holders.Has(node)) continue;
+    chosen.Add(node);
+    if (context_.script->IsReadable(chosen)) break;
+  }
+  if (!context_.script->IsReadable(chosen)) return {};
+  for (auto it = order.rbegin(); it != order.rend(); ++it) {
+    NodeSet without = chosen;
+    without.Remove(*it);
+    if (context_.script->IsReadable(without)) chosen = without;
+  }
+  return chosen;
+}
+
+void Gatherer::Gather(CallId id) {
+  Call& call = *Find(id);
+  const Target& target = call.targets[call.target];
+  call.decoder = std::make_shared<GatherDecoder>(
+      GatherDecoder::Expectation{context_.cell().id(), target.core, target.version},
+      context_.verifier);
+  call.asked = {};
+  call.answered = {};
+  call.used = {};
+  NodeSet first = NearestReadable(target.holders & peers_.Reachable());
+  // The log's held set may lag behind what the nodes have.
+  if (first.empty()) first = NearestReadable(peers_.Reachable());
+  if (first.empty()) first = NodeSet::All();
+  Fetch(id, first);
+}
+
+void Gatherer::Fetch(CallId id, NodeSet nodes) {
+  Call& call = *Find(id);
+  const Target& target = call.targets[call.target];
+  absl::Duration farthest = absl::ZeroDuration();
+  for (int i = 0; i < kNodeCount; ++i) {
+    if (!nodes.Has(i) || call.asked.Has(i)) continue;
+    call.asked.Add(NodeAt(i));
+    context_.Send(NodeAt(i), FetchShare{NewRequest(id, call), call.key_tag, target.slot_epoch,
+                                        target.version, reader_.public_key()});
+    farthest = std::max(farthest, peers_.RoundTrip(NodeAt(i)));
+  }
+  if (call.asked == NodeSet::All()) return;
+  context_.executor().PostAfter(2 * farthest + kHedgeSlack, [this, id, at = call.target] {
+    const Call* slow = Find(id);
+    if (slow != nullptr && slow->target == at && !slow->opening) Fetch(id, NodeSet::All());
+  });
+}
+
+const cryptoscatter::PairwiseKey* Gatherer::OpenerKey(NodeIndex node) {
+  auto& key = opener_keys_[node.value()];
+  if (key == nullptr) {
+    auto made = reader_.PairwiseKeyAsOpener(context_.cell().node(node).exchange_key);
+    if (!made.ok()) return nullptr;
+    key = std::make_unique<cryptoscatter::PairwiseKey>(*std::move(made));
+  }
+  return key.get();
+}
+
+void Gatherer::On(NodeIndex from, const FetchShareReply& reply) {
+  const auto it = requests_.find(reply.id);
+  if (it == requests_.end()) return;
+  const CallId id = it->second;
+  requests_.erase(it);
+  Call* call = Find(id);
+  if (call == nullptr || call->opening || call->decoder == nullptr) return;
+  call->answered.Add(from);
+  OnShare(id, from, reply);
+}
+
+void Gatherer::OnShare(CallId id, NodeIndex from, const FetchShareReply& reply) {
+  Call& call = *Find(id);
+  const Target& target = call.targets[call.target];
+  const std::string& name = context_.cell().node(from).name;
+  bool good = false;
+  if (reply.share == nullptr) {
+    if (!absl::IsNotFound(reply.status)) {
+      call.rejected.push_back(absl::StrCat("node ", name, ": ", reply.status.message()));
+    }
+  } else if (target.commitment.has_value() && reply.share->Commitment() != *target.commitment) {
+    call.rejected.push_back(absl::StrCat("node ", name, ": share ", reply.share->index.value(),
+                                         " of version ", reply.share->version.value(),
+                                         " is not of the value the home recorded"));
+  } else {
+    std::optional<cryptoscatter::KeyShare> key_share;
+    if (const auto* key = OpenerKey(from); key != nullptr && reply.status.ok()) {
+      auto opened = cryptoscatter::OpenKeyShare(*key, reply.share->core.Id(), reply.share->index,
+                                                cryptoscatter::ReaderIdOf(reader_.public_key()),
+                                                reply.key_share);
+      if (opened.ok()) key_share = *std::move(opened);
+    }
+    const bool has_key_share = key_share.has_value();
+    const bool has_fragment = !reply.share->fragment.empty();
+    const auto verdict = call.decoder->Add(*reply.share, std::move(key_share), name, has_fragment);
+    good = has_fragment && has_key_share && verdict.fragment_usable() && verdict.key_share_usable();
+    if (verdict.fragment_usable() || verdict.key_share_usable()) call.used.Add(from);
+    if (!has_fragment || !has_key_share) {
+      call.rejected.push_back(absl::StrCat("node ", name, ": version ", target.version.value(),
+                                           has_fragment ? ": key share" : ": fragment",
+                                           " not readable"));
+    }
+  }
+  if (call.decoder->IsReadable()) return Open(id);
+  if (!good) Fetch(id, NodeSet::All());
+  const Call* still = Find(id);
+  if (still != nullptr && !still->opening && still->answered == NodeSet::All()) NextTarget(id);
+}
+
+void Gatherer::Open(CallId id) {
+  Call& call = *Find(id);
+  call.opening = true;
+  const std::optional<cryptoscatter::Core> core = call.decoder->ReadableCore();
+  if (core.has_value()) call.targets[call.target].op = core->op_id;
+  if (!core.has_value() || core->plaintext_bytes <= kOffloadBytes) {
+    return OnOpened(id, call.decoder->Open(call.request.key));
+  }
+  auto opened = std::make_shared<absl::StatusOr<OpenedValue>>(absl::UnknownError("not opened"));
+  context_.executor().Offload(
+      [opened, decoder = call.decoder, key = call.request.key] { *opened = decoder->Open(key); },
+      [this, id, opened] {
+        if (Find(id) != nullptr) OnOpened(id, std::move(*opened));
+      });
+}
+
+void Gatherer::OnOpened(CallId id, absl::StatusOr<OpenedValue> opened) {
+  Call& call = *Find(id);
+  for (const std::string& reason : call.decoder->rejected()) call.rejected.push_back(reason);
+  if (!opened.ok()) {
+    call.rejected.push_back(std::string(opened.status().message()));
+    return NextTarget(id);
+  }
+  const Target& target = call.targets[call.target];
+  GetReply reply;
+  reply.version = target.version;
+  reply.op = target.op;
+  reply.level = target.level;
+  reply.home_silent = call.request.mode == ReadMode::kSurviving;
+  reply.value = std::move(opened->value);
+  reply.read_from = call.used;
+  reply.rejected = std::move(call.rejected);
+  Finish(id, std::move(reply));
+}
+
+// SURVIVING falls back to the next older version; the others have one target only.
+void Gatherer::NextTarget(CallId id) {
+  Call& call = *Find(id);
+  if (!call.opening) {
+    for (const std::string& reason : call.decoder->rejected()) call.rejected.push_back(reason);
+  }
+  if (call.target + 1 < call.targets.size()) {
+    ++call.target;
+    call.opening = false;
+    return Gather(id);
+  }
+  Finish(id, MakeError(absl::StatusCode::kUnavailable, reason::kSharesInsufficient,
+                       absl::StrCat("version ", call.targets[call.target].version.value(),
+                                    " cannot be read from the ", call.answered.Count(),
+                                    " nodes that answered: ",
+                                    call.rejected.empty() ? "they hold too few shares"
+                                                          : absl::StrJoin(call.rejected, "; ")),
+                       {{"version", absl::StrCat(call.targets[call.target].version.value())}}));
+}
+
+void Gatherer::OnDeadline(CallId id) {
+  Call* call = Find(id);
+  if (call == nullptr) return;
+  if (call->decoder != nullptr) {
+    return Finish(
+        id, MakeError(absl::StatusCode::kUnavailable, reason::kSharesInsufficient,
+                      absl::StrCat("version ", call->targets[call->target].version.value(),
+                                   " was not readable in time: ", call->answered.Count(), " of ",
+                                   call->asked.Count(), " nodes answered")));
+  }
+  const std::string& home = context_.cell().data_center_name(call->home);
+  ErrorDetails details = {{"home", home}};
+  std::string words = absl::StrCat("the key's home data center ", home, " does not answer");
+  if (const std::vector<Target> surviving = TargetsOf(*call); !surviving.empty()) {
+    const std::string version = absl::StrCat(surviving.front().version.value());
+    details.emplace_back("surviving_version", version);
+    absl::StrAppend(&words, "; --surviving would return version ", version,
+                    ", which may not be the latest");
+  } else {
+    absl::StrAppend(&words, "; try again when it is back");
+  }
+  Finish(id, MakeError(absl::StatusCode::kUnavailable, reason::kTriadUnavailable, words, details));
+}
+
+void Gatherer::Finish(CallId id, absl::StatusOr<GetReply> reply) {
+  const auto it = calls_.find(id);
+  const std::unique_ptr<Call> call = std::move(it->second);
+  calls_.erase(it);
+  context_.executor().Cancel(call->timer);
+  for (const RequestId request : call->requests) requests_.erase(request);
+  call->done(std::move(reply));
+}
+
+void Gatherer::StopAll(const absl::Status& status) {
+  while (!calls_.empty()) Finish(calls_.begin()->first, status);
+}
+
+}  // namespace worldb::engine

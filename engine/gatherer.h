@@ -1,0 +1,110 @@
+// Reads values back: asks the home which version counts, gathers shares from the nearest nodes that
+// suffice, verifies each, and opens the value at this edge.
+//
+// Nodes seal their key share to this process's reading key; a share that fails a check is left out,
+// named in the answer, and replaced by another node's.
+// Errors:  NotFound NO_SUCH_KEY, NO_SUCH_VERSION; Unavailable TRIAD_UNAVAILABLE (names the home and the
+//          version SURVIVING would return), SHARES_INSUFFICIENT, VERSION_NOT_READABLE.
+// Threads: its node's executor.
+// Source:  design.md 3 (Get); protocol.md 6.
+#ifndef WORLDB_ENGINE_GATHERER_H_
+#define WORLDB_ENGINE_GATHERER_H_
+
+#include <array>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "cryptoscatter/exchange.h"
+#include "cryptoscatter/opener.h"
+#include "engine/ingress.h"
+#include "engine/node_api.h"
+#include "engine/node_context.h"
+#include "engine/peer_table.h"
+
+namespace worldb::engine {
+
+class Gatherer {
+ public:
+  using Done = std::function<void(absl::StatusOr<GetReply>)>;
+
+  Gatherer(NodeContext& context, const Ingress& ingress, const PeerTable& peers);
+
+  void Get(GetRequest request, Done done);
+  void StopAll(const absl::Status& status);
+
+  void On(NodeIndex from, const ReadReply& reply);
+  void On(NodeIndex from, const ListSharesReply& reply);
+  void On(NodeIndex from, const FetchShareReply& reply);
+
+ private:
+  using CallId = std::uint64_t;
+  // What to gather: one version, and who may hold it.
+  struct Target {
+    SlotEpoch slot_epoch;
+    Version version;
+    std::optional<CommitmentId> commitment;  // as the home knows it
+    std::optional<CoreId> core;              // as the nodes list it
+    NodeSet holders;
+    arbiter::Level level = arbiter::Level::kSafe;
+    OpId op;
+  };
+  struct Call {
+    GetRequest request;
+    KeyTag key_tag;
+    DataCenterIndex home;
+    Done done;
+    absl::Duration deadline;
+    Executor::TimerId timer = 0;
+    // Asking the home.
+    bool home_answered = false;
+    // Asking every node what it holds.
+    bool listing = false;
+    NodeSet listed;
+    std::map<ListedShare, NodeSet> holders;
+    // Gathering.
+    std::vector<Target> targets;  // best first
+    std::size_t target = 0;
+    std::shared_ptr<cryptoscatter::GatherDecoder> decoder;
+    NodeSet asked;
+    NodeSet answered;
+    NodeSet used;
+    bool opening = false;
+    std::vector<std::string> rejected;
+    std::vector<RequestId> requests;
+  };
+
+  // A request id whose answer belongs to the call.
+  RequestId NewRequest(CallId id, Call& call);
+  Call* Find(CallId id);
+  void AskHome(CallId id);
+  void ListAll(CallId id);
+  void OnListed(CallId id);
+  std::vector<Target> TargetsOf(const Call& call) const;
+  void Gather(CallId id);
+  NodeSet NearestReadable(NodeSet holders) const;
+  void Fetch(CallId id, NodeSet nodes);
+  void OnShare(CallId id, NodeIndex from, const FetchShareReply& reply);
+  void Open(CallId id);
+  void OnOpened(CallId id, absl::StatusOr<cryptoscatter::OpenedValue> opened);
+  void NextTarget(CallId id);
+  void OnDeadline(CallId id);
+  void Finish(CallId id, absl::StatusOr<GetReply> reply);
+  const cryptoscatter::PairwiseKey* OpenerKey(NodeIndex node);
+
+  NodeContext& context_;
+  const Ingress& ingress_;
+  const PeerTable& peers_;
+  cryptoscatter::ExchangeKeyPair reader_;
+  std::array<std::unique_ptr<cryptoscatter::PairwiseKey>, kNodeCount> opener_keys_;
+  CallId last_call_ = 0;
+  std::map<CallId, std::unique_ptr<Call>> calls_;
+  // Which call a request id belongs to; entries of finished calls are dropped with them.
+  std::map<RequestId, CallId> requests_;
+};
+
+}  // namespace worldb::engine
+
+#endif  // WORLDB_ENGINE_GATHERER_H_

@@ -1,0 +1,234 @@
+#include "engine/home.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "cryptoscatter/base/check.h"
+#include "engine/errors.h"
+#include "engine/scatterer.h"
+#include "engine/sequencer.h"
+
+namespace worldb::engine {
+namespace {
+
+constexpr absl::Duration kTickEvery = absl::Milliseconds(50);
+constexpr absl::Duration kLeaderSilent = absl::Milliseconds(500);
+// The lowest-numbered node of the triad comes first, so that two rarely try at once.
+constexpr absl::Duration kStandBack = absl::Milliseconds(250);
+constexpr std::size_t kEntriesPerRead = 256;
+
+int PlaceInTriad(NodeIndex node) { return node.value() % kNodesPerDataCenter; }
+
+// The next log epoch that only this node asks for.
+LogEpoch NextEpochOf(NodeIndex node, LogEpoch known) {
+  std::uint64_t epoch = known.value() + 1;
+  while (epoch % kNodesPerDataCenter != static_cast<std::uint64_t>(PlaceInTriad(node))) ++epoch;
+  return LogEpoch(epoch);
+}
+
+}  // namespace
+
+Home::Home(NodeContext& context, Staging& staging, arbiter::ContestRule rule)
+    : context_(context), staging_(staging), state_(context.data_center(), rule) {}
+
+void Home::Connect(Sequencer& sequencer, Scatterer& scatterer) {
+  sequencer_ = &sequencer;
+  scatterer_ = &scatterer;
+}
+
+void Home::Start() {
+  leader_heard_ = context_.now() - kLeaderSilent;
+  context_.parts.log->SetWake([this] { Pump(); });
+  Pump();
+  Tick();
+}
+
+void Home::Pump() {
+  if (!halted_.ok()) return;
+  if (reading_) {
+    read_again_ = true;
+    return;
+  }
+  if (sequencer_->leading()) return;  // it applies what it appends
+  reading_ = true;
+  read_again_ = false;
+  context_.parts.log->Read(state_.applied().Next(), kEntriesPerRead,
+                           [this](absl::StatusOr<std::vector<arbiter::IndexedEntry>> entries) {
+                             reading_ = false;
+                             if (!entries.ok() || sequencer_->leading())
+                               return;  // the tick tries again
+                             for (const arbiter::IndexedEntry& item : *entries) {
+                               if (item.index != state_.applied().Next()) continue;
+                               absl::StatusOr<arbiter::LogEntry> entry =
+                                   arbiter::DecodeLogEntry(*item.bytes);
+                               if (!entry.ok()) {
+                                 halted_ = entry.status();
+                                 return;
+                               }
+                               if (!Apply(item.index, *entry)) return;
+                             }
+                             if (!entries->empty() || read_again_) return Pump();
+                             caught_up_ = true;
+                             if (claimed_ != LogEpoch() && state_.applied() >= claimed_tail_)
+                               Lead();
+                           });
+}
+
+bool Home::Apply(LogIndex index, const arbiter::LogEntry& entry) {
+  absl::StatusOr<std::vector<arbiter::Effect>> effects = state_.Apply(index, entry);
+  if (!effects.ok()) {
+    halted_ = effects.status();
+    sequencer_->StepDown();
+    scatterer_->StepDown();
+    return false;
+  }
+  known_epoch_ = std::max(known_epoch_, entry.log_epoch);
+  std::array<std::vector<OpNotice>, kNodeCount> notices;
+  for (const arbiter::Effect& effect : *effects) {
+    if (const auto* accepted = std::get_if<arbiter::OpAccepted>(&effect)) {
+      notices[accepted->ingress.value()].push_back(
+          {accepted->op,
+           NoticeAccepted{accepted->stamp, accepted->round.version, accepted->leading}});
+    } else if (const auto* judged = std::get_if<arbiter::OpJudged>(&effect)) {
+      notices[judged->ingress.value()].push_back({judged->op, judged->outcome});
+    } else if (const auto* refused = std::get_if<arbiter::OpRefused>(&effect)) {
+      notices[refused->ingress.value()].push_back(
+          {refused->op, NoticeRefused{RefusalStatus(*refused)}});
+    } else if (const auto* level = std::get_if<arbiter::LevelAnnounced>(&effect)) {
+      notices[level->ingress.value()].push_back(
+          {level->op, NoticeLevel{level->level, level->id.version, level->held}});
+      if (level->level == arbiter::Level::kFull) {
+        staging_.Drop(state_.FindVersion(level->id)->commitment);
+      }
+    } else if (const auto* unwanted = std::get_if<arbiter::PayloadUnwanted>(&effect)) {
+      staging_.Drop(unwanted->commitment);
+    }
+  }
+  if (!sequencer_->leading()) return true;
+  for (int i = 0; i < kNodeCount; ++i) {
+    if (!notices[i].empty()) {
+      context_.Send(NodeAt(i), OpNotices{context_.data_center(), std::move(notices[i])});
+    }
+  }
+  for (const arbiter::Effect& effect : *effects) {
+    if (const auto* decided = std::get_if<arbiter::VersionDecided>(&effect)) {
+      scatterer_->Scatter(*state_.FindVersion(decided->id));
+    }
+  }
+  sequencer_->OnApplied(entry, *effects);
+  return true;
+}
+
+absl::Status Home::RefusalStatus(const arbiter::OpRefused& refused) const {
+  switch (refused.refusal) {
+    case arbiter::Refusal::kBadBase:
+      return MakeError(absl::StatusCode::kInvalidArgument, reason::kBadBase,
+                       absl::StrCat("the base version does not exist yet; the newest is ",
+                                    refused.present.value()),
+                       {{"current_version", absl::StrCat(refused.present.value())}});
+    case arbiter::Refusal::kOpExpired:
+      return MakeError(absl::StatusCode::kInvalidArgument, reason::kOpExpired,
+                       "the op id is dated too far from the home's time, and the op is not on "
+                       "record; check the client's clock and make a new op id");
+    case arbiter::Refusal::kOpIdReused:
+      return MakeError(absl::StatusCode::kAlreadyExists, reason::kOpIdReused,
+                       "the op id is on record with other content; make a new op id for a new op");
+  }
+  return absl::InternalError("unknown refusal");
+}
+
+void Home::ApplyAppended(LogIndex index, const arbiter::LogEntry& entry) { Apply(index, entry); }
+
+void Home::OnDeposed() {
+  scatterer_->StepDown();
+  leader_heard_ = context_.now();
+  claimed_ = LogEpoch();
+  caught_up_ = false;
+  Pump();
+}
+
+void Home::On(NodeIndex from, const SequencerBeat& beat) {
+  if (beat.home != context_.data_center() || from == context_.index()) return;
+  if (beat.log_epoch < known_epoch_) return;
+  known_epoch_ = beat.log_epoch;
+  leader_heard_ = context_.now();
+  if (sequencer_->leading() && beat.log_epoch > sequencer_->epoch()) {
+    sequencer_->StepDown();
+    OnDeposed();
+  }
+}
+
+void Home::Tick() {
+  if (halted_.ok() && !sequencer_->leading()) {
+    if (!reading_) Pump();
+    const absl::Duration patience = kLeaderSilent + PlaceInTriad(context_.index()) * kStandBack;
+    if (caught_up_ && !taking_over_ && context_.now() - leader_heard_ >= patience) TakeOver();
+  }
+  context_.executor().PostAfter(kTickEvery, [this] { Tick(); });
+}
+
+void Home::TakeOver() {
+  taking_over_ = true;
+  context_.parts.log->Tail([this](absl::StatusOr<arbiter::AcceptLog::FenceResult> present) {
+    if (!present.ok()) {
+      taking_over_ = false;
+      return;
+    }
+    const LogEpoch epoch = NextEpochOf(context_.index(), std::max(present->epoch, known_epoch_));
+    context_.parts.log->Fence(
+        epoch, [this, epoch](absl::StatusOr<arbiter::AcceptLog::FenceResult> fenced) {
+          taking_over_ = false;
+          if (!fenced.ok() || fenced->epoch != epoch) return;
+          known_epoch_ = std::max(known_epoch_, epoch);
+          claimed_ = epoch;
+          claimed_tail_ = fenced->tail;
+          Pump();
+        });
+  });
+}
+
+void Home::Lead() {
+  const LogEpoch epoch = std::exchange(claimed_, LogEpoch());
+  if (epoch < known_epoch_) return;
+  sequencer_->Lead(epoch);
+  for (const arbiter::RoundId& id : state_.unsettled()) {
+    scatterer_->Scatter(*state_.FindVersion(id));
+  }
+}
+
+void Home::On(NodeIndex from, const TicketQuery& query) {
+  TicketReply reply;
+  reply.id = query.id;
+  reply.authoritative = sequencer_->leading();
+  if (const arbiter::OpRecord* op = state_.FindOp(query.op)) {
+    TicketFacts facts;
+    facts.key_tag = op->key_tag;
+    facts.stamp = op->stamp;
+    facts.outcome = op->outcome;
+    facts.level = state_.LevelOf(*op);
+    if (op->outcome.kind == arbiter::OutcomeKind::kWon) {
+      facts.held = state_.FindVersion({op->key_tag, op->outcome.version})->held;
+    }
+    reply.facts = facts;
+  }
+  context_.Send(from, std::move(reply));
+}
+
+HomeStatus Home::Status() const {
+  HomeStatus status;
+  status.serving = caught_up_ && halted_.ok();
+  status.halted = std::string(halted_.message());
+  status.sequencer = sequencer_->leading();
+  status.log_epoch = known_epoch_;
+  status.applied = state_.applied();
+  status.window = state_.window();
+  status.open_rounds = state_.open_round_count();
+  status.ops = state_.op_count();
+  status.unsettled = state_.unsettled().size();
+  status.late_first = state_.late_first_count();
+  return status;
+}
+
+}  // namespace worldb::engine

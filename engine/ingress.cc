@@ -1,0 +1,448 @@
+#include "engine/ingress.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "arbiter/op_id.h"
+#include "arbiter/ticket.h"
+#include "cryptoscatter/base/check.h"
+#include "cryptoscatter/base/status_macros.h"
+#include "engine/errors.h"
+
+namespace worldb::engine {
+namespace {
+
+constexpr absl::Duration kTickEvery = absl::Milliseconds(100);
+// A stream that has frames under way and does not move for this long is sent again.
+constexpr absl::Duration kResendAfter = absl::Seconds(1);
+// An op nothing was heard of for this long is asked for.
+constexpr absl::Duration kAskAfter = absl::Seconds(1);
+constexpr std::size_t kAskPerTickMax = 200;
+constexpr std::size_t kFramesPerBatchMax = 256;
+constexpr std::size_t kFramesUnderWayMax = 16'384;
+constexpr absl::Duration kStageRetryAfter = absl::Milliseconds(300);
+constexpr absl::Duration kSessionLifetime = absl::Minutes(55);
+constexpr std::uint64_t kSessionValuesMax = std::uint64_t{1} << 20;
+
+using cryptoscatter::SealedValue;
+
+}  // namespace
+
+void Ingress::Start(StreamEpoch stream_epoch) {
+  issuer_ = std::make_unique<arbiter::StampIssuer>(
+      context_.index(), stream_epoch, context_.options.clock_bound_max, *context_.parts.clock);
+  started_.store(true, std::memory_order_release);
+  Tick();
+}
+
+bool Ingress::may_stamp() const {
+  const arbiter::ClockReading now = context_.parts.clock->Now();
+  return started_.load(std::memory_order_acquire) && now.quality != arbiter::ClockQuality::kNone &&
+         now.bound <= context_.options.clock_bound_max;
+}
+
+absl::StatusOr<Ingress::Admitted> Ingress::Admit(Node::CallId call, SetRequest request,
+                                                 SetObserver observer) {
+  if (request.key.empty() || request.key.size() > cryptoscatter::kKeyNameBytesMax) {
+    return MakeError(absl::StatusCode::kInvalidArgument, reason::kBadKey,
+                     absl::StrCat("the key has ", request.key.size(), " bytes; 1 to ",
+                                  cryptoscatter::kKeyNameBytesMax, " are allowed"),
+                     {{"field", "key"}});
+  }
+  if (request.value.size() > cryptoscatter::kValueBytesMax) {
+    return MakeError(absl::StatusCode::kInvalidArgument, reason::kValueTooLarge,
+                     absl::StrCat("the value has ", request.value.size(), " bytes; at most ",
+                                  cryptoscatter::kValueBytesMax, " are allowed"),
+                     {{"field", "value"}});
+  }
+  if (absl::Status status = arbiter::CheckOpId(request.op); !status.ok()) {
+    return MakeError(absl::StatusCode::kInvalidArgument, reason::kBadOpId, status.message(),
+                     {{"field", "op_id"}});
+  }
+  if (!started_.load(std::memory_order_acquire)) {
+    return MakeError(absl::StatusCode::kUnavailable, reason::kNoClock,
+                     "the node is still starting; try again or ask another node");
+  }
+  const std::uint64_t bytes = request.value.size();
+  if (pending_ops_.load(std::memory_order_relaxed) >= kPendingOpsMax ||
+      pending_bytes_.load(std::memory_order_relaxed) + bytes > kPendingBytesMax) {
+    return MakeError(absl::StatusCode::kResourceExhausted, reason::kShed,
+                     absl::StrCat("the node has ", kPendingOpsMax, " ops or ", kPendingBytesMax,
+                                  " bytes under way; nothing was stamped, try again later"));
+  }
+  Admitted admitted{.call = call,
+                    .request = std::move(request),
+                    .observer = std::move(observer),
+                    .key_tag = {},
+                    .slot = {},
+                    .home = {},
+                    .stamp = std::nullopt};
+  admitted.key_tag = context_.cell().KeyTagOf(admitted.request.key);
+  admitted.slot = context_.cell().SlotOf(admitted.key_tag);
+  admitted.home = context_.cell().HomeOf(admitted.slot);
+  if (bytes <= kValueInFrameBytesMax) {
+    absl::StatusOr<arbiter::Stamp> stamp = issuer_->Issue(admitted.home);
+    if (!stamp.ok()) {
+      return MakeError(absl::StatusCode::kUnavailable, reason::kNoClock, stamp.status().message());
+    }
+    admitted.stamp = *stamp;
+  }
+  pending_ops_.fetch_add(1, std::memory_order_relaxed);
+  pending_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  return admitted;
+}
+
+void Ingress::Begin(Admitted admitted) {
+  Call call;
+  call.op = admitted.request.op;
+  call.key_tag = admitted.key_tag;
+  call.slot = admitted.slot;
+  call.home = admitted.home;
+  call.observer = std::move(admitted.observer);
+  call.bytes = admitted.request.value.size();
+  call.heard = context_.now();
+  call.timer = context_.executor().PostAfter(admitted.request.timeout,
+                                             [this, id = admitted.call] { OnTimeout(id); });
+  calls_of_[call.op].push_back(admitted.call);
+  calls_.emplace(admitted.call, std::move(call));
+  SealNow(std::move(admitted));
+}
+
+std::shared_ptr<const cryptoscatter::WriterSession> Ingress::Session() {
+  const bool worn = session_ != nullptr && (context_.now() - session_made_ >= kSessionLifetime ||
+                                            session_values_ >= kSessionValuesMax);
+  if (session_ == nullptr || worn) {
+    auto session = cryptoscatter::WriterSession::Create(context_.cell().SealTargets(),
+                                                        *context_.parts.entropy);
+    // The targets come from the cell directory, whose keys were made by a real generator.
+    WORLDB_CHECK(session.ok());
+    session_ = std::make_shared<const cryptoscatter::WriterSession>(*std::move(session));
+    session_made_ = context_.now();
+    session_values_ = 0;
+  }
+  ++session_values_;
+  return session_;
+}
+
+void Ingress::SealNow(Admitted admitted) {
+  struct Job {
+    Admitted admitted;
+    std::shared_ptr<const cryptoscatter::WriterSession> session;
+    std::shared_ptr<const cryptoscatter::Script> script;
+    std::shared_ptr<const Cell> cell;
+    Entropy* entropy;
+    absl::StatusOr<SealedValue> sealed = absl::UnknownError("not sealed");
+
+    void Run() {
+      const SetRequest& request = admitted.request;
+      sealed = cryptoscatter::Seal(
+          *script,
+          {cell->id(), admitted.key_tag, request.op, request.key, request.value.ExposeSecret()},
+          *session, *entropy);
+      admitted.request.value = SecretBytes();
+    }
+  };
+  const std::size_t bytes = admitted.request.value.size();
+  auto job = std::make_shared<Job>(Job{std::move(admitted), Session(), context_.script,
+                                       context_.parts.cell, context_.parts.entropy});
+  if (bytes <= kOffloadBytes) {
+    job->Run();
+    OnSealed(std::move(job->admitted), std::move(job->sealed));
+    return;
+  }
+  context_.executor().Offload(
+      [job] { job->Run(); },
+      [this, job] { OnSealed(std::move(job->admitted), std::move(job->sealed)); });
+}
+
+void Ingress::OnSealed(Admitted admitted, absl::StatusOr<SealedValue> sealed) {
+  if (!sealed.ok()) {
+    if (admitted.stamp.has_value()) SendVoid(admitted.home, admitted.stamp->number);
+    Fail(admitted.call, sealed.status());
+    return;
+  }
+  to_sign_[admitted.home.value()].push_back({std::move(admitted), *std::move(sealed)});
+  // Behind whatever is already waiting to be sealed: all of that shares the signature.
+  if (!std::exchange(sign_posted_, true)) {
+    context_.executor().Post([this] { SignBatches(); });
+  }
+}
+
+void Ingress::SignBatches() {
+  sign_posted_ = false;
+  for (std::vector<Sealed>& waiting : to_sign_) {
+    std::vector<Sealed> batch = std::exchange(waiting, {});
+    std::vector<CommitmentId> commitments;
+    commitments.reserve(batch.size());
+    for (const Sealed& item : batch) commitments.push_back(item.value.Commitment());
+    std::vector<cryptoscatter::CommitProof> proofs = cryptoscatter::SignBatch(
+        context_.parts.secrets->signing, context_.cell().id(), commitments);
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      auto payload = std::make_shared<Payload>();
+      payload->sealed = std::move(batch[i].value);
+      payload->sealed.proof = std::move(proofs[i]);
+      payload->commitment = commitments[i];
+      payload->encoded = std::make_shared<const Bytes>(payload->sealed.Encode());
+      Admitted& admitted = batch[i].admitted;
+      if (admitted.stamp.has_value()) {
+        SendFrame(admitted, *admitted.stamp, std::move(payload), /*rides=*/true);
+      } else {
+        Stage({std::move(admitted), std::move(payload)});
+      }
+    }
+  }
+}
+
+void Ingress::Stage(Staged staged) {
+  if (!calls_.contains(staged.admitted.call)) return;  // timed out or forgotten: no place was taken
+  const std::optional<NodeIndex> sequencer = streams_[staged.admitted.home.value()].sequencer;
+  const RequestId id = context_.NextRequest();
+  PayloadPtr payload = staged.payload;
+  const std::size_t bytes = payload->encoded->size();
+  staging_.emplace(id, std::move(staged));
+  if (sequencer.has_value()) context_.Send(*sequencer, StageValue{id, std::move(payload)});
+  // Without an answer, or without anybody to ask, once more.
+  const absl::Duration patience =
+      sequencer.has_value() ? 4 * kStageRetryAfter + absl::Microseconds(bytes) : kStageRetryAfter;
+  context_.executor().PostAfter(patience, [this, id] {
+    const auto it = staging_.find(id);
+    if (it == staging_.end()) return;
+    Staged again = std::move(it->second);
+    staging_.erase(it);
+    Stage(std::move(again));
+  });
+}
+
+void Ingress::On(NodeIndex, const StageValueReply& reply) {
+  const auto it = staging_.find(reply.id);
+  if (it == staging_.end()) return;
+  if (!reply.status.ok()) {
+    if (absl::IsInvalidArgument(reply.status)) {
+      const Node::CallId call = it->second.admitted.call;
+      staging_.erase(it);
+      Fail(call, reply.status);
+    }
+    return;  // anything else passes: the timer tries again
+  }
+  Staged staged = std::move(it->second);
+  staging_.erase(it);
+  if (!calls_.contains(staged.admitted.call)) return;
+  absl::StatusOr<arbiter::Stamp> stamp = issuer_->Issue(staged.admitted.home);
+  if (!stamp.ok()) {
+    Fail(staged.admitted.call,
+         MakeError(absl::StatusCode::kUnavailable, reason::kNoClock, stamp.status().message()));
+    return;
+  }
+  SendFrame(staged.admitted, *stamp, staged.payload, /*rides=*/false);
+}
+
+void Ingress::SendFrame(const Admitted& admitted, const arbiter::Stamp& stamp, PayloadPtr payload,
+                        bool rides) {
+  Frame frame;
+  frame.number = stamp.number;
+  frame.candidate = arbiter::Candidate{admitted.request.op,
+                                       admitted.key_tag,
+                                       admitted.slot,
+                                       arbiter::OpKind::kSet,
+                                       admitted.request.base,
+                                       admitted.request.seen,
+                                       stamp,
+                                       admitted.request.attempt,
+                                       payload->commitment,
+                                       admitted.request.content_tag,
+                                       payload->sealed.ciphertext.size()};
+  if (rides) frame.payload = std::move(payload);
+  streams_[admitted.home.value()].frames.emplace(frame.number, std::move(frame));
+  PostFlush(admitted.home);
+}
+
+void Ingress::SendVoid(DataCenterIndex home, FrameNumber number) {
+  streams_[home.value()].frames.emplace(number, Frame{number, std::nullopt, nullptr});
+  PostFlush(home);
+}
+
+void Ingress::PostFlush(DataCenterIndex home) {
+  if (std::exchange(streams_[home.value()].flush_posted, true)) return;
+  context_.executor().Post([this, home] {
+    streams_[home.value()].flush_posted = false;
+    Flush(home);
+  });
+}
+
+void Ingress::Flush(DataCenterIndex home) {
+  Stream& stream = streams_[home.value()];
+  if (!stream.sequencer.has_value()) return;
+  auto it = stream.frames.find(stream.next_to_send);
+  while (it != stream.frames.end()) {
+    FrameBatch batch;
+    batch.home = home;
+    batch.stream_epoch = issuer_->stream_epoch();
+    while (it != stream.frames.end() && it->first == stream.next_to_send &&
+           batch.frames.size() < kFramesPerBatchMax &&
+           it->first.value() <= stream.cursor.value() + kFramesUnderWayMax) {
+      batch.frames.push_back(it->second);
+      stream.next_to_send = stream.next_to_send.Next();
+      ++it;
+    }
+    if (batch.frames.empty()) break;
+    context_.Send(*stream.sequencer, std::move(batch));
+  }
+}
+
+void Ingress::On(NodeIndex from, const SequencerBeat& beat) {
+  if (DataCenterOf(from) != beat.home || issuer_ == nullptr) return;
+  Stream& stream = streams_[beat.home.value()];
+  if (beat.log_epoch < stream.log_epoch) return;
+  const bool anew = beat.log_epoch > stream.log_epoch || stream.sequencer != from;
+  stream.sequencer = from;
+  stream.log_epoch = beat.log_epoch;
+  if (beat.cursor.stream_epoch == issuer_->stream_epoch() && beat.cursor.number > stream.cursor) {
+    stream.cursor = beat.cursor.number;
+    stream.moved = context_.now();
+    stream.frames.erase(stream.frames.begin(), stream.frames.upper_bound(stream.cursor));
+    stream.next_to_send = std::max(stream.next_to_send, stream.cursor.Next());
+  }
+  const bool stuck =
+      stream.next_to_send > stream.cursor.Next() && context_.now() - stream.moved > kResendAfter;
+  if (anew || stuck) {
+    stream.next_to_send = stream.cursor.Next();
+    stream.moved = context_.now();
+  }
+  if (anew) {
+    for (const auto& [id, call] : calls_) {
+      if (call.home == beat.home) Ask(call);
+    }
+  }
+  Flush(beat.home);
+}
+
+void Ingress::Tick() {
+  std::size_t asked = 0;
+  for (auto& [id, call] : calls_) {
+    if (asked == kAskPerTickMax) break;
+    if (context_.now() - call.heard < kAskAfter) continue;
+    call.heard = context_.now();
+    Ask(call);
+    ++asked;
+  }
+  context_.executor().PostAfter(kTickEvery, [this] { Tick(); });
+}
+
+void Ingress::Ask(const Call& call) {
+  const std::optional<NodeIndex> sequencer = streams_[call.home.value()].sequencer;
+  if (!sequencer.has_value()) return;
+  const RequestId id = context_.NextRequest();
+  asked_.emplace(id, call.op);
+  // Answers that never come must not pile up.
+  while (asked_.size() > kPendingOpsMax) asked_.erase(asked_.begin());
+  context_.Send(*sequencer, TicketQuery{id, call.op});
+}
+
+void Ingress::On(NodeIndex, const TicketReply& reply) {
+  const auto it = asked_.find(reply.id);
+  if (it == asked_.end()) return;
+  const OpId op = it->second;
+  asked_.erase(it);
+  if (!reply.facts.has_value()) return;
+  const TicketFacts& facts = *reply.facts;
+  Notify({op, NoticeAccepted{facts.stamp, facts.outcome.version, false}});
+  if (facts.outcome.kind != arbiter::OutcomeKind::kPending) Notify({op, facts.outcome});
+  if (facts.level > arbiter::Level::kDecided) {
+    Notify({op, NoticeLevel{facts.level, facts.outcome.version, facts.held}});
+  }
+}
+
+void Ingress::On(NodeIndex from, const OpNotices& notices) {
+  if (DataCenterOf(from) != notices.home) return;
+  for (const OpNotice& notice : notices.notices) Notify(notice);
+}
+
+void Ingress::Notify(const OpNotice& notice) {
+  const auto it = calls_of_.find(notice.op);
+  if (it == calls_of_.end()) return;
+  // A copy: telling may end calls.
+  const std::vector<Node::CallId> ids = it->second;
+  for (const Node::CallId id : ids) Tell(id, notice);
+}
+
+void Ingress::Tell(Node::CallId id, const OpNotice& notice) {
+  Call& call = calls_.at(id);
+  call.heard = context_.now();
+  if (const auto* accepted = std::get_if<NoticeAccepted>(&notice.what)) {
+    if (std::exchange(call.accepted, true)) return;
+    call.observer(SetAccepted{TicketOf(call), accepted->stamp, call.home, accepted->version,
+                              accepted->leading});
+    return;
+  }
+  if (const auto* outcome = std::get_if<arbiter::Outcome>(&notice.what)) {
+    if (std::exchange(call.decided, true)) return;
+    call.observer(SetDecided{*outcome});
+    if (outcome->kind != arbiter::OutcomeKind::kWon) End(id);
+    return;
+  }
+  if (const auto* level = std::get_if<NoticeLevel>(&notice.what)) {
+    if (level->level <= call.level) return;
+    call.level = level->level;
+    call.observer(SetLevel{level->level, level->version, level->held});
+    if (level->level == arbiter::Level::kFull) End(id);
+    return;
+  }
+  Fail(id, std::get<NoticeRefused>(notice.what).status);
+}
+
+std::string Ingress::TicketOf(const Call& call) const {
+  return arbiter::FormatTicket({call.home, call.slot, call.key_tag, call.op}, context_.cell().id(),
+                               context_.cell().ticket_key());
+}
+
+void Ingress::OnTimeout(Node::CallId id) {
+  const auto it = calls_.find(id);
+  if (it == calls_.end()) return;
+  const Call& call = it->second;
+  const std::string home = context_.cell().data_center_name(call.home);
+  const ErrorDetails details = {{"ticket", TicketOf(call)}, {"home", home}};
+  if (!call.accepted) {
+    Fail(id, MakeError(absl::StatusCode::kUnavailable, reason::kTriadUnavailable,
+                       absl::StrCat("the key's home data center ", home,
+                                    " did not accept the write in time; it may still do so: ask "
+                                    "with the ticket, or retry with the same op id"),
+                       details));
+    return;
+  }
+  Fail(id, MakeError(absl::StatusCode::kDeadlineExceeded, reason::kOutcomeUnknown,
+                     absl::StrCat(
+                         "accepted by ", home, ", reached ",
+                         arbiter::LevelName(call.decided && call.level == arbiter::Level::kAccepted
+                                                ? arbiter::Level::kDecided
+                                                : call.level),
+                         " when the time was up; the op goes on: ask with the ticket"),
+                     details));
+}
+
+void Ingress::Fail(Node::CallId id, absl::Status status) {
+  const auto it = calls_.find(id);
+  if (it == calls_.end()) return;
+  it->second.observer(SetFailed{std::move(status)});
+  End(id);
+}
+
+void Ingress::End(Node::CallId id) {
+  const auto it = calls_.find(id);
+  if (it == calls_.end()) return;
+  context_.executor().Cancel(it->second.timer);
+  pending_ops_.fetch_sub(1, std::memory_order_relaxed);
+  pending_bytes_.fetch_sub(it->second.bytes, std::memory_order_relaxed);
+  const auto of = calls_of_.find(it->second.op);
+  std::erase(of->second, id);
+  if (of->second.empty()) calls_of_.erase(of);
+  calls_.erase(it);
+}
+
+void Ingress::Forget(Node::CallId call) { End(call); }
+
+void Ingress::StopAll(const absl::Status& status) {
+  while (!calls_.empty()) Fail(calls_.begin()->first, status);
+}
+
+}  // namespace worldb::engine

@@ -1,0 +1,140 @@
+// The edge and the stream side of a node: seals what thin clients send, stamps it, and carries the
+// frames to their homes until the accept log has them.
+//
+// A stream is (node, stream epoch, home). Its frames are numbered without gaps in the order of their
+// stamps; they are kept until the logged cursor passes them and sent again from there when a new
+// sequencer speaks up or nothing moves. What one node seals for one home while it is busy is one
+// commit batch with one signature.
+// Threads: Admit() from any thread, everything else on the node's executor.
+// Source:  design.md 3.1 to 3.3; protocol.md 2.
+#ifndef WORLDB_ENGINE_INGRESS_H_
+#define WORLDB_ENGINE_INGRESS_H_
+
+#include <array>
+#include <atomic>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "arbiter/stamp_issuer.h"
+#include "engine/node_api.h"
+#include "engine/node_context.h"
+
+namespace worldb::engine {
+
+class Ingress {
+ public:
+  // What a node takes in at most before it sheds, stamped or not.
+  static constexpr std::uint64_t kPendingOpsMax = 50'000;
+  static constexpr std::uint64_t kPendingBytesMax = std::uint64_t{128} << 20;
+
+  explicit Ingress(NodeContext& context) : context_(context) {}
+
+  // Makes the node ready to stamp. `stream_epoch` is higher than any it used before.
+  void Start(StreamEpoch stream_epoch);
+
+  // A request that passed all checks; small values are stamped.
+  struct Admitted {
+    Node::CallId call = 0;
+    SetRequest request;
+    SetObserver observer;
+    KeyTag key_tag;
+    Slot slot;
+    DataCenterIndex home;
+    std::optional<arbiter::Stamp> stamp;
+  };
+  // Checks and, for a value that rides in its frame, stamps. Consumes nothing on error.
+  absl::StatusOr<Admitted> Admit(Node::CallId call, SetRequest request, SetObserver observer);
+  void Begin(Admitted admitted);
+  void Forget(Node::CallId call);
+  void StopAll(const absl::Status& status);
+
+  void On(NodeIndex from, const SequencerBeat& beat);
+  void On(NodeIndex from, const OpNotices& notices);
+  void On(NodeIndex from, const StageValueReply& reply);
+  void On(NodeIndex from, const TicketReply& reply);
+
+  // Who leads the home's triad, as far as this node knows.
+  std::optional<NodeIndex> SequencerOf(DataCenterIndex home) const {
+    return streams_[home.value()].sequencer;
+  }
+  bool may_stamp() const;
+  std::size_t pending_count() const { return calls_.size(); }
+
+ private:
+  struct Call {
+    OpId op;
+    KeyTag key_tag;
+    Slot slot;
+    DataCenterIndex home;
+    SetObserver observer;
+    Executor::TimerId timer = 0;
+    std::uint64_t bytes = 0;
+    absl::Duration heard;  // when something was last heard of it
+    bool accepted = false;
+    bool decided = false;
+    arbiter::Level level = arbiter::Level::kAccepted;
+  };
+  struct Stream {
+    std::optional<NodeIndex> sequencer;
+    LogEpoch log_epoch;
+    std::map<FrameNumber, Frame> frames;  // not yet behind the cursor
+    FrameNumber cursor;
+    FrameNumber next_to_send{1};
+    absl::Duration moved;  // when the cursor last moved or sending began anew
+    bool flush_posted = false;
+  };
+  // Sealed, waiting for the signature of its commit batch.
+  struct Sealed {
+    Admitted admitted;
+    cryptoscatter::SealedValue value;
+  };
+  struct Staged {
+    Admitted admitted;
+    PayloadPtr payload;
+  };
+
+  void SealNow(Admitted admitted);
+  void OnSealed(Admitted admitted, absl::StatusOr<cryptoscatter::SealedValue> sealed);
+  void SignBatches();
+  void Stage(Staged staged);
+  // A payload that does not ride was staged before.
+  void SendFrame(const Admitted& admitted, const arbiter::Stamp& stamp, PayloadPtr payload,
+                 bool rides);
+  void SendVoid(DataCenterIndex home, FrameNumber number);
+  void Flush(DataCenterIndex home);
+  void PostFlush(DataCenterIndex home);
+  void Tick();
+  void Ask(const Call& call);
+  void Notify(const OpNotice& notice);
+  void Tell(Node::CallId id, const OpNotice& notice);
+  void Fail(Node::CallId id, absl::Status status);
+  void End(Node::CallId id);
+  void OnTimeout(Node::CallId id);
+  std::string TicketOf(const Call& call) const;
+  std::shared_ptr<const cryptoscatter::WriterSession> Session();
+
+  NodeContext& context_;
+  std::unique_ptr<arbiter::StampIssuer> issuer_;
+  std::atomic<bool> started_ = false;
+  std::atomic<std::uint64_t> pending_ops_ = 0;
+  std::atomic<std::uint64_t> pending_bytes_ = 0;
+
+  std::map<Node::CallId, Call> calls_;
+  absl::flat_hash_map<OpId, std::vector<Node::CallId>> calls_of_;
+  std::array<Stream, kDataCenterCount> streams_;
+  std::array<std::vector<Sealed>, kDataCenterCount> to_sign_;
+  bool sign_posted_ = false;
+  std::map<RequestId, Staged> staging_;
+  std::map<RequestId, OpId> asked_;
+  std::shared_ptr<const cryptoscatter::WriterSession> session_;
+  absl::Duration session_made_;
+  std::uint64_t session_values_ = 0;
+};
+
+}  // namespace worldb::engine
+
+#endif  // WORLDB_ENGINE_INGRESS_H_

@@ -1,0 +1,225 @@
+// What nodes say to each other, as plain structs. transport/wire turns them into bytes for the
+// network between machines; inside one process they travel as they are.
+//
+// Large things are shared and immutable, so a message costs no copy of them.
+// Naming: X asks, XReply answers and repeats the request id; the rest expect no answer.
+#ifndef WORLDB_ENGINE_MESSAGES_H_
+#define WORLDB_ENGINE_MESSAGES_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "arbiter/log_entry.h"
+#include "arbiter/outcome.h"
+#include "arbiter/stamp.h"
+#include "cryptoscatter/base/bytes.h"
+#include "cryptoscatter/base/ids.h"
+#include "cryptoscatter/base/node_set.h"
+#include "cryptoscatter/exchange.h"
+#include "cryptoscatter/sealed_value.h"
+#include "cryptoscatter/share.h"
+
+namespace worldb::engine {
+
+// Unique per sending node; 0 is never used.
+using RequestId = std::uint64_t;
+
+// A sealed value on its way to being scattered, with what is costly to derive from it.
+struct Payload {
+  cryptoscatter::SealedValue sealed;
+  CommitmentId commitment;
+  SharedBytes encoded;  // sealed.Encode(): what staging stores
+};
+using PayloadPtr = std::shared_ptr<const Payload>;
+
+// -- between any two nodes
+
+// Sent to every node every kHeartbeatEvery; the answer measures the round trip.
+struct Heartbeat {
+  absl::Duration sent;  // the sender's Executor::Elapsed
+};
+struct HeartbeatReply {
+  absl::Duration sent;  // repeated
+};
+
+// -- ingress to home
+
+// One number of a stream: a candidate, or nothing (void) when the op died after it was numbered.
+struct Frame {
+  FrameNumber number;
+  std::optional<arbiter::Candidate> candidate;
+  PayloadPtr payload;  // null when it was staged before, or for a void frame
+};
+struct FrameBatch {
+  DataCenterIndex home;
+  StreamEpoch stream_epoch;
+  std::vector<Frame> frames;  // numbers without gaps
+};
+// Stage a value too large for a frame; it has no place in line yet.
+struct StageValue {
+  RequestId id = 0;
+  PayloadPtr payload;
+};
+struct StageValueReply {
+  RequestId id = 0;
+  absl::Status status;
+};
+
+// -- home to ingress
+
+// The sequencer names itself, and says how far the receiver's stream is recorded.
+struct SequencerBeat {
+  DataCenterIndex home;
+  LogEpoch log_epoch;
+  arbiter::StreamCursor cursor;  // the receiver's; number 0 when its stream is unknown
+};
+struct NoticeAccepted {
+  arbiter::Stamp stamp;
+  Version version;
+  bool leading = false;
+};
+struct NoticeLevel {
+  arbiter::Level level = arbiter::Level::kHeld;
+  Version version;
+  NodeSet held;
+};
+struct NoticeRefused {
+  absl::Status status;
+};
+struct OpNotice {
+  OpId op;
+  std::variant<NoticeAccepted, arbiter::Outcome, NoticeLevel, NoticeRefused> what;
+};
+struct OpNotices {
+  DataCenterIndex home;
+  std::vector<OpNotice> notices;
+};
+
+// -- questions to a home
+
+struct TicketQuery {
+  RequestId id = 0;
+  OpId op;
+};
+struct TicketFacts {
+  KeyTag key_tag;
+  arbiter::Stamp stamp;
+  arbiter::Outcome outcome;
+  arbiter::Level level = arbiter::Level::kAccepted;
+  NodeSet held;
+};
+struct TicketReply {
+  RequestId id = 0;
+  // The answering node leads its triad: what it does not know is not on record.
+  bool authoritative = false;
+  std::optional<TicketFacts> facts;
+};
+struct ReadQuery {
+  RequestId id = 0;
+  KeyTag key_tag;
+  std::optional<Version> version;  // the newest without one
+  absl::Duration patience;         // how long to wait for SAFE
+};
+struct VersionFacts {
+  arbiter::RoundId id;
+  SlotEpoch slot_epoch;
+  arbiter::OpKind kind = arbiter::OpKind::kSet;
+  OpId op;
+  CommitmentId commitment;
+  arbiter::Level level = arbiter::Level::kDecided;
+  NodeSet held;
+};
+struct ReadReply {
+  RequestId id = 0;
+  absl::Status status;  // NotFound without a version; else `facts` is set
+  std::optional<VersionFacts> facts;
+};
+
+// -- inside a triad
+
+struct StagePut {
+  RequestId id = 0;
+  std::vector<PayloadPtr> payloads;
+};
+struct StagePutReply {
+  RequestId id = 0;
+  absl::Status status;  // OK: synced
+};
+
+// A triad node that leads without having the payload asks its siblings.
+struct StageGet {
+  RequestId id = 0;
+  CommitmentId commitment;
+};
+struct StageGetReply {
+  RequestId id = 0;
+  absl::Status status;
+  PayloadPtr payload;
+};
+
+// -- shares
+
+// One node's share of one version, with its key share still sealed by the writer.
+struct ShareDelivery {
+  cryptoscatter::Share share;
+  cryptoscatter::SealedKeyShare key_share;
+  cryptoscatter::ExchangePublicKey writer_exchange_key;
+};
+struct PutShares {
+  RequestId id = 0;
+  std::vector<std::shared_ptr<const ShareDelivery>> deliveries;
+};
+struct ShareRefusal {
+  arbiter::RoundId version;
+  std::string reason;
+};
+struct PutSharesReply {
+  RequestId id = 0;
+  std::vector<cryptoscatter::Receipt> receipts;  // verified and synced
+  std::vector<ShareRefusal> refusals;
+};
+struct ListShares {
+  RequestId id = 0;
+  KeyTag key_tag;
+};
+struct ListedShare {
+  SlotEpoch slot_epoch;
+  Version version;
+  CoreId core;
+  ScriptId script;
+  friend auto operator<=>(const ListedShare&, const ListedShare&) = default;
+};
+struct ListSharesReply {
+  RequestId id = 0;
+  absl::Status status;
+  std::vector<ListedShare> shares;
+};
+struct FetchShare {
+  RequestId id = 0;
+  KeyTag key_tag;
+  SlotEpoch slot_epoch;
+  Version version;
+  cryptoscatter::ExchangePublicKey reader_exchange_key;
+};
+struct FetchShareReply {
+  RequestId id = 0;
+  absl::Status status;
+  std::shared_ptr<const cryptoscatter::Share> share;
+  cryptoscatter::SealedKeyShare key_share;  // sealed to the reader
+};
+
+using PeerMessage =
+    std::variant<Heartbeat, HeartbeatReply, FrameBatch, StageValue, StageValueReply, SequencerBeat,
+                 OpNotices, TicketQuery, TicketReply, ReadQuery, ReadReply, StagePut, StagePutReply,
+                 StageGet, StageGetReply, PutShares, PutSharesReply, ListShares, ListSharesReply,
+                 FetchShare, FetchShareReply>;
+
+}  // namespace worldb::engine
+
+#endif  // WORLDB_ENGINE_MESSAGES_H_

@@ -1,0 +1,248 @@
+#include "engine/node.h"
+
+#include <atomic>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/errors.h"
+#include "engine/gatherer.h"
+#include "engine/home.h"
+#include "engine/ingress.h"
+#include "engine/node_context.h"
+#include "engine/peer_table.h"
+#include "engine/scatterer.h"
+#include "engine/sequencer.h"
+#include "engine/share_store.h"
+#include "engine/staging.h"
+#include "engine/ticket_reader.h"
+
+namespace worldb::engine {
+namespace {
+
+constexpr char kStreamEpochRow[] = "n/stream_epoch";
+
+arbiter::ContestRule RuleOf(const NodeOptions& options) {
+  arbiter::ContestRule rule;
+  rule.window_max = options.window.window_max;
+  return rule;
+}
+
+absl::Status Stopping() {
+  return MakeError(absl::StatusCode::kUnavailable, reason::kNodeStopping,
+                   "the node is stopping; ask another node");
+}
+
+}  // namespace
+
+class Node::Impl {
+ public:
+  Impl(NodeParts parts, NodeOptions options)
+      : context_(std::move(parts), options),
+        peers_(context_),
+        staging_(context_),
+        shares_(context_),
+        home_(context_, staging_, RuleOf(options)),
+        sequencer_(context_, home_, staging_, peers_),
+        scatterer_(context_, staging_, peers_),
+        ingress_(context_),
+        gatherer_(context_, ingress_, peers_),
+        tickets_(context_, ingress_) {
+    home_.Connect(sequencer_, scatterer_);
+    scatterer_.Connect(sequencer_);
+    peers_.OnReturn([this](NodeIndex node) {
+      if (sequencer_.leading()) scatterer_.OnNodeReturned(node);
+    });
+  }
+
+  void Start(std::function<void(absl::Status)> ready) {
+    context_.parts.network->SetHandler(
+        [this](NodeIndex from, PeerMessage message) { Receive(from, std::move(message)); });
+    context_.executor().Post([this, ready = std::move(ready)]() mutable {
+      context_.parts.store->Get(
+          RowFamily::kRows, kStreamEpochRow,
+          [this, ready = std::move(ready)](absl::StatusOr<Bytes> row) mutable {
+            OnStreamEpoch(std::move(row), std::move(ready));
+          });
+    });
+  }
+
+  CallId Set(SetRequest request, SetObserver observer) {
+    const CallId call = last_call_.fetch_add(1, std::memory_order_relaxed) + 1;
+    if (stopped_.load(std::memory_order_acquire)) {
+      observer(SetFailed{Stopping()});
+      return call;
+    }
+    // By pointer, so that a refusal can still be told to the observer.
+    auto kept = std::make_shared<SetObserver>(std::move(observer));
+    absl::StatusOr<Ingress::Admitted> admitted =
+        ingress_.Admit(call, std::move(request), [kept](const SetEvent& event) { (*kept)(event); });
+    if (!admitted.ok()) {
+      context_.executor().Post([kept, status = admitted.status()] { (*kept)(SetFailed{status}); });
+      return call;
+    }
+    auto held = std::make_shared<Ingress::Admitted>(*std::move(admitted));
+    context_.executor().Post([this, held] { ingress_.Begin(std::move(*held)); });
+    return call;
+  }
+
+  void Forget(CallId call) {
+    context_.executor().Post([this, call] { ingress_.Forget(call); });
+  }
+
+  void Get(GetRequest request, Gatherer::Done done) {
+    if (stopped_.load(std::memory_order_acquire)) return done(Stopping());
+    context_.executor().Post(
+        [this, request = std::move(request), done = std::move(done)]() mutable {
+          gatherer_.Get(std::move(request), std::move(done));
+        });
+  }
+
+  void TicketGet(std::string ticket, absl::Duration timeout, TicketReader::Done done) {
+    if (stopped_.load(std::memory_order_acquire)) return done(Stopping());
+    context_.executor().Post(
+        [this, ticket = std::move(ticket), timeout, done = std::move(done)]() mutable {
+          tickets_.Get(ticket, timeout, std::move(done));
+        });
+  }
+
+  void Status(std::function<void(NodeStatus)> done) {
+    context_.executor().Post([this, done = std::move(done)] {
+      NodeStatus status;
+      status.node = context_.index();
+      status.name = context_.cell().node(context_.index()).name;
+      status.data_center = context_.cell().data_center_name(context_.data_center());
+      status.cell = context_.cell().id();
+      status.clock_bound = context_.parts.clock->Now().bound;
+      status.may_stamp = ingress_.may_stamp();
+      status.reachable = peers_.Reachable();
+      status.shares_stored = shares_.stored_count();
+      status.pending_ops = ingress_.pending_count();
+      status.home = home_.Status();
+      done(std::move(status));
+    });
+  }
+
+  void Stop() {
+    if (stopped_.exchange(true, std::memory_order_acq_rel)) return;
+    // From here on no task of this node runs or will run: its state is this thread's.
+    context_.executor().Shutdown();
+    ingress_.StopAll(Stopping());
+    gatherer_.StopAll(Stopping());
+    tickets_.StopAll(Stopping());
+  }
+
+ private:
+  void OnStreamEpoch(absl::StatusOr<Bytes> row, std::function<void(absl::Status)> ready) {
+    std::uint64_t last = 0;
+    if (row.ok()) {
+      ByteReader r(*row);
+      last = r.U64();
+      if (absl::Status status = r.Finish("stream epoch"); !status.ok()) return ready(status);
+    } else if (!absl::IsNotFound(row.status())) {
+      return ready(row.status());
+    }
+    const StreamEpoch epoch(last + 1);
+    ByteWriter w;
+    w.U64(epoch.value());
+    context_.parts.store->Commit(
+        {StoreWrite::Put(RowFamily::kRows, kStreamEpochRow,
+                         std::make_shared<const Bytes>(std::move(w).Take()))},
+        /*sync=*/true, [this, epoch, ready = std::move(ready)](absl::Status status) mutable {
+          if (!status.ok()) return ready(std::move(status));
+          staging_.Load([this, epoch, ready = std::move(ready)](absl::Status loaded) {
+            if (loaded.ok()) {
+              ingress_.Start(epoch);
+              home_.Start();
+              peers_.Start();
+              live_ = true;
+            }
+            ready(std::move(loaded));
+          });
+        });
+  }
+
+  void Receive(NodeIndex from, PeerMessage message) {
+    if (!live_) return;
+    peers_.OnHeard(from);
+    std::visit([this, from](auto& m) { Handle(from, m); }, message);
+  }
+
+  void Handle(NodeIndex from, Heartbeat& m) { peers_.On(from, m); }
+  void Handle(NodeIndex from, HeartbeatReply& m) { peers_.On(from, m); }
+  void Handle(NodeIndex from, FrameBatch& m) { sequencer_.On(from, std::move(m)); }
+  void Handle(NodeIndex from, StageValue& m) { sequencer_.On(from, std::move(m)); }
+  void Handle(NodeIndex from, StageValueReply& m) { ingress_.On(from, m); }
+  void Handle(NodeIndex from, SequencerBeat& m) {
+    home_.On(from, m);
+    ingress_.On(from, m);
+  }
+  void Handle(NodeIndex from, OpNotices& m) { ingress_.On(from, m); }
+  void Handle(NodeIndex from, TicketQuery& m) { home_.On(from, m); }
+  void Handle(NodeIndex from, TicketReply& m) {
+    ingress_.On(from, m);
+    tickets_.On(from, m);
+  }
+  void Handle(NodeIndex from, ReadQuery& m) { sequencer_.On(from, m); }
+  void Handle(NodeIndex from, ReadReply& m) { gatherer_.On(from, m); }
+  void Handle(NodeIndex from, StagePut& m) {
+    if (DataCenterOf(from) != context_.data_center()) return;
+    staging_.Put(m.payloads, [this, from, id = m.id](absl::Status status) {
+      context_.Send(from, StagePutReply{id, std::move(status)});
+    });
+  }
+  void Handle(NodeIndex from, StagePutReply& m) { sequencer_.On(from, m); }
+  void Handle(NodeIndex from, StageGet& m) {
+    if (DataCenterOf(from) != context_.data_center()) return;
+    staging_.Get(m.commitment, [this, from, id = m.id](absl::StatusOr<PayloadPtr> payload) {
+      StageGetReply reply;
+      reply.id = id;
+      reply.status = payload.status();
+      if (payload.ok()) reply.payload = *std::move(payload);
+      context_.Send(from, std::move(reply));
+    });
+  }
+  void Handle(NodeIndex from, StageGetReply& m) { scatterer_.On(from, m); }
+  void Handle(NodeIndex from, PutShares& m) { shares_.On(from, std::move(m)); }
+  void Handle(NodeIndex from, PutSharesReply& m) { scatterer_.On(from, m); }
+  void Handle(NodeIndex from, ListShares& m) { shares_.On(from, m); }
+  void Handle(NodeIndex from, ListSharesReply& m) { gatherer_.On(from, m); }
+  void Handle(NodeIndex from, FetchShare& m) { shares_.On(from, m); }
+  void Handle(NodeIndex from, FetchShareReply& m) { gatherer_.On(from, m); }
+
+  NodeContext context_;
+  PeerTable peers_;
+  Staging staging_;
+  ShareStore shares_;
+  Home home_;
+  Sequencer sequencer_;
+  Scatterer scatterer_;
+  Ingress ingress_;
+  Gatherer gatherer_;
+  TicketReader tickets_;
+  bool live_ = false;
+  std::atomic<bool> stopped_ = false;
+  std::atomic<CallId> last_call_ = 0;
+};
+
+Node::Node(NodeParts parts, NodeOptions options, std::function<void(absl::Status)> ready)
+    : impl_(std::make_unique<Impl>(std::move(parts), options)) {
+  impl_->Start(std::move(ready));
+}
+
+Node::~Node() { Stop(); }
+
+Node::CallId Node::Set(SetRequest request, SetObserver observer) {
+  return impl_->Set(std::move(request), std::move(observer));
+}
+void Node::Forget(CallId call) { impl_->Forget(call); }
+void Node::Get(GetRequest request, std::function<void(absl::StatusOr<GetReply>)> done) {
+  impl_->Get(std::move(request), std::move(done));
+}
+void Node::TicketGet(std::string ticket, absl::Duration timeout,
+                     std::function<void(absl::StatusOr<TicketStatus>)> done) {
+  impl_->TicketGet(std::move(ticket), timeout, std::move(done));
+}
+void Node::Status(std::function<void(NodeStatus)> done) { impl_->Status(std::move(done)); }
+void Node::Stop() { impl_->Stop(); }
+
+}  // namespace worldb::engine

@@ -1,0 +1,78 @@
+// One node of a cell: it takes writes in, judges those its data center is home to, stores shares, and
+// gathers values for readers.
+//
+// Threads: Create, Set, Get, TicketGet, Status and Forget may be called from any thread; they stamp or
+//          copy, post to the node's executor and return. Callbacks run on that executor and must not
+//          block. Stop() and the destructor must not run on it.
+// Source:  design.md 3 and 7.
+#ifndef WORLDB_ENGINE_NODE_H_
+#define WORLDB_ENGINE_NODE_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "arbiter/accept_log.h"
+#include "arbiter/clock.h"
+#include "arbiter/home_state.h"
+#include "arbiter/latency_window.h"
+#include "cryptoscatter/base/entropy.h"
+#include "engine/cell.h"
+#include "engine/executor.h"
+#include "engine/node_api.h"
+#include "engine/peer_network.h"
+#include "engine/store.h"
+
+namespace worldb::engine {
+
+struct NodeOptions {
+  arbiter::WindowLimits window;
+  absl::Duration clock_bound_max = absl::Milliseconds(50);  // U_max: wider and it may not stamp
+};
+
+// Everything a node touches of the world. All of it outlives the node.
+struct NodeParts {
+  std::shared_ptr<const Cell> cell;
+  NodeIndex index;
+  const NodeSecrets* secrets = nullptr;
+  Executor* executor = nullptr;
+  PeerNetwork* network = nullptr;
+  Store* store = nullptr;
+  arbiter::AcceptLog* log = nullptr;  // of this node's data center
+  const arbiter::Clock* clock = nullptr;
+  Entropy* entropy = nullptr;
+};
+
+class Node {
+ public:
+  // The stream epoch is read from and raised in the node's store first; `ready` then gets OK, or why
+  // the node cannot run. Calls made earlier wait for it.
+  Node(NodeParts parts, NodeOptions options, std::function<void(absl::Status)> ready);
+  ~Node();
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  using CallId = std::uint64_t;
+  // Stamps at once if the value rides in the frame; later, when it is staged, if it is larger.
+  CallId Set(SetRequest request, SetObserver observer);
+  // The observer of this call is not run any more; the op goes on.
+  void Forget(CallId call);
+  void Get(GetRequest request, std::function<void(absl::StatusOr<GetReply>)> done);
+  void TicketGet(std::string ticket, absl::Duration timeout,
+                 std::function<void(absl::StatusOr<TicketStatus>)> done);
+  void Status(std::function<void(NodeStatus)> done);
+
+  // Shuts the executor down and ends every call with NODE_STOPPING, on the calling thread. May be
+  // called twice.
+  void Stop();
+
+ private:
+  class Impl;
+  const std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace worldb::engine
+
+#endif  // WORLDB_ENGINE_NODE_H_

@@ -1,0 +1,125 @@
+// What a node is asked to do and what it answers, as plain structs: the door transport/ knocks at.
+//
+// Secrets: values travel in SecretBytes.
+#ifndef WORLDB_ENGINE_NODE_API_H_
+#define WORLDB_ENGINE_NODE_API_H_
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "arbiter/log_entry.h"
+#include "arbiter/outcome.h"
+#include "arbiter/stamp.h"
+#include "cryptoscatter/base/ids.h"
+#include "cryptoscatter/base/node_set.h"
+#include "cryptoscatter/base/secret.h"
+
+namespace worldb::engine {
+
+using ShareCounts = std::array<int, kDataCenterCount>;
+
+struct SetRequest {
+  Bytes key;          // 1 byte to 1 KiB
+  SecretBytes value;  // at most 4 MiB
+  OpId op;
+  arbiter::Base base;
+  Version seen;
+  std::uint32_t attempt = 0;
+  std::optional<ContentTag> content_tag;
+  // After this long without an end the call fails, naming the ticket; the op itself goes on.
+  absl::Duration timeout = absl::Seconds(10);
+};
+
+// The record was applied from the log; from here on the ticket says how the op ends.
+struct SetAccepted {
+  std::string ticket;
+  arbiter::Stamp stamp;
+  DataCenterIndex home;
+  Version version;  // the one it competes for or was judged against
+  bool leading = false;
+};
+struct SetDecided {
+  arbiter::Outcome outcome;
+};
+struct SetLevel {
+  arbiter::Level level = arbiter::Level::kHeld;
+  Version version;
+  NodeSet held;
+};
+// This call knows no outcome and ends. The op may live on: the ticket, if any, is among the details.
+struct SetFailed {
+  absl::Status status;
+};
+using SetEvent = std::variant<SetAccepted, SetDecided, SetLevel, SetFailed>;
+// Runs on the node's executor; must not block. The call is over after SetFailed, after a decided
+// outcome other than WON, and after SetLevel FULL.
+using SetObserver = std::function<void(const SetEvent&)>;
+
+enum class ReadMode : std::uint8_t {
+  kLatest,     // linearizable, through the key's home
+  kSurviving,  // asks no home: the newest version the reachable nodes can read and rebuild
+  kVersion,    // one version, through the key's home
+};
+struct GetRequest {
+  Bytes key;
+  ReadMode mode = ReadMode::kLatest;
+  Version version;  // kVersion only
+  absl::Duration timeout = absl::Seconds(10);
+};
+struct GetReply {
+  Version version;
+  OpId op;
+  arbiter::Level level = arbiter::Level::kSafe;  // as the home knows it; kHeld when home_silent
+  bool home_silent = false;                      // SURVIVING: may be older than LATEST
+  SecretBytes value;
+  NodeSet read_from;                  // nodes whose key share or fragment was used
+  std::vector<std::string> rejected;  // bad shares, each named with its reason
+};
+
+struct TicketStatus {
+  OpId op;
+  DataCenterIndex home;
+  Slot slot;
+  arbiter::Stamp stamp;
+  arbiter::Outcome outcome;
+  arbiter::Level level = arbiter::Level::kAccepted;
+  bool final = false;
+  NodeSet held;
+};
+
+struct HomeStatus {
+  bool serving = false;  // this node applies the log of its data center
+  std::string halted;    // why it stopped applying for good; empty while it has not
+  bool sequencer = false;
+  LogEpoch log_epoch;
+  LogIndex applied;
+  absl::Duration window;
+  std::uint64_t open_rounds = 0;
+  std::uint64_t ops = 0;
+  std::uint64_t unsettled = 0;  // won versions below FULL
+  std::uint64_t late_first = 0;
+};
+struct NodeStatus {
+  NodeIndex node;
+  std::string name;
+  std::string data_center;
+  CellId cell;
+  absl::Duration clock_bound;
+  bool may_stamp = false;
+  NodeSet reachable;                // nodes heard from lately, itself included
+  std::uint64_t shares_stored = 0;  // by this process since its start
+  std::uint64_t pending_ops = 0;    // ops this node took in and whose end it has not heard
+  HomeStatus home;
+};
+
+}  // namespace worldb::engine
+
+#endif  // WORLDB_ENGINE_NODE_API_H_

@@ -1,0 +1,45 @@
+// What the parts of one node share: its identity, its doors to the world, and small tools that belong
+// to its one executor.
+#ifndef WORLDB_ENGINE_NODE_CONTEXT_H_
+#define WORLDB_ENGINE_NODE_CONTEXT_H_
+
+#include <memory>
+#include <utility>
+
+#include "cryptoscatter/records.h"
+#include "cryptoscatter/script.h"
+#include "engine/messages.h"
+#include "engine/node.h"
+
+namespace worldb::engine {
+
+// Sealing, coding and hashing of more than this goes to the pool.
+inline constexpr std::size_t kOffloadBytes = 64 * 1024;
+// Values up to this ride in the frame; larger ones are staged first and stamped then.
+inline constexpr std::size_t kValueInFrameBytesMax = 16 * 1024;
+
+// Threads: all parts of a node run on its executor; only `parts.clock`, `parts.entropy` and
+// `parts.executor` may be used from elsewhere.
+struct NodeContext {
+  NodeContext(NodeParts p, NodeOptions o) : parts(std::move(p)), options(o) {}
+
+  NodeParts parts;
+  NodeOptions options;
+  std::shared_ptr<const cryptoscatter::Script> script = cryptoscatter::Script::Nested();
+  cryptoscatter::BatchVerifier verifier;
+  RequestId last_request = 0;
+
+  const Cell& cell() const { return *parts.cell; }
+  Executor& executor() const { return *parts.executor; }
+  absl::Duration now() const { return parts.executor->Elapsed(); }
+  NodeIndex index() const { return parts.index; }
+  DataCenterIndex data_center() const { return DataCenterOf(parts.index); }
+  RequestId NextRequest() { return ++last_request; }
+  void Send(NodeIndex to, PeerMessage message) const {
+    parts.network->Send(to, std::move(message));
+  }
+};
+
+}  // namespace worldb::engine
+
+#endif  // WORLDB_ENGINE_NODE_CONTEXT_H_

@@ -1,0 +1,57 @@
+// Reads values from the raw rows of node stores, with no cell running: what recovery does after a
+// disaster, and what an attacker who holds some disks and those nodes' secrets could do.
+//
+// It uses everything those rows give: stored shares, and staged payloads with the sealed key shares
+// that the given nodes can open.
+// Errors:  FailedPrecondition when the rows do not make a reading set, saying what was found and what
+//          is needed; NotFound when no row is of the key.
+// Threads: one owner.
+// Secrets: the nodes' secrets, by reference, only while rows are added.
+#ifndef WORLDB_ENGINE_OFFLINE_READER_H_
+#define WORLDB_ENGINE_OFFLINE_READER_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "cryptoscatter/opener.h"
+#include "cryptoscatter/records.h"
+#include "engine/cell.h"
+#include "engine/store.h"
+
+namespace worldb::engine {
+
+class OfflineReader {
+ public:
+  // Looks for the newest version of `key_name` that the rows can read.
+  OfflineReader(std::shared_ptr<const Cell> cell, Bytes key_name);
+
+  // All rows of one node's store, of both families.
+  void AddNode(NodeIndex node, const NodeSecrets& secrets, const std::vector<StoreRow>& rows,
+               const std::vector<StoreRow>& blobs);
+
+  absl::StatusOr<cryptoscatter::OpenedValue> Read() const;
+  // Nodes whose key share of the key's best version was opened.
+  NodeSet key_shares() const { return decoder_.good_key_shares(); }
+  NodeSet fragments() const { return decoder_.good_fragments(); }
+  // Bad rows, each named with its reason.
+  const std::vector<std::string>& rejected() const { return rejected_; }
+
+ private:
+  void AddShareRow(NodeIndex node, const NodeSecrets& secrets, const StoreRow& row,
+                   const std::vector<StoreRow>& blobs);
+  void AddStaged(NodeIndex node, const NodeSecrets& secrets, const StoreRow& row);
+
+  const std::shared_ptr<const Cell> cell_;
+  const Bytes key_name_;
+  const KeyTag key_tag_;
+  cryptoscatter::BatchVerifier verifier_;
+  cryptoscatter::GatherDecoder decoder_;
+  bool found_ = false;
+  std::vector<std::string> rejected_;
+};
+
+}  // namespace worldb::engine
+
+#endif  // WORLDB_ENGINE_OFFLINE_READER_H_

@@ -1,0 +1,96 @@
+// Carries what was won to all nine nodes and counts the receipts.
+//
+// Runs at the sequencer. A version's payload is taken from staging, coded, and each node is handed its
+// share; a node's signed receipt, verified, is what counts as held. HELD, SAFE and FULL become log
+// entries. What cannot be delivered stays staged and is tried again when the node is back.
+// Memory:  shares under way are bounded by kUnderWayBytesMax; the rest wait as names.
+// Threads: its node's executor.
+// Source:  design.md 3.6, 6.
+#ifndef WORLDB_ENGINE_SCATTERER_H_
+#define WORLDB_ENGINE_SCATTERER_H_
+
+#include <array>
+#include <cstddef>
+#include <deque>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "arbiter/home_state.h"
+#include "engine/node_context.h"
+#include "engine/peer_table.h"
+#include "engine/staging.h"
+
+namespace worldb::engine {
+
+class Sequencer;
+
+class Scatterer {
+ public:
+  static constexpr std::size_t kUnderWayBytesMax = std::size_t{48} << 20;
+  static constexpr std::size_t kVersionsUnderWayMax = 8192;
+
+  Scatterer(NodeContext& context, Staging& staging, PeerTable& peers);
+  void Connect(Sequencer& sequencer) { sequencer_ = &sequencer; }
+
+  // Takes the version on; repeats are ignored.
+  void Scatter(const arbiter::ClosedVersion& version);
+  void StepDown();
+
+  void On(NodeIndex from, const PutSharesReply& reply);
+  void On(NodeIndex from, const StageGetReply& reply);
+  void OnNodeReturned(NodeIndex node);
+
+ private:
+  struct Work {
+    Slot slot;
+    CommitmentId commitment;
+    CoreId core;
+    NodeSet held;
+    NodeSet sent;  // handed out, no answer yet
+    arbiter::Level level = arbiter::Level::kDecided;
+    // Null until prepared and again once parked.
+    std::array<std::shared_ptr<const ShareDelivery>, kNodeCount> deliveries;
+    std::size_t bytes = 0;
+    bool loading = false;
+    bool prepared = false;
+    std::size_t asked = 0;  // siblings asked for the payload
+  };
+  struct Delivery {
+    arbiter::RoundId id;
+    std::shared_ptr<const ShareDelivery> share;
+  };
+  struct Outbox {
+    std::deque<Delivery> waiting;
+    std::map<RequestId, std::vector<arbiter::RoundId>> under_way;
+    bool posted = false;
+  };
+
+  void Load();
+  void OnPayload(const arbiter::RoundId& id, absl::StatusOr<PayloadPtr> payload);
+  void Prepare(const arbiter::RoundId& id, PayloadPtr payload);
+  void OnPrepared(const arbiter::RoundId& id, const CoreId& core,
+                  std::array<std::shared_ptr<const ShareDelivery>, kNodeCount> deliveries);
+  void Offer(const arbiter::RoundId& id, Work& work, NodeIndex node);
+  void Flush(NodeIndex node);
+  void OnUnanswered(NodeIndex node, RequestId request);
+  void OnHeld(const arbiter::RoundId& id, NodeIndex node);
+  void MaybePark(const arbiter::RoundId& id, Work& work);
+  void Release(Work& work);
+
+  NodeContext& context_;
+  Staging& staging_;
+  PeerTable& peers_;
+  Sequencer* sequencer_ = nullptr;
+  std::uint64_t term_ = 0;
+  std::map<arbiter::RoundId, Work> works_;
+  std::deque<arbiter::RoundId> to_load_;
+  std::size_t under_way_bytes_ = 0;
+  std::size_t under_way_count_ = 0;
+  std::array<Outbox, kNodeCount> outboxes_;
+  std::map<RequestId, arbiter::RoundId> sibling_asks_;
+};
+
+}  // namespace worldb::engine
+
+#endif  // WORLDB_ENGINE_SCATTERER_H_

@@ -1,0 +1,503 @@
+#include "engine/sequencer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "arbiter/op_id.h"
+#include "cryptoscatter/base/check.h"
+#include "engine/errors.h"
+
+namespace worldb::engine {
+namespace {
+
+constexpr absl::Duration kBeatEvery = absl::Milliseconds(50);
+constexpr absl::Duration kThirdNodePatience = absl::Milliseconds(250);
+constexpr absl::Duration kStageAgainAfter = absl::Milliseconds(500);
+constexpr absl::Duration kAppendAgainAfter = absl::Milliseconds(50);
+constexpr std::size_t kStageJobsMax = 4;
+constexpr std::size_t kStageItemsMax = 256;
+constexpr std::size_t kStageBytesMax = std::size_t{8} << 20;
+constexpr std::size_t kCandidatesPerEntryMax = 1024;
+constexpr std::size_t kLevelsPerEntryMax = 2048;
+constexpr std::size_t kReadsMax = 100'000;
+constexpr absl::Duration kWindowChangeMin = absl::Milliseconds(1);
+
+absl::Duration WindowDifference(absl::Duration a, absl::Duration b) {
+  return absl::AbsDuration(a - b);
+}
+
+// The payload's own consistency: signed by a node of this cell, roots as coded.
+absl::Status CheckPayload(const Cell& cell, const cryptoscatter::Script& script,
+                          const Payload& payload, cryptoscatter::BatchVerifier& verifier) {
+  const cryptoscatter::SealedValue& sealed = payload.sealed;
+  if (sealed.core.cell != cell.id() || sealed.script != script.id()) {
+    return absl::InvalidArgumentError("the sealed value is of another cell or script");
+  }
+  bool known_writer = false;
+  for (int i = 0; i < kNodeCount; ++i) {
+    known_writer = known_writer || cell.node(NodeAt(i)).signing_key == sealed.proof.signer;
+  }
+  if (!known_writer) return absl::InvalidArgumentError("the writer is not known to this cell");
+  absl::Status status = verifier.VerifyCommit(sealed.proof, cell.id(), payload.commitment);
+  if (!status.ok()) return absl::InvalidArgumentError(status.message());
+  return cryptoscatter::CheckSealedValue(script, sealed).status();
+}
+
+}  // namespace
+
+Sequencer::Sequencer(NodeContext& context, Home& home, Staging& staging, PeerTable& peers)
+    : context_(context),
+      home_(home),
+      staging_(staging),
+      peers_(peers),
+      window_(context.options.window) {}
+
+void Sequencer::Lead(LogEpoch epoch) {
+  leading_ = true;
+  epoch_ = epoch;
+  ++term_;
+  streams_ = {};
+  applied_at_ = context_.now();
+  BeatAll();
+  ArmClose();
+}
+
+void Sequencer::StepDown() {
+  leading_ = false;
+  ++term_;
+  pipeline_.clear();
+  stage_jobs_.clear();
+  item_jobs_ = 0;
+  in_entry_ = 0;
+  appending_ = false;
+  levels_.clear();
+  // Whoever waits for a read asks the new sequencer at its next try.
+  reads_.clear();
+  marked_reads_.clear();
+  waiting_for_safe_.clear();
+  close_intent_.reset();
+  close_posted_ = false;
+  context_.executor().Cancel(close_timer_);
+  close_armed_for_ = absl::InfiniteFuture();
+}
+
+// ---------------------------------------------------------------- frames in
+
+Sequencer::Item* Sequencer::Find(std::uint64_t sequence) {
+  if (sequence < first_sequence_ || sequence - first_sequence_ >= pipeline_.size()) return nullptr;
+  return &pipeline_[sequence - first_sequence_];
+}
+
+void Sequencer::On(NodeIndex from, FrameBatch batch) {
+  if (!leading_ || batch.home != context_.data_center()) return;
+  Stream& stream = streams_[from.value()];
+  if (batch.stream_epoch < stream.epoch) return;
+  if (batch.stream_epoch > stream.epoch) {
+    stream.epoch = batch.stream_epoch;
+    stream.next = home_.state().Cursor(from, batch.stream_epoch).Next();
+  }
+  for (Frame& frame : batch.frames) {
+    // Below: a repeat. Above: something before it was lost and will be sent again.
+    if (frame.number != stream.next) continue;
+    stream.next = stream.next.Next();
+    const std::uint64_t sequence = first_sequence_ + pipeline_.size();
+    pipeline_.push_back({from, batch.stream_epoch, std::move(frame)});
+    CheckFrame(sequence);
+  }
+  StageReady();
+  TryAppend();
+}
+
+absl::Status Sequencer::CheckFrameFields(const Item& item) const {
+  const arbiter::Candidate& c = *item.frame.candidate;
+  if (c.stamp.node != item.from || c.stamp.stream_epoch != item.stream_epoch ||
+      c.stamp.number != item.frame.number) {
+    return absl::InvalidArgumentError("the stamp does not belong to its frame");
+  }
+  if (context_.cell().SlotOf(c.key_tag) != c.slot ||
+      context_.cell().HomeOf(c.slot) != context_.data_center()) {
+    return absl::InvalidArgumentError("the key's home is another data center");
+  }
+  if (absl::Status status = arbiter::CheckOpId(c.op); !status.ok()) return status;
+  if (item.frame.payload == nullptr) {
+    if (staging_.Has(c.commitment)) return absl::OkStatus();
+    return MakeError(absl::StatusCode::kUnavailable, reason::kTriadUnavailable,
+                     "the home changed its sequencer while the value was under way and recorded "
+                     "nothing; retry with the same op id");
+  }
+  const Payload& payload = *item.frame.payload;
+  if (payload.commitment != c.commitment || payload.sealed.core.op_id != c.op ||
+      payload.sealed.core.key_tag != c.key_tag) {
+    return absl::InvalidArgumentError("the payload belongs to another op");
+  }
+  return absl::OkStatus();
+}
+
+void Sequencer::CheckFrame(std::uint64_t sequence) {
+  Item& item = *Find(sequence);
+  if (!item.frame.candidate.has_value()) {
+    item.stage = Item::Stage::kRefused;  // a void number: nothing to record, the cursor passes it
+    return;
+  }
+  absl::Status status = CheckFrameFields(item);
+  if (status.ok() && item.frame.payload != nullptr) {
+    status =
+        CheckPayload(context_.cell(), *context_.script, *item.frame.payload, context_.verifier);
+  }
+  OnChecked(sequence, status);
+}
+
+void Sequencer::OnChecked(std::uint64_t sequence, const absl::Status& status) {
+  Item& item = *Find(sequence);
+  if (!status.ok()) {
+    item.stage = Item::Stage::kRefused;
+    OpNotices notices{context_.data_center(), {}};
+    notices.notices.push_back({item.frame.candidate->op, NoticeRefused{status}});
+    context_.Send(item.from, std::move(notices));
+  } else {
+    item.stage = item.frame.payload == nullptr ? Item::Stage::kReady : Item::Stage::kToStage;
+  }
+}
+
+void Sequencer::StageReady() {
+  while (leading_ && item_jobs_ < kStageJobsMax) {
+    std::vector<PayloadPtr> payloads;
+    std::vector<std::uint64_t> sequences;
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < pipeline_.size() && payloads.size() < kStageItemsMax; ++i) {
+      Item& item = pipeline_[i];
+      if (item.stage != Item::Stage::kToStage) continue;
+      bytes += item.frame.payload->encoded->size();
+      if (!payloads.empty() && bytes > kStageBytesMax) break;
+      item.stage = Item::Stage::kStaging;
+      payloads.push_back(item.frame.payload);
+      sequences.push_back(first_sequence_ + i);
+    }
+    if (payloads.empty()) return;
+    ++item_jobs_;
+    StartStageJob(std::move(payloads), [this, sequences = std::move(sequences)] {
+      --item_jobs_;
+      for (const std::uint64_t sequence : sequences) Find(sequence)->stage = Item::Stage::kReady;
+      StageReady();
+      TryAppend();
+    });
+  }
+}
+
+void Sequencer::StartStageJob(std::vector<PayloadPtr> payloads, std::function<void()> done) {
+  const RequestId id = context_.NextRequest();
+  StageJob& job = stage_jobs_[id];
+  job.payloads = std::move(payloads);
+  job.done = std::move(done);
+  SendStageJob(id);
+  context_.executor().PostAfter(kThirdNodePatience, [this, id] {
+    const auto it = stage_jobs_.find(id);
+    if (it == stage_jobs_.end()) return;
+    it->second.patient = false;
+    MaybeFinish(id);
+  });
+}
+
+// To every node of the triad that has not synced it yet.
+void Sequencer::SendStageJob(RequestId id) {
+  const auto it = stage_jobs_.find(id);
+  if (it == stage_jobs_.end()) return;
+  for (int i = 0; i < kNodeCount; ++i) {
+    const NodeIndex node = NodeAt(i);
+    if (DataCenterOf(node) != context_.data_center() || it->second.synced.Has(node)) continue;
+    if (node != context_.index()) {
+      context_.Send(node, StagePut{id, it->second.payloads});
+      continue;
+    }
+    staging_.Put(it->second.payloads, [this, id](absl::Status status) {
+      if (status.ok()) OnStaged(id, context_.index());
+    });
+  }
+  context_.executor().PostAfter(kStageAgainAfter, [this, id] { SendStageJob(id); });
+}
+
+void Sequencer::On(NodeIndex from, const StagePutReply& reply) {
+  if (reply.status.ok() && DataCenterOf(from) == context_.data_center()) OnStaged(reply.id, from);
+}
+
+void Sequencer::OnStaged(RequestId id, NodeIndex node) {
+  const auto it = stage_jobs_.find(id);
+  if (it == stage_jobs_.end()) return;
+  it->second.synced.Add(node);
+  MaybeFinish(id);
+}
+
+void Sequencer::MaybeFinish(RequestId id) {
+  const auto it = stage_jobs_.find(id);
+  const NodeSet healthy = peers_.Reachable() & NodeSet::Of(context_.data_center());
+  const int wanted = it->second.patient ? std::max(2, healthy.Count()) : 2;
+  if (it->second.synced.Count() < wanted) return;
+  const std::function<void()> done = std::move(it->second.done);
+  stage_jobs_.erase(it);
+  done();
+}
+
+void Sequencer::On(NodeIndex from, StageValue request) {
+  if (!leading_) return;
+  auto status = std::make_shared<absl::Status>();
+  const auto answer = [this, from, id = request.id, term = term_](absl::Status s) {
+    if (term == term_) context_.Send(from, StageValueReply{id, std::move(s)});
+  };
+  context_.executor().Offload(
+      [status, payload = request.payload, cell = context_.parts.cell, script = context_.script] {
+        cryptoscatter::BatchVerifier verifier;
+        *status = CheckPayload(*cell, *script, *payload, verifier);
+      },
+      [this, status, payload = request.payload, answer, term = term_] {
+        if (term != term_) return;
+        if (!status->ok()) return answer(*status);
+        StartStageJob({payload}, [answer] { answer(absl::OkStatus()); });
+      });
+}
+
+// ---------------------------------------------------------------- entries out
+
+void Sequencer::NoteLevel(const arbiter::LevelReached& level) {
+  if (!leading_) return;
+  arbiter::LevelReached& noted = levels_.try_emplace(level.version, level).first->second;
+  noted.level = std::max(noted.level, level.level);
+  noted.held = noted.held | level.held;
+  // After what is already waiting, so that many share the entry.
+  if (!std::exchange(append_posted_, true)) {
+    context_.executor().Post([this] {
+      append_posted_ = false;
+      TryAppend();
+    });
+  }
+}
+
+void Sequencer::TryAppend() {
+  if (!leading_ || appending_) return;
+  arbiter::LogEntry entry;
+  entry.author = context_.index();
+  entry.author_number = author_number_ + 1;
+  entry.log_epoch = epoch_;
+  entry.reading = context_.parts.clock->Now();
+  AddClose(entry);
+  AddWindow(entry);
+  AddCandidates(entry);
+  AddLevels(entry);
+  entry.read_mark = !reads_.empty();
+  if (entry.records.empty() && entry.cursors.empty() && !entry.read_mark) return;
+  ++author_number_;
+  marked_reads_ = std::exchange(reads_, {});
+  appending_ = true;
+  auto bytes = std::make_shared<const Bytes>(arbiter::EncodeLogEntry(entry));
+  Append(std::move(entry), std::move(bytes));
+}
+
+void Sequencer::AddClose(arbiter::LogEntry& entry) {
+  if (!close_intent_.has_value() || first_sequence_ < close_intent_->barrier) return;
+  std::optional<arbiter::Close> close = home_.state().CloseDue(close_intent_->earliest);
+  close_intent_.reset();
+  if (close.has_value()) entry.records.push_back(*std::move(close));
+}
+
+void Sequencer::AddWindow(arbiter::LogEntry& entry) {
+  const bool first = !window_known_ && window_samples_ >= arbiter::LatencyWindow::kSamplesMin;
+  if (!first && context_.now() - window_computed_ < arbiter::LatencyWindow::kRecomputeEvery) return;
+  window_known_ = window_known_ || first;
+  window_computed_ = context_.now();
+  const absl::Duration window = window_.Compute(context_.now());
+  if (WindowDifference(window, home_.state().window()) < kWindowChangeMin) return;
+  entry.records.push_back(arbiter::WindowChange{window});
+}
+
+void Sequencer::AddCandidates(arbiter::LogEntry& entry) {
+  std::array<std::optional<arbiter::StreamCursor>, kNodeCount> cursors;
+  in_entry_ = 0;
+  for (const Item& item : pipeline_) {
+    if (item.stage != Item::Stage::kReady && item.stage != Item::Stage::kRefused) break;
+    if (in_entry_ == kCandidatesPerEntryMax) break;
+    ++in_entry_;
+    cursors[item.from.value()] = {item.from, item.stream_epoch, item.frame.number};
+    if (item.stage == Item::Stage::kRefused) continue;
+    entry.records.push_back(*item.frame.candidate);
+    ++window_samples_;
+    window_.AddSample(context_.now(),
+                      entry.reading.midpoint - item.frame.candidate->stamp.midpoint);
+  }
+  for (const auto& cursor : cursors) {
+    if (cursor.has_value()) entry.cursors.push_back(*cursor);
+  }
+}
+
+void Sequencer::AddLevels(arbiter::LogEntry& entry) {
+  for (std::size_t i = 0; i < kLevelsPerEntryMax && !levels_.empty(); ++i) {
+    entry.records.push_back(levels_.begin()->second);
+    levels_.erase(levels_.begin());
+  }
+}
+
+void Sequencer::Append(arbiter::LogEntry entry, SharedBytes bytes) {
+  const LogIndex previous = home_.state().applied();
+  context_.parts.log->Append(epoch_, previous, bytes,
+                             [this, entry = std::move(entry), bytes, previous,
+                              term = term_](arbiter::AppendResult result) mutable {
+                               if (term != term_) return;
+                               using Kind = arbiter::AppendResult::Kind;
+                               switch (result.kind) {
+                                 case Kind::kOk:
+                                   appending_ = false;
+                                   applied_at_ = context_.now();
+                                   for (; in_entry_ > 0; --in_entry_, ++first_sequence_)
+                                     pipeline_.pop_front();
+                                   home_.ApplyAppended(previous.Next(), entry);
+                                   return;
+                                 case Kind::kTaken:
+                                 case Kind::kFenced:
+                                   StepDown();
+                                   home_.OnDeposed();
+                                   return;
+                                 case Kind::kRefused:
+                                 case Kind::kUnknown:
+                                   // The identical entry again: whether it happened decides itself.
+                                   context_.executor().PostAfter(
+                                       kAppendAgainAfter,
+                                       [this, entry = std::move(entry), bytes, term]() mutable {
+                                         if (term == term_) Append(std::move(entry), bytes);
+                                       });
+                                   return;
+                               }
+                             });
+}
+
+void Sequencer::OnApplied(const arbiter::LogEntry& entry,
+                          const std::vector<arbiter::Effect>& effects) {
+  for (const arbiter::StreamCursor& cursor : entry.cursors) BeatTo(cursor.node);
+  AnswerReads();
+  for (const arbiter::Effect& effect : effects) {
+    const auto* level = std::get_if<arbiter::LevelAnnounced>(&effect);
+    if (level == nullptr || level->level < arbiter::Level::kSafe) continue;
+    const auto [begin, end] = waiting_for_safe_.equal_range(level->id);
+    for (auto it = begin; it != end; ++it) {
+      Answer(it->second, *home_.state().FindVersion(level->id));
+    }
+    waiting_for_safe_.erase(begin, end);
+  }
+  ArmClose();
+  StageReady();
+  TryAppend();
+}
+
+// ---------------------------------------------------------------- time
+
+// Without a licensed reading, true time is at least the log's own plus what has passed since.
+absl::Time Sequencer::EarliestNow() const {
+  const arbiter::ClockReading reading = context_.parts.clock->Now();
+  if (reading.quality != arbiter::ClockQuality::kNone) return reading.Earliest();
+  return home_.state().log_earliest() + (context_.now() - applied_at_);
+}
+
+void Sequencer::ArmClose() {
+  const absl::Time due = home_.state().NextDue();
+  if (due == absl::InfiniteFuture() || close_posted_ || close_intent_.has_value()) return;
+  if (close_armed_for_ <= due) return;
+  context_.executor().Cancel(close_timer_);
+  close_armed_for_ = due;
+  const absl::Duration wait = std::max(due - EarliestNow(), absl::ZeroDuration());
+  close_timer_ = context_.executor().PostAfter(wait, [this] { OnCloseTimer(); });
+}
+
+void Sequencer::OnCloseTimer() {
+  close_armed_for_ = absl::InfiniteFuture();
+  if (!leading_) return;
+  const absl::Time earliest = EarliestNow();
+  if (earliest < home_.state().NextDue()) return ArmClose();
+  // Read the clock, then drain: what is already waiting on this executor comes first.
+  close_posted_ = true;
+  context_.executor().Post([this, earliest, term = term_] {
+    if (term != term_) return;
+    close_posted_ = false;
+    close_intent_ = CloseIntent{earliest, first_sequence_ + pipeline_.size()};
+    TryAppend();
+  });
+}
+
+void Sequencer::BeatAll() {
+  if (!leading_) return;
+  for (int i = 0; i < kNodeCount; ++i) BeatTo(NodeAt(i));
+  ExpireReads();
+  ArmClose();
+  context_.executor().PostAfter(kBeatEvery, [this, term = term_] {
+    if (term == term_) BeatAll();
+  });
+}
+
+void Sequencer::BeatTo(NodeIndex node) {
+  const StreamEpoch epoch = streams_[node.value()].epoch;
+  context_.Send(
+      node, SequencerBeat{
+                context_.data_center(), epoch_, {node, epoch, home_.state().Cursor(node, epoch)}});
+}
+
+// ---------------------------------------------------------------- reads
+
+void Sequencer::On(NodeIndex from, const ReadQuery& query) {
+  if (!leading_ || reads_.size() >= kReadsMax) return;
+  reads_.push_back({from, query, context_.now() + query.patience});
+  TryAppend();
+}
+
+void Sequencer::AnswerReads() {
+  for (const Read& read : std::exchange(marked_reads_, {})) AnswerRead(read);
+}
+
+void Sequencer::AnswerRead(const Read& read) {
+  const arbiter::ClosedVersion* version =
+      read.query.version.has_value()
+          ? home_.state().FindVersion({read.query.key_tag, *read.query.version})
+          : home_.state().Newest(read.query.key_tag);
+  if (version == nullptr) {
+    ReadReply reply;
+    reply.id = read.query.id;
+    reply.status =
+        MakeError(absl::StatusCode::kNotFound,
+                  read.query.version.has_value() ? reason::kNoSuchVersion : reason::kNoSuchKey,
+                  read.query.version.has_value()
+                      ? absl::StrCat("the key has no version ", read.query.version->value())
+                      : std::string("there is no value under this key"));
+    context_.Send(read.from, std::move(reply));
+  } else if (version->announced < arbiter::Level::kSafe) {
+    waiting_for_safe_.emplace(version->id, read);
+  } else {
+    Answer(read, *version);
+  }
+}
+
+void Sequencer::Answer(const Read& read, const arbiter::ClosedVersion& version) {
+  ReadReply reply;
+  reply.id = read.query.id;
+  reply.facts = VersionFacts{version.id,  context_.cell().slot_epoch(), version.kind,
+                             version.op,  version.commitment,           version.announced,
+                             version.held};
+  context_.Send(read.from, std::move(reply));
+}
+
+void Sequencer::ExpireReads() {
+  for (auto it = waiting_for_safe_.begin(); it != waiting_for_safe_.end();) {
+    if (it->second.deadline > context_.now()) {
+      ++it;
+      continue;
+    }
+    const arbiter::ClosedVersion& version = *home_.state().FindVersion(it->first);
+    ReadReply reply;
+    reply.id = it->second.query.id;
+    reply.status =
+        MakeError(absl::StatusCode::kUnavailable, reason::kVersionNotReadable,
+                  absl::StrCat("version ", it->first.version.value(), " is the latest and only ",
+                               arbiter::LevelName(version.announced),
+                               " yet; wait for SAFE, or read with --surviving"),
+                  {{"version", absl::StrCat(it->first.version.value())}});
+    context_.Send(it->second.from, std::move(reply));
+    it = waiting_for_safe_.erase(it);
+  }
+}
+
+}  // namespace worldb::engine

@@ -1,0 +1,135 @@
+// The one node of a triad that writes its accept log: frames in, records out, rounds closed.
+//
+// Frames run through a pipeline in the order they arrived: checked against the writer's commitment,
+// staged and synced on two triad nodes (three while healthy), appended. One append is under way at a
+// time and is built against exactly the state applied before it; whatever waits meanwhile shares the
+// next entry. A CLOSE is decided on a clock reading taken first; everything that had arrived by then
+// is on record before the CLOSE is.
+// Threads: its node's executor.
+// Source:  design.md 3.3 to 3.5; protocol.md 2 to 4 and 6.
+#ifndef WORLDB_ENGINE_SEQUENCER_H_
+#define WORLDB_ENGINE_SEQUENCER_H_
+
+#include <array>
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "arbiter/latency_window.h"
+#include "engine/home.h"
+#include "engine/node_context.h"
+#include "engine/peer_table.h"
+#include "engine/staging.h"
+
+namespace worldb::engine {
+
+class Sequencer {
+ public:
+  Sequencer(NodeContext& context, Home& home, Staging& staging, PeerTable& peers);
+
+  // REQUIRES: the home's state is applied up to the tail, and the log is fenced at `epoch`.
+  void Lead(LogEpoch epoch);
+  void StepDown();
+  bool leading() const { return leading_; }
+  LogEpoch epoch() const { return epoch_; }
+
+  void On(NodeIndex from, FrameBatch batch);
+  void On(NodeIndex from, StageValue request);
+  void On(NodeIndex from, const StagePutReply& reply);
+  void On(NodeIndex from, const ReadQuery& query);
+  // To be logged with the next entry.
+  void NoteLevel(const arbiter::LevelReached& level);
+
+  // The home applied an entry while this node leads.
+  void OnApplied(const arbiter::LogEntry& entry, const std::vector<arbiter::Effect>& effects);
+
+ private:
+  struct Item {
+    enum class Stage { kChecking, kToStage, kStaging, kReady, kRefused };
+    NodeIndex from;
+    StreamEpoch stream_epoch;
+    Frame frame;
+    Stage stage = Stage::kChecking;
+  };
+  struct StageJob {
+    std::vector<PayloadPtr> payloads;
+    NodeSet synced;
+    bool patient = true;  // waits for the third node
+    std::function<void()> done;
+  };
+  struct Read {
+    NodeIndex from;
+    ReadQuery query;
+    absl::Duration deadline;
+  };
+  struct Stream {
+    StreamEpoch epoch;
+    FrameNumber next{1};
+  };
+  struct CloseIntent {
+    absl::Time earliest;
+    std::uint64_t barrier = 0;  // every pipeline item before this number comes first
+  };
+
+  Item* Find(std::uint64_t sequence);
+  void CheckFrame(std::uint64_t sequence);
+  void OnChecked(std::uint64_t sequence, const absl::Status& status);
+  absl::Status CheckFrameFields(const Item& item) const;
+  void StageReady();
+  void StartStageJob(std::vector<PayloadPtr> payloads, std::function<void()> done);
+  void SendStageJob(RequestId id);
+  void OnStaged(RequestId id, NodeIndex node);
+  void MaybeFinish(RequestId id);
+  void TryAppend();
+  void AddClose(arbiter::LogEntry& entry);
+  void AddWindow(arbiter::LogEntry& entry);
+  void AddCandidates(arbiter::LogEntry& entry);
+  void AddLevels(arbiter::LogEntry& entry);
+  void Append(arbiter::LogEntry entry, SharedBytes bytes);
+  void ArmClose();
+  void OnCloseTimer();
+  absl::Time EarliestNow() const;
+  void BeatAll();
+  void BeatTo(NodeIndex node);
+  void AnswerReads();
+  void AnswerRead(const Read& read);
+  void Answer(const Read& read, const arbiter::ClosedVersion& version);
+  void ExpireReads();
+
+  NodeContext& context_;
+  Home& home_;
+  Staging& staging_;
+  PeerTable& peers_;
+
+  bool leading_ = false;
+  LogEpoch epoch_;
+  std::uint64_t term_ = 0;  // callbacks of an earlier term are void
+  std::uint64_t author_number_ = 0;
+  std::array<Stream, kNodeCount> streams_;
+  std::deque<Item> pipeline_;
+  std::uint64_t first_sequence_ = 0;  // of pipeline_.front()
+  std::map<RequestId, StageJob> stage_jobs_;
+  std::size_t item_jobs_ = 0;
+  bool appending_ = false;
+  bool append_posted_ = false;
+  std::size_t in_entry_ = 0;  // pipeline items in the entry under way
+  std::map<arbiter::RoundId, arbiter::LevelReached> levels_;
+  std::vector<Read> reads_;         // wait for a mark
+  std::vector<Read> marked_reads_;  // their mark is in the entry under way
+  std::multimap<arbiter::RoundId, Read> waiting_for_safe_;
+  std::optional<CloseIntent> close_intent_;
+  absl::Time close_armed_for_ = absl::InfiniteFuture();
+  bool close_posted_ = false;
+  Executor::TimerId close_timer_ = 0;
+  arbiter::LatencyWindow window_;
+  absl::Duration window_computed_ = -absl::InfiniteDuration();
+  std::uint64_t window_samples_ = 0;
+  bool window_known_ = false;  // computed from samples at least once
+  absl::Duration applied_at_;
+};
+
+}  // namespace worldb::engine
+
+#endif  // WORLDB_ENGINE_SEQUENCER_H_

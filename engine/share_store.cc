@@ -1,0 +1,305 @@
+#include "engine/share_store.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "cryptoscatter/base/status_macros.h"
+
+namespace worldb::engine {
+namespace {
+
+constexpr std::uint8_t kRowFormat = 1;
+constexpr std::size_t kMetadataBytesMax = 4096;
+constexpr std::size_t kPairwiseKeysMax = 4096;
+constexpr std::size_t kVersionsListedMax = 1024;
+
+std::string BigEndian(std::uint64_t value, int bytes) {
+  std::string out;
+  for (int i = bytes - 1; i >= 0; --i) out.push_back(static_cast<char>(value >> (8 * i)));
+  return out;
+}
+
+using cryptoscatter::PairwiseKey;
+using cryptoscatter::Share;
+
+}  // namespace
+
+Bytes ShareRow::Encode() const {
+  ByteWriter w(1024 + share.fragment.size());
+  w.U8(kRowFormat).U8(fragment_apart ? 1 : 0);
+  w.Sized(share.EncodeMetadata()).Raw(key_share.Encode());
+  if (!fragment_apart) w.Raw(share.fragment);
+  return std::move(w).Take();
+}
+
+absl::StatusOr<ShareRow> ShareRow::Decode(ByteSpan bytes) {
+  ByteReader r(bytes);
+  ShareRow row;
+  if (r.U8() != kRowFormat) r.Fail("unknown format");
+  const std::uint8_t apart = r.U8();
+  if (apart > 1) r.Fail("flag out of range");
+  row.fragment_apart = apart == 1;
+  const ByteSpan metadata = r.Sized(kMetadataBytesMax);
+  const ByteSpan key_share = r.View(cryptoscatter::StoredKeyShare::kBytes);
+  const ByteSpan fragment = r.ok() ? r.View(row.fragment_apart ? 0 : r.remaining()) : ByteSpan();
+  WORLDB_RETURN_IF_ERROR(r.Finish("share row"));
+  WORLDB_ASSIGN_OR_RETURN(row.share, Share::DecodeMetadata(metadata));
+  WORLDB_ASSIGN_OR_RETURN(row.key_share, cryptoscatter::StoredKeyShare::Decode(key_share));
+  row.share.fragment = ToBytes(fragment);
+  return row;
+}
+
+std::string ShareRow::KeyPrefix(const KeyTag& key_tag) {
+  return absl::StrCat("s/", AsText(key_tag.span()));
+}
+
+std::string ShareRow::Key(const KeyTag& key_tag, SlotEpoch slot_epoch, Version version) {
+  return absl::StrCat(KeyPrefix(key_tag), BigEndian(slot_epoch.value(), 4),
+                      BigEndian(version.value(), 8));
+}
+
+absl::StatusOr<ListedShare> ShareRow::List(ByteSpan bytes) {
+  WORLDB_ASSIGN_OR_RETURN(const ShareRow row, Decode(bytes));
+  return ListedShare{row.share.slot_epoch, row.share.version, row.share.core.Id(),
+                     row.share.script};
+}
+
+struct ShareStore::Intake {
+  struct Item {
+    std::shared_ptr<const ShareDelivery> delivery;
+    std::shared_ptr<const PairwiseKey> opener;
+    absl::Status status;
+    std::string row_key;
+    // Set by Check when the share is good.
+    SharedBytes row;
+    SharedBytes fragment;
+    bool known = false;  // stored before: receipt again, nothing to write
+  };
+  NodeIndex from;
+  RequestId id = 0;
+  std::vector<Item> items;
+  std::size_t unresolved = 0;
+};
+
+cryptoscatter::KeySharePlace ShareStore::PlaceOf(const Share& share) const {
+  return {share.core.Id(), share.generation, share.index, context_.cell().node(share.index).id};
+}
+
+absl::StatusOr<const PairwiseKey*> ShareStore::OpenerKey(
+    const cryptoscatter::ExchangePublicKey& writer) {
+  auto it = opener_keys_.find(writer);
+  if (it == opener_keys_.end()) {
+    WORLDB_ASSIGN_OR_RETURN(PairwiseKey key,
+                            context_.parts.secrets->exchange.PairwiseKeyAsOpener(writer));
+    if (opener_keys_.size() >= kPairwiseKeysMax) opener_keys_.clear();
+    it = opener_keys_.emplace(writer, std::make_shared<const PairwiseKey>(std::move(key))).first;
+  }
+  return it->second.get();
+}
+
+absl::StatusOr<const PairwiseKey*> ShareStore::SealerKey(
+    const cryptoscatter::ExchangePublicKey& reader) {
+  auto it = sealer_keys_.find(reader);
+  if (it == sealer_keys_.end()) {
+    WORLDB_ASSIGN_OR_RETURN(PairwiseKey key,
+                            context_.parts.secrets->exchange.PairwiseKeyAsSealer(reader));
+    if (sealer_keys_.size() >= kPairwiseKeysMax) sealer_keys_.clear();
+    it = sealer_keys_.emplace(reader, std::make_shared<const PairwiseKey>(std::move(key))).first;
+  }
+  return it->second.get();
+}
+
+void ShareStore::On(NodeIndex from, PutShares request) {
+  auto intake = std::make_shared<Intake>();
+  intake->from = from;
+  intake->id = request.id;
+  std::size_t bytes = 0;
+  for (std::shared_ptr<const ShareDelivery>& delivery : request.deliveries) {
+    Intake::Item item;
+    const Share& share = delivery->share;
+    bytes += share.fragment.size();
+    item.row_key = ShareRow::Key(share.core.key_tag, share.slot_epoch, share.version);
+    if (share.index != context_.index()) {
+      item.status = absl::InvalidArgumentError(absl::StrCat(
+          "share ", share.index.value(), " was handed to node ", context_.index().value()));
+    } else if (const auto key = OpenerKey(delivery->writer_exchange_key); !key.ok()) {
+      item.status = key.status();
+    } else {
+      item.opener = opener_keys_.at(delivery->writer_exchange_key);
+    }
+    item.delivery = std::move(delivery);
+    intake->items.push_back(std::move(item));
+  }
+  if (bytes <= kOffloadBytes) {
+    Check(*intake, context_.verifier);
+    Resolve(std::move(intake));
+    return;
+  }
+  context_.executor().Offload(
+      [this, intake] {
+        cryptoscatter::BatchVerifier verifier;
+        Check(*intake, verifier);
+      },
+      [this, intake] { Resolve(intake); });
+}
+
+// Pure work on the intake alone (and immutable parts of the context): may run on the pool.
+void ShareStore::Check(Intake& intake, cryptoscatter::BatchVerifier& verifier) const {
+  for (Intake::Item& item : intake.items) {
+    if (!item.status.ok()) continue;
+    const Share& share = item.delivery->share;
+    const NodeId& node = context_.cell().node(context_.index()).id;
+    absl::StatusOr<cryptoscatter::KeyShare> key_share = cryptoscatter::OpenKeyShare(
+        *item.opener, share.core.Id(), share.index, node, item.delivery->key_share);
+    if (!key_share.ok()) {
+      item.status = key_share.status();
+      continue;
+    }
+    item.status = cryptoscatter::ToStatus(
+        cryptoscatter::VerifyShare(share, context_.cell().id(), verifier, &*key_share));
+    if (!item.status.ok()) continue;
+
+    ShareRow row;
+    row.fragment_apart = share.fragment.size() > ShareRow::kFragmentInRowBytesMax;
+    row.share = share;
+    if (row.fragment_apart) {
+      item.fragment = std::make_shared<const Bytes>(std::exchange(row.share.fragment, {}));
+    }
+    row.key_share = cryptoscatter::WrapKeyShare(context_.parts.secrets->storage_key, PlaceOf(share),
+                                                *key_share, *context_.parts.entropy);
+    item.row = std::make_shared<const Bytes>(row.Encode());
+  }
+}
+
+// Looks up what is stored under the same version: the same core is a repeat, another one an alarm.
+void ShareStore::Resolve(std::shared_ptr<Intake> intake) {
+  intake->unresolved = 1;
+  for (std::size_t i = 0; i < intake->items.size(); ++i) {
+    if (!intake->items[i].status.ok()) continue;
+    ++intake->unresolved;
+    context_.parts.store->Get(
+        RowFamily::kRows, intake->items[i].row_key,
+        [this, intake, i](absl::StatusOr<Bytes> stored) {
+          Intake::Item& item = intake->items[i];
+          if (stored.ok()) {
+            const absl::StatusOr<ListedShare> listed = ShareRow::List(*stored);
+            const CoreId core = item.delivery->share.core.Id();
+            if (listed.ok() && listed->core == core) {
+              item.known = true;
+            } else if (listed.ok()) {
+              item.status = absl::AlreadyExistsError(absl::StrCat(
+                  "version ", item.delivery->share.version.value(),
+                  " is already stored with another core, ", listed->core.Hex().substr(0, 16),
+                  ", offered ", core.Hex().substr(0, 16), "; ask an auditor"));
+            }
+          } else if (!absl::IsNotFound(stored.status())) {
+            item.status = stored.status();
+          }
+          if (--intake->unresolved == 0) Commit(intake);
+        });
+  }
+  if (--intake->unresolved == 0) Commit(std::move(intake));
+}
+
+void ShareStore::Commit(std::shared_ptr<Intake> intake) {
+  std::vector<StoreWrite> writes;
+  std::size_t fresh = 0;
+  for (const Intake::Item& item : intake->items) {
+    if (!item.status.ok() || item.known) continue;
+    ++fresh;
+    writes.push_back(StoreWrite::Put(RowFamily::kRows, item.row_key, item.row));
+    if (item.fragment != nullptr) {
+      writes.push_back(StoreWrite::Put(RowFamily::kBlobs, item.row_key, item.fragment));
+    }
+  }
+  // An empty commit still comes back after everything committed before it.
+  context_.parts.store->Commit(
+      std::move(writes), /*sync=*/true, [this, intake, fresh](absl::Status status) {
+        PutSharesReply reply;
+        reply.id = intake->id;
+        std::vector<cryptoscatter::ReceiptClaim> claims;
+        for (const Intake::Item& item : intake->items) {
+          const Share& share = item.delivery->share;
+          const absl::Status& failed = item.status.ok() ? status : item.status;
+          if (failed.ok()) {
+            claims.push_back(share.Claim());
+          } else {
+            reply.refusals.push_back(
+                {{share.core.key_tag, share.version}, std::string(failed.message())});
+          }
+        }
+        if (status.ok()) stored_count_ += fresh;
+        reply.receipts = cryptoscatter::SignReceipts(context_.parts.secrets->signing,
+                                                     context_.cell().id(), claims);
+        context_.Send(intake->from, std::move(reply));
+      });
+}
+
+void ShareStore::On(NodeIndex from, const ListShares& request) {
+  const std::string begin = ShareRow::KeyPrefix(request.key_tag);
+  const std::string end = begin + std::string(13, '\xff');
+  context_.parts.store->Scan(
+      RowFamily::kRows, begin, end, kVersionsListedMax,
+      [this, from, id = request.id](absl::StatusOr<std::vector<StoreRow>> rows) {
+        ListSharesReply reply;
+        reply.id = id;
+        reply.status = rows.status();
+        if (rows.ok()) {
+          for (const StoreRow& row : *rows) {
+            // A row that does not decode is as good as lost; the others still help a reader.
+            if (const auto listed = ShareRow::List(row.value); listed.ok()) {
+              reply.shares.push_back(*listed);
+            }
+          }
+        }
+        context_.Send(from, std::move(reply));
+      });
+}
+
+void ShareStore::On(NodeIndex from, const FetchShare& request) {
+  const std::string key = ShareRow::Key(request.key_tag, request.slot_epoch, request.version);
+  const auto fail = [this, from, id = request.id](absl::Status status) {
+    FetchShareReply reply;
+    reply.id = id;
+    reply.status = std::move(status);
+    context_.Send(from, std::move(reply));
+  };
+  context_.parts.store->Get(
+      RowFamily::kRows, key, [this, from, request, key, fail](absl::StatusOr<Bytes> bytes) {
+        if (!bytes.ok()) return fail(bytes.status());
+        absl::StatusOr<ShareRow> row = ShareRow::Decode(*bytes);
+        if (!row.ok()) return fail(absl::DataLossError(row.status().message()));
+        if (!row->fragment_apart) return Answer(from, request, *row);
+        auto held = std::make_shared<ShareRow>(*std::move(row));
+        context_.parts.store->Get(RowFamily::kBlobs, key,
+                                  [this, from, request, held](absl::StatusOr<Bytes> fragment) {
+                                    // Without its fragment the key share may still be what is missing.
+                                    if (fragment.ok()) held->share.fragment = *std::move(fragment);
+                                    Answer(from, request, *held);
+                                  });
+      });
+}
+
+void ShareStore::Answer(NodeIndex to, const FetchShare& request, const ShareRow& row) {
+  FetchShareReply reply;
+  reply.id = request.id;
+  reply.share = std::make_shared<const Share>(row.share);
+  const auto key_share = cryptoscatter::UnwrapKeyShare(context_.parts.secrets->storage_key,
+                                                       PlaceOf(row.share), row.key_share);
+  const auto sealer = SealerKey(request.reader_exchange_key);
+  if (!sealer.ok()) {
+    reply.status = sealer.status();
+  } else if (!key_share.ok()) {
+    reply.status = absl::DataLossError(key_share.status().message());
+  } else {
+    reply.key_share =
+        cryptoscatter::SealKeyShare(**sealer, row.share.core.Id(), row.share.index,
+                                    cryptoscatter::ReaderIdOf(request.reader_exchange_key),
+                                    *key_share, *context_.parts.entropy);
+  }
+  context_.Send(to, std::move(reply));
+}
+
+}  // namespace worldb::engine

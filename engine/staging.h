@@ -1,0 +1,59 @@
+// Sealed payloads of ops that have not spread to all nine nodes yet, on one triad node.
+//
+// What is staged is ciphertext with nine sealed key shares: this node could open one of them.
+// A payload is kept in memory while the budget allows, and read back from the store otherwise.
+// Errors:  NotFound when it is not here; the store's own errors otherwise.
+// Threads: its node's executor.
+// Source:  protocol.md 4.
+#ifndef WORLDB_ENGINE_STAGING_H_
+#define WORLDB_ENGINE_STAGING_H_
+
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/statusor.h"
+#include "engine/node_context.h"
+
+namespace worldb::engine {
+
+class Staging {
+ public:
+  static constexpr std::size_t kMemoryBytesMax = std::size_t{24} << 20;
+  // Row keys are this and the commitment, in the blob family.
+  static constexpr char kRowPrefix[] = "p/";
+
+  explicit Staging(NodeContext& context) : context_(context) {}
+
+  // Finds out what an earlier run left staged. Before that, Has() and Drop() know nothing of it.
+  void Load(std::function<void(absl::Status)> done);
+  // `done` gets OK when all of them are synced here.
+  void Put(const std::vector<PayloadPtr>& payloads, std::function<void(absl::Status)> done);
+  void Get(const CommitmentId& commitment, std::function<void(absl::StatusOr<PayloadPtr>)> done);
+  // Staged here and synced.
+  bool Has(const CommitmentId& commitment) const { return synced_.contains(commitment); }
+  // Forgets it, if it is here; the deletion is written with the next commit, unsynced.
+  void Drop(const CommitmentId& commitment);
+
+  static std::string RowKey(const CommitmentId& commitment);
+
+ private:
+  void Remember(PayloadPtr payload);
+  void FlushDrops();
+  void LoadFrom(std::string begin, std::function<void(absl::Status)> done);
+
+  NodeContext& context_;
+  absl::flat_hash_map<CommitmentId, PayloadPtr> memory_;
+  std::deque<CommitmentId> memory_order_;  // oldest first; may name dropped ones
+  std::size_t memory_bytes_ = 0;
+  absl::flat_hash_set<CommitmentId> synced_;
+  std::vector<StoreWrite> drops_;
+  bool drop_timer_ = false;
+};
+
+}  // namespace worldb::engine
+
+#endif  // WORLDB_ENGINE_STAGING_H_

@@ -1,0 +1,86 @@
+#include "engine/ticket_reader.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/errors.h"
+
+namespace worldb::engine {
+namespace {
+constexpr absl::Duration kAskAgainEvery = absl::Milliseconds(500);
+}  // namespace
+
+void TicketReader::Get(const std::string& text, absl::Duration timeout, Done done) {
+  const absl::StatusOr<arbiter::Ticket> ticket =
+      arbiter::ParseTicket(text, context_.cell().id(), context_.cell().ticket_key());
+  if (!ticket.ok()) {
+    return done(MakeError(absl::StatusCode::kInvalidArgument, reason::kBadTicket,
+                          ticket.status().message(), {{"field", "ticket"}}));
+  }
+  const RequestId id = context_.NextRequest();
+  Call& call = calls_[id];
+  call.ticket = *ticket;
+  call.done = std::move(done);
+  call.timer = context_.executor().PostAfter(timeout, [this, id] {
+    const auto it = calls_.find(id);
+    if (it == calls_.end()) return;
+    const std::string& home = context_.cell().data_center_name(it->second.ticket.home);
+    Finish(id, MakeError(absl::StatusCode::kUnavailable, reason::kTriadUnavailable,
+                         absl::StrCat("the op's home data center ", home,
+                                      " does not answer; the ticket stays good, ask again later"),
+                         {{"home", home}}));
+  });
+  Ask(id, /*whole_triad=*/false);
+}
+
+void TicketReader::Ask(RequestId id, bool whole_triad) {
+  const auto it = calls_.find(id);
+  if (it == calls_.end()) return;
+  const DataCenterIndex home = it->second.ticket.home;
+  const TicketQuery query{id, it->second.ticket.op};
+  const auto sequencer = ingress_.SequencerOf(home);
+  if (sequencer.has_value() && !whole_triad) {
+    context_.Send(*sequencer, query);
+  } else {
+    for (int i = 0; i < kNodesPerDataCenter; ++i) {
+      context_.Send(NodeAt(home.value() * kNodesPerDataCenter + i), query);
+    }
+  }
+  context_.executor().PostAfter(kAskAgainEvery, [this, id] { Ask(id, /*whole_triad=*/true); });
+}
+
+void TicketReader::On(NodeIndex from, const TicketReply& reply) {
+  const auto it = calls_.find(reply.id);
+  if (it == calls_.end() || DataCenterOf(from) != it->second.ticket.home) return;
+  const arbiter::Ticket& ticket = it->second.ticket;
+  if (reply.facts.has_value()) {
+    const TicketFacts& facts = *reply.facts;
+    TicketStatus status{.op = ticket.op,
+                        .home = ticket.home,
+                        .slot = ticket.slot,
+                        .stamp = facts.stamp,
+                        .outcome = facts.outcome,
+                        .level = facts.level,
+                        .final = arbiter::IsFinal(facts.outcome.kind, facts.level),
+                        .held = facts.held};
+    return Finish(reply.id, std::move(status));
+  }
+  if (reply.authoritative) {
+    Finish(reply.id,
+           MakeError(absl::StatusCode::kNotFound, reason::kUnknownTicket,
+                     "the op is not on record at its home: it was never accepted, and may still "
+                     "be if it is under way; retry it with the same op id"));
+  }
+}
+
+void TicketReader::Finish(RequestId id, absl::StatusOr<TicketStatus> status) {
+  auto call = calls_.extract(id);
+  context_.executor().Cancel(call.mapped().timer);
+  call.mapped().done(std::move(status));
+}
+
+void TicketReader::StopAll(const absl::Status& status) {
+  while (!calls_.empty()) Finish(calls_.begin()->first, status);
+}
+
+}  // namespace worldb::engine

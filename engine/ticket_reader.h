@@ -1,0 +1,49 @@
+// Answers "how did this op end?" at any node, by asking the home the ticket names.
+//
+// The sequencer is asked first, the whole triad when it does not answer: any replica that has the op
+// on record knows its outcome, and outcomes never change.
+// Errors:  InvalidArgument BAD_TICKET; NotFound UNKNOWN_TICKET when the home has no such op on record;
+//          Unavailable TRIAD_UNAVAILABLE.
+// Threads: its node's executor.
+#ifndef WORLDB_ENGINE_TICKET_READER_H_
+#define WORLDB_ENGINE_TICKET_READER_H_
+
+#include <functional>
+#include <map>
+#include <string>
+
+#include "arbiter/ticket.h"
+#include "engine/ingress.h"
+#include "engine/node_api.h"
+#include "engine/node_context.h"
+
+namespace worldb::engine {
+
+class TicketReader {
+ public:
+  using Done = std::function<void(absl::StatusOr<TicketStatus>)>;
+
+  TicketReader(NodeContext& context, const Ingress& ingress)
+      : context_(context), ingress_(ingress) {}
+
+  void Get(const std::string& text, absl::Duration timeout, Done done);
+  void StopAll(const absl::Status& status);
+  void On(NodeIndex from, const TicketReply& reply);
+
+ private:
+  struct Call {
+    arbiter::Ticket ticket;
+    Done done;
+    Executor::TimerId timer = 0;
+  };
+  void Ask(RequestId id, bool whole_triad);
+  void Finish(RequestId id, absl::StatusOr<TicketStatus> status);
+
+  NodeContext& context_;
+  const Ingress& ingress_;
+  std::map<RequestId, Call> calls_;
+};
+
+}  // namespace worldb::engine
+
+#endif  // WORLDB_ENGINE_TICKET_READER_H_

@@ -1,0 +1,289 @@
+// Goal: the vertical path of a cell keeps its word: Set to FULL, races by stamp, tickets, reads, stops
+//       and crashes.
+// Method: nine real nodes in virtual time (tests/support/sim_cell.h); every claim is checked from what
+//       a caller sees and from the bytes on the fake disks.
+
+#include "engine/node.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "engine/errors.h"
+#include "engine/offline_reader.h"
+#include "tests/support/sim_cell.h"
+
+namespace worldb::testing {
+namespace {
+
+using arbiter::Level;
+using arbiter::OutcomeKind;
+using engine::ReadMode;
+
+std::string TextOf(const engine::GetReply& reply) { return ToString(reply.value.ExposeSecret()); }
+
+class NodeTest : public ::testing::Test {
+ protected:
+  void SetUp() override { cell_.world().RunFor(absl::Seconds(2)); }
+  SimCell cell_;
+};
+
+TEST_F(NodeTest, SetReachesFullAndReadsBackThroughEveryNode) {
+  for (int home = 0; home < kDataCenterCount; ++home) {
+    const std::string key = cell_.KeyAt(home);
+    const auto set = cell_.SetAndWait(1, key, "the value", Level::kFull);
+    ASSERT_TRUE(set->accepted().has_value());
+    ASSERT_TRUE(set->outcome().has_value());
+    EXPECT_EQ(set->outcome()->kind, OutcomeKind::kWon);
+    EXPECT_EQ(set->outcome()->version, Version(1));
+    EXPECT_EQ(set->level(), Level::kFull);
+    for (int node = 0; node < kNodeCount; ++node) {
+      const auto reply = cell_.Get(node, key);
+      ASSERT_TRUE(reply.ok()) << reply.status();
+      EXPECT_EQ(TextOf(*reply), "the value");
+      EXPECT_EQ(reply->version, Version(1));
+      EXPECT_EQ(reply->op, set->op);
+      EXPECT_THAT(reply->rejected, ::testing::IsEmpty());
+    }
+  }
+}
+
+TEST_F(NodeTest, SizesFromNothingToTheLimitComeBackBitForBit) {
+  for (const std::size_t bytes :
+       {std::size_t{0}, std::size_t{1}, std::size_t{16384}, std::size_t{16385}, std::size_t{65536},
+        std::size_t{65537}, std::size_t{4} << 20}) {
+    std::string value(bytes, '\0');
+    for (std::size_t i = 0; i < bytes; ++i) value[i] = static_cast<char>(i * 2654435761u >> 13);
+    const std::string key = absl::StrCat("size-", bytes);
+    const auto set = cell_.SetAndWait(4, key, value);
+    ASSERT_GE(set->level(), Level::kSafe) << bytes;
+    const auto reply = cell_.Get(8, key);
+    ASSERT_TRUE(reply.ok()) << bytes << ": " << reply.status();
+    EXPECT_TRUE(TextOf(*reply) == value) << bytes;
+  }
+}
+
+TEST_F(NodeTest, LaterArrivalWithEarlierStampWinsAndTheLoserIsToldByWhom) {
+  const std::string key = cell_.KeyAt(0);
+  const auto far = cell_.Set(6, key, "from tokyo");  // 75 ms away
+  cell_.world().RunFor(absl::Milliseconds(30));
+  const auto near = cell_.Set(1, key, "from virginia");
+  cell_.world().RunUntil([&] { return near->ended() && far->level() >= Level::kSafe; },
+                         absl::Seconds(10));
+  ASSERT_TRUE(near->outcome().has_value() && far->outcome().has_value());
+  EXPECT_TRUE(near->accepted()->leading) << "it arrived first";
+  EXPECT_EQ(far->outcome()->kind, OutcomeKind::kWon);
+  EXPECT_EQ(near->outcome()->kind, OutcomeKind::kLost);
+  EXPECT_EQ(near->outcome()->rival->op, far->op);
+  EXPECT_EQ(near->outcome()->margin, absl::Milliseconds(30));
+  const auto reply = cell_.Get(3, key);
+  ASSERT_TRUE(reply.ok()) << reply.status();
+  EXPECT_EQ(TextOf(*reply), "from tokyo");
+}
+
+TEST_F(NodeTest, TicketTellsTheSameStoryAtEveryNode) {
+  const auto set = cell_.SetAndWait(0, cell_.KeyAt(1), "v", Level::kFull);
+  for (int node = 0; node < kNodeCount; ++node) {
+    const auto status = cell_.TicketGet(node, set->accepted()->ticket);
+    ASSERT_TRUE(status.ok()) << status.status();
+    EXPECT_EQ(status->op, set->op);
+    EXPECT_EQ(status->outcome, *set->outcome());
+    EXPECT_EQ(status->level, Level::kFull);
+    EXPECT_TRUE(status->final);
+    EXPECT_EQ(status->held, NodeSet::All());
+  }
+  const auto bad = cell_.TicketGet(0, set->accepted()->ticket + "A");
+  EXPECT_EQ(engine::ReasonOf(bad.status()), "BAD_TICKET");
+}
+
+TEST_F(NodeTest, RetryThroughAnotherNodeIsTheSameOp) {
+  const std::string key = cell_.KeyAt(2);
+  const auto first = cell_.SetAndWait(0, key, "v");
+  SimCell::SetOptions again;
+  again.op = first->op;
+  again.attempt = 1;
+  const auto second = cell_.Set(5, key, "v", again);
+  cell_.world().RunUntil([&] { return second->level() >= Level::kSafe; }, absl::Seconds(10));
+  EXPECT_EQ(second->accepted()->ticket, first->accepted()->ticket);
+  EXPECT_EQ(*second->outcome(), *first->outcome());
+  EXPECT_EQ(cell_.Get(0, key)->version, Version(1));
+}
+
+TEST_F(NodeTest, OneNodeDownInEachDataCenterStillReachesSafeAndLaterFull) {
+  for (const int node : {0, 5, 7}) cell_.StopNode(node);
+  cell_.world().RunFor(absl::Seconds(3));
+  for (int home = 0; home < kDataCenterCount; ++home) {
+    const std::string key = cell_.KeyAt(home, "degraded");
+    const auto set = cell_.SetAndWait(1, key, "v");
+    ASSERT_GE(set->level(), Level::kSafe) << "home " << home;
+    EXPECT_EQ(TextOf(*cell_.Get(4, key)), "v");
+  }
+  const auto set = cell_.SetAndWait(1, cell_.KeyAt(0, "mended"), "v");
+  for (const int node : {0, 5, 7}) cell_.StartNode(node);
+  cell_.world().RunFor(absl::Seconds(10));
+  EXPECT_EQ(cell_.TicketGet(0, set->accepted()->ticket)->level, Level::kFull);
+}
+
+TEST_F(NodeTest, AnyDataCenterMayStopAndValuesStayReadable) {
+  for (int dc = 0; dc < kDataCenterCount; ++dc) {
+    const std::string key = cell_.KeyAt(dc, "burning");
+    const std::string other = cell_.KeyAt((dc + 1) % 3, "burning");
+    const int reader = (dc + 2) % 3 * kNodesPerDataCenter;
+    ASSERT_GE(cell_.SetAndWait(reader, key, "kept")->level(), Level::kSafe);
+    ASSERT_GE(cell_.SetAndWait(reader, other, "kept too")->level(), Level::kSafe);
+    cell_.StopDataCenter(dc);
+    cell_.world().RunFor(absl::Seconds(2));
+    EXPECT_EQ(TextOf(*cell_.Get(reader, other)), "kept too");
+    const auto latest = cell_.Get(reader, key);
+    EXPECT_EQ(engine::ReasonOf(latest.status()), "TRIAD_UNAVAILABLE");
+    EXPECT_THAT(std::string(latest.status().message()),
+                ::testing::HasSubstr(cell_.cell().data_center_name(DataCenterAt(dc))));
+    const auto surviving = cell_.Get(reader, key, ReadMode::kSurviving);
+    ASSERT_TRUE(surviving.ok()) << surviving.status();
+    EXPECT_EQ(TextOf(*surviving), "kept");
+    EXPECT_TRUE(surviving->home_silent);
+    cell_.StartDataCenter(dc);
+    cell_.world().RunFor(absl::Seconds(3));
+    EXPECT_EQ(TextOf(*cell_.Get(reader, key)), "kept");
+  }
+}
+
+TEST_F(NodeTest, SequencerCrashMidRaceLosesNoAcceptedOp) {
+  const std::string key = cell_.KeyAt(1);
+  const auto set = cell_.Set(0, key, "v");
+  cell_.world().RunUntil([&] { return set->accepted().has_value(); }, absl::Seconds(5));
+  int sequencer = -1;
+  for (int node = 3; node < 6; ++node) {
+    if (cell_.Status(node).home.sequencer) sequencer = node;
+  }
+  ASSERT_GE(sequencer, 3);
+  cell_.CrashNode(sequencer);
+  cell_.world().RunUntil([&] { return set->level() >= Level::kSafe || set->ended(); },
+                         absl::Seconds(30));
+  EXPECT_GE(set->level(), Level::kSafe);
+  EXPECT_EQ(TextOf(*cell_.Get(8, key)), "v");
+}
+
+TEST_F(NodeTest, WholeCellRestartsOnTheSameDisksWithEveryOutcome) {
+  std::vector<std::pair<std::string, std::shared_ptr<SetRecord>>> sets;
+  for (int i = 0; i < 30; ++i) {
+    const std::string key = absl::StrCat("restart-", i % 10);
+    sets.emplace_back(key, cell_.Set(i % kNodeCount, key, absl::StrCat("v", i)));
+  }
+  cell_.world().RunFor(absl::Milliseconds(700));
+  for (int node = 0; node < kNodeCount; ++node) cell_.CrashNode(node);
+  for (int node = 0; node < kNodeCount; ++node) cell_.StartNode(node);
+  cell_.world().RunFor(absl::Seconds(20));
+  for (const auto& [key, set] : sets) {
+    if (!set->accepted().has_value()) continue;
+    const auto status = cell_.TicketGet(0, set->accepted()->ticket);
+    ASSERT_TRUE(status.ok()) << status.status();
+    EXPECT_TRUE(status->final);
+    if (set->outcome().has_value()) {
+      EXPECT_EQ(status->outcome, *set->outcome());
+    }
+  }
+}
+
+TEST_F(NodeTest, BadInputIsRefusedWithItsReasonAndConsumesNothing) {
+  const auto reason_of = [&](const std::shared_ptr<SetRecord>& set) {
+    cell_.world().RunUntil([&] { return set->ended(); }, absl::Seconds(15));
+    return set->failed().has_value() ? engine::ReasonOf(*set->failed()) : "none";
+  };
+  const std::string key = cell_.KeyAt(0);
+  EXPECT_EQ(reason_of(cell_.Set(0, "", "v")), "BAD_KEY");
+  EXPECT_EQ(reason_of(cell_.Set(0, std::string(1025, 'k'), "v")), "BAD_KEY");
+  EXPECT_EQ(reason_of(cell_.Set(0, key, std::string((4 << 20) + 1, 'v'))), "VALUE_TOO_LARGE");
+  SimCell::SetOptions options;
+  options.op = OpId{};
+  EXPECT_EQ(reason_of(cell_.Set(0, key, "v", options)), "BAD_OP_ID");
+  options = {};
+  options.base = {arbiter::Base::Kind::kVersion, Version(7)};
+  EXPECT_EQ(reason_of(cell_.Set(0, key, "v", options)), "BAD_BASE");
+  EXPECT_EQ(engine::ReasonOf(cell_.Get(0, key).status()), "NO_SUCH_KEY");
+
+  const auto good = cell_.SetAndWait(0, key, "v");
+  EXPECT_EQ(good->outcome()->version, Version(1));
+  options = {};
+  options.op = good->op;
+  EXPECT_EQ(reason_of(cell_.Set(3, cell_.KeyAt(0, "another"), "v", options)), "OP_ID_REUSED");
+  EXPECT_EQ(engine::ReasonOf(cell_.Get(0, key, ReadMode::kVersion, Version(2)).status()),
+            "NO_SUCH_VERSION");
+}
+
+TEST_F(NodeTest, AShareGoneBadIsNamedAndReadAround) {
+  const std::string key = cell_.KeyAt(0);
+  ASSERT_EQ(cell_.SetAndWait(0, key, std::string(40000, 'x'), Level::kFull)->level(), Level::kFull);
+  for (const engine::StoreRow& row : cell_.disk(0).Rows(engine::RowFamily::kBlobs)) {
+    ASSERT_TRUE(cell_.disk(0).Corrupt(engine::RowFamily::kBlobs, row.key).ok());
+  }
+  const auto reply = cell_.Get(0, key);
+  ASSERT_TRUE(reply.ok()) << reply.status();
+  EXPECT_EQ(TextOf(*reply), std::string(40000, 'x'));
+  ASSERT_THAT(reply->rejected, ::testing::SizeIs(1));
+  EXPECT_THAT(reply->rejected[0], ::testing::HasSubstr("virginia-1"));
+}
+
+TEST_F(NodeTest, NoPlaintextOnAnyDisk) {
+  const std::string canary = "CANARY-7f3a91-VALUE";
+  const std::string key = cell_.KeyAt(0, "CANARY-7f3a91-NAME");
+  std::vector<std::shared_ptr<SetRecord>> sets;
+  for (int i = 0; i < 20; ++i) {
+    sets.push_back(cell_.Set(i % kNodeCount, absl::StrCat(key, i % 5), canary));
+  }
+  const auto scan = [&] {
+    for (int i = 0; i < kNodeCount; ++i) {
+      for (const auto family : {engine::RowFamily::kRows, engine::RowFamily::kBlobs}) {
+        for (const auto& row : cell_.disk(i).Rows(family)) {
+          EXPECT_THAT(row.key + ToString(row.value),
+                      ::testing::Not(::testing::HasSubstr("CANARY")));
+        }
+      }
+    }
+    for (int dc = 0; dc < kDataCenterCount; ++dc) {
+      for (const auto& row : cell_.log_disk(dc).Rows(engine::RowFamily::kRows)) {
+        EXPECT_THAT(ToString(row.value), ::testing::Not(::testing::HasSubstr("CANARY")));
+      }
+    }
+  };
+  for (int i = 0; i < 40; ++i) {
+    cell_.world().RunFor(absl::Milliseconds(25));
+    scan();
+  }
+}
+
+// The attacker holds the disks and the secrets of some nodes, and the real decoder.
+TEST_F(NodeTest, NoDataCenterAloneReadsAValueWhileItIsAcceptedOrAfterwards) {
+  const auto attempt = [&](const std::string& key, const std::vector<int>& nodes) {
+    engine::OfflineReader reader(cell_.shared_cell(), ToBytes(AsBytes(key)));
+    for (const int node : nodes) {
+      reader.AddNode(NodeAt(node), cell_.secrets(node),
+                     cell_.disk(node).Rows(engine::RowFamily::kRows),
+                     cell_.disk(node).Rows(engine::RowFamily::kBlobs));
+    }
+    return reader.Read();
+  };
+  for (int home = 0; home < kDataCenterCount; ++home) {
+    const std::string key = cell_.KeyAt(home, "secret");
+    const auto set = cell_.Set(0, key, std::string(9000, 's'));
+    int staged_looks = 0;
+    while (set->level() < Level::kFull) {
+      cell_.world().RunFor(absl::Milliseconds(5));
+      for (int dc = 0; dc < kDataCenterCount; ++dc) {
+        const auto read = attempt(key, {3 * dc, 3 * dc + 1, 3 * dc + 2});
+        EXPECT_FALSE(read.ok());
+        staged_looks += absl::IsFailedPrecondition(read.status()) ? 1 : 0;
+      }
+    }
+    EXPECT_GT(staged_looks, 10) << "the attack must have seen shares and staged payloads";
+    const int other = (home + 1) % 3;
+    const auto two = attempt(key, {3 * home, 3 * home + 1, 3 * other, 3 * other + 2});
+    ASSERT_TRUE(two.ok()) << two.status();
+    EXPECT_EQ(ToString(two->value.ExposeSecret()), std::string(9000, 's'));
+  }
+}
+
+}  // namespace
+}  // namespace worldb::testing

@@ -1,0 +1,122 @@
+// A whole cell in virtual time: nine real nodes, three embedded logs, in-process links with the delays
+// of the demo, fake disks and clocks. One thread, one seed.
+//
+// Calls are recorded; nothing moves until the world runs.
+#ifndef WORLDB_TESTS_SUPPORT_SIM_CELL_H_
+#define WORLDB_TESTS_SUPPORT_SIM_CELL_H_
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "engine/cell.h"
+#include "engine/embedded_log.h"
+#include "engine/in_process_network.h"
+#include "engine/node.h"
+#include "tests/support/memory_store.h"
+#include "tests/support/seeded_entropy.h"
+#include "tests/support/sim_clock.h"
+#include "tests/support/sim_executor.h"
+
+namespace worldb::testing {
+
+// One Set as its caller saw it.
+struct SetRecord {
+  OpId op;
+  std::vector<engine::SetEvent> events;
+  std::vector<absl::Duration> times;  // of the events
+
+  std::optional<engine::SetAccepted> accepted() const;
+  std::optional<arbiter::Outcome> outcome() const;
+  arbiter::Level level() const;  // highest reached
+  std::optional<absl::Status> failed() const;
+  bool ended() const;
+};
+
+class SimCell {
+ public:
+  struct Options {
+    std::uint64_t seed = 1;
+    arbiter::WindowLimits window{2.0, absl::Milliseconds(20), absl::Milliseconds(400)};
+  };
+  SimCell() : SimCell(Options{}) {}
+  explicit SimCell(Options options);
+  ~SimCell();
+
+  void StartNode(int index);
+  // As `node stop` does: calls end, nothing of the node runs any more.
+  void StopNode(int index);
+  // As a power cut does: unsynced writes are lost as the disk's crash model says.
+  void CrashNode(int index);
+  void StopDataCenter(int dc);
+  void StartDataCenter(int dc);
+  bool running(int index) const { return members_[index].node != nullptr; }
+
+  // A key whose home is `dc`.
+  std::string KeyAt(int dc, absl::string_view name = "key") const;
+  struct SetOptions {
+    std::optional<OpId> op;
+    arbiter::Base base;
+    Version seen;
+    std::uint32_t attempt = 0;
+    std::optional<ContentTag> content_tag;
+    absl::Duration timeout = absl::Seconds(10);
+  };
+  std::shared_ptr<SetRecord> Set(int node, absl::string_view key, absl::string_view value,
+                                 SetOptions options);
+  std::shared_ptr<SetRecord> Set(int node, absl::string_view key, absl::string_view value) {
+    return Set(node, key, value, SetOptions());
+  }
+  // Sets, and runs until it reached `level` or ended.
+  std::shared_ptr<SetRecord> SetAndWait(int node, absl::string_view key, absl::string_view value,
+                                        arbiter::Level level = arbiter::Level::kSafe);
+  // Runs until answered.
+  absl::StatusOr<engine::GetReply> Get(int node, absl::string_view key,
+                                       engine::ReadMode mode = engine::ReadMode::kLatest,
+                                       Version version = Version());
+  absl::StatusOr<engine::TicketStatus> TicketGet(int node, const std::string& ticket);
+  engine::NodeStatus Status(int node);
+
+  SimWorld& world() { return world_; }
+  SimClock& clock(int node) { return *members_[node].clock; }
+  MemoryDisk& disk(int node) { return *members_[node].disk; }
+  MemoryDisk& log_disk(int dc) { return *logs_[dc].disk; }
+  engine::InProcessNetwork& network() { return *network_; }
+  const engine::Cell& cell() const { return *cell_; }
+  const std::shared_ptr<const engine::Cell>& shared_cell() const { return cell_; }
+  const engine::NodeSecrets& secrets(int node) const { return secrets_[node]; }
+
+ private:
+  struct Member {
+    std::unique_ptr<MemoryDisk> disk;
+    std::unique_ptr<SimClock> clock;
+    std::unique_ptr<SimExecutor> executor;
+    std::unique_ptr<MemoryStore> store;
+    std::unique_ptr<engine::EmbeddedLogHandle> log;
+    std::unique_ptr<engine::PeerNetwork> network;
+    std::unique_ptr<engine::Node> node;
+  };
+  struct Log {
+    std::unique_ptr<MemoryDisk> disk;
+    std::unique_ptr<SimExecutor> executor;
+    std::unique_ptr<MemoryStore> store;
+    std::shared_ptr<engine::EmbeddedLogCore> core;
+  };
+
+  const Options options_;
+  SimWorld world_;
+  SeededEntropy entropy_;
+  std::array<engine::NodeSecrets, kNodeCount> secrets_;
+  std::shared_ptr<const engine::Cell> cell_;
+  std::unique_ptr<engine::InProcessNetwork> network_;
+  std::array<Log, kDataCenterCount> logs_;
+  std::array<Member, kNodeCount> members_;
+};
+
+}  // namespace worldb::testing
+
+#endif  // WORLDB_TESTS_SUPPORT_SIM_CELL_H_
