@@ -6,7 +6,7 @@
 // Every call is asynchronous: the callback runs on the executor the implementation was made with,
 // never inside the call itself, and exactly once unless that executor is shut down first.
 // Contract suite: tests/support/accept_log_contract.h, run on every implementation.
-// Source:  protocol.md 4.
+// Source:  docs/protocol.md 4.
 #ifndef WORLDB_ARBITER_ACCEPT_LOG_H_
 #define WORLDB_ARBITER_ACCEPT_LOG_H_
 

@@ -2,7 +2,7 @@
 //
 // True time lies in [midpoint - bound, midpoint + bound] while quality is not kNone. Stamps come only
 // from here; elapsed time comes from the executor and is never mixed with it.
-// Source:  docs/glossary.md "clock bound"; design.md's interval clock.
+// Source:  docs/glossary.md "clock bound".
 #ifndef WORLDB_ARBITER_CLOCK_H_
 #define WORLDB_ARBITER_CLOCK_H_
 

@@ -4,7 +4,7 @@
 // same order and gets the same effects, byte for byte: no clock, no randomness and no hash-map order
 // decides anything. All time comes from the entries.
 //
-// How a candidate is judged (protocol.md 1). Let v be the newest closed version of its key and e(w) the
+// How a candidate is judged (docs/protocol.md 1). Let v be the newest closed version of its key and e(w) the
 // earliest bound of the closer's clock in the CLOSE of w, never below e(w-1). A Set *may have seen* w
 // if the latest bound of its stamp is at or above e(w), or w <= its `seen`.
 //   base given, = v        candidate of v+1
@@ -20,7 +20,7 @@
 // recorded with attempt > 0 waits for CLOSE and counts with its smallest stamp.
 //
 // Threads: one owner.
-// Source:  protocol.md 1, 3, 5; docs/decisions/001-absent-base.md.
+// Source:  docs/protocol.md 1, 3, 5; docs/decisions/001-absent-base.md.
 #ifndef WORLDB_ARBITER_HOME_STATE_H_
 #define WORLDB_ARBITER_HOME_STATE_H_
 

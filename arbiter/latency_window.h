@@ -5,7 +5,7 @@
 // thrown away. Below 100 samples D is D_max.
 // Units:   delays are binned with a relative error of at most 1/16.
 // Threads: one owner.
-// Source:  protocol.md 3.
+// Source:  docs/protocol.md 3.
 #ifndef WORLDB_ARBITER_LATENCY_WINDOW_H_
 #define WORLDB_ARBITER_LATENCY_WINDOW_H_
 

@@ -3,7 +3,7 @@
 // Layout: fixed little-endian, canonical; docs/accept-log-format.md.
 // Shapes:  at most kRecordsPerEntryMax records; a candidate record is at most 512 bytes.
 // Errors:  Decode answers InvalidArgument for anything Encode would not write.
-// Source:  protocol.md 1 to 4.
+// Source:  docs/protocol.md 1 to 4.
 #ifndef WORLDB_ARBITER_LOG_ENTRY_H_
 #define WORLDB_ARBITER_LOG_ENTRY_H_
 

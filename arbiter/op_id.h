@@ -2,7 +2,7 @@
 //
 // Errors:  InvalidArgument for text that is not a UUID of version 7.
 // Threads: pure functions.
-// Source:  RFC 9562 section 5.7; protocol.md 5.
+// Source:  RFC 9562 section 5.7; docs/protocol.md 5.
 #ifndef WORLDB_ARBITER_OP_ID_H_
 #define WORLDB_ARBITER_OP_ID_H_
 

@@ -3,7 +3,7 @@
 // There is no operator< on stamps: intervals may overlap. Rank is the total order the contest rule
 // uses: midpoint first, then an unkeyed hash fixed before any client acts and different for every
 // version, so that ties favour no node for ever, then the op id.
-// Source:  design.md "The arbiter", research on ties: midpoint cannot be moved by width.
+// Source:  docs/protocol.md 1.
 #ifndef WORLDB_ARBITER_STAMP_H_
 #define WORLDB_ARBITER_STAMP_H_
 

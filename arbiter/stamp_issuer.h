@@ -6,7 +6,7 @@
 // Errors:  Unavailable (NO_CLOCK) when the clock's quality is none or its bound is above the licence;
 //          nothing is consumed then.
 // Threads: may be called from any thread; meant for the I/O thread that saw the last byte.
-// Source:  protocol.md 2; design.md's stamping licence.
+// Source:  docs/protocol.md 2; ARCHITECTURE.md invariants 10 and 11.
 #ifndef WORLDB_ARBITER_STAMP_ISSUER_H_
 #define WORLDB_ARBITER_STAMP_ISSUER_H_
 

@@ -4,7 +4,7 @@
 // Text:    "wt1_" and URL-safe base64 without padding; the bytes are in docs/ticket-format.md.
 // Errors:  InvalidArgument: not a ticket, altered, or of another cell; the message says which.
 // Threads: pure functions.
-// Source:  design.md "ticket".
+// Source:  docs/ticket-format.md.
 #ifndef WORLDB_ARBITER_TICKET_H_
 #define WORLDB_ARBITER_TICKET_H_
 

@@ -14,7 +14,7 @@
 // of the triad's nodes run, as three separate members would.
 // Errors:  DataLoss when the rows break an invariant; every later call that needs them says so
 //          again.
-// Source:  protocol.md 4; row layout in embedded_log.cc.
+// Source:  docs/protocol.md 4; row layout in embedded_log.cc.
 #ifndef WORLDB_ENGINE_EMBEDDED_LOG_H_
 #define WORLDB_ENGINE_EMBEDDED_LOG_H_
 

@@ -6,7 +6,7 @@
 // Errors:  NotFound NO_SUCH_KEY, NO_SUCH_VERSION; Unavailable TRIAD_UNAVAILABLE (names the home and the
 //          version SURVIVING would return), SHARES_INSUFFICIENT, VERSION_NOT_READABLE.
 // Threads: its node's executor.
-// Source:  design.md 3 (Get); protocol.md 6.
+// Source:  docs/protocol.md 6.
 #ifndef WORLDB_ENGINE_GATHERER_H_
 #define WORLDB_ENGINE_GATHERER_H_
 

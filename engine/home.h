@@ -5,7 +5,7 @@
 // what followed and scatters what was won. Who leads is a question of liveness alone: the log's fence
 // keeps a deposed sequencer from being believed.
 // Threads: its node's executor.
-// Source:  protocol.md 4.
+// Source:  docs/protocol.md 4.
 #ifndef WORLDB_ENGINE_HOME_H_
 #define WORLDB_ENGINE_HOME_H_
 

@@ -6,7 +6,7 @@
 // sequencer speaks up or nothing moves. What one node seals for one home while it is busy is one
 // commit batch with one signature.
 // Threads: Admit() from any thread, everything else on the node's executor.
-// Source:  design.md 3.1 to 3.3; protocol.md 2.
+// Source:  docs/protocol.md 2.
 #ifndef WORLDB_ENGINE_INGRESS_H_
 #define WORLDB_ENGINE_INGRESS_H_
 

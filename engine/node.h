@@ -4,7 +4,7 @@
 // Threads: Create, Set, Get, TicketGet, Status and Forget may be called from any thread; they stamp or
 //          copy, post to the node's executor and return. Callbacks run on that executor and must not
 //          block. Stop() and the destructor must not run on it.
-// Source:  design.md 3 and 7.
+// Source:  ARCHITECTURE.md.
 #ifndef WORLDB_ENGINE_NODE_H_
 #define WORLDB_ENGINE_NODE_H_
 

@@ -5,7 +5,7 @@
 // entries. What cannot be delivered stays staged and is tried again when the node is back.
 // Memory:  shares under way are bounded by kUnderWayBytesMax; the rest wait as names.
 // Threads: its node's executor.
-// Source:  design.md 3.6, 6.
+// Source:  ARCHITECTURE.md, life of a write, and invariant 17.
 #ifndef WORLDB_ENGINE_SCATTERER_H_
 #define WORLDB_ENGINE_SCATTERER_H_
 

@@ -6,7 +6,7 @@
 // next entry. A CLOSE is decided on a clock reading taken first; everything that had arrived by then
 // is on record before the CLOSE is.
 // Threads: its node's executor.
-// Source:  design.md 3.3 to 3.5; protocol.md 2 to 4 and 6.
+// Source:  docs/protocol.md 2 to 4 and 6.
 #ifndef WORLDB_ENGINE_SEQUENCER_H_
 #define WORLDB_ENGINE_SEQUENCER_H_
 

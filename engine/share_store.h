@@ -5,7 +5,7 @@
 // it lies under the node's storage key.
 // Errors:  a share that fails a check is refused with the reason, the rest of its batch stands.
 // Threads: its node's executor.
-// Source:  design.md 3.6 and 5; docs/share-format.md.
+// Source:  ARCHITECTURE.md invariants 15 and 16; docs/share-format.md.
 #ifndef WORLDB_ENGINE_SHARE_STORE_H_
 #define WORLDB_ENGINE_SHARE_STORE_H_
 

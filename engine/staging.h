@@ -4,7 +4,7 @@
 // A payload is kept in memory while the budget allows, and read back from the store otherwise.
 // Errors:  NotFound when it is not here; the store's own errors otherwise.
 // Threads: its node's executor.
-// Source:  protocol.md 4.
+// Source:  docs/protocol.md 4.
 #ifndef WORLDB_ENGINE_STAGING_H_
 #define WORLDB_ENGINE_STAGING_H_
 

@@ -1,4 +1,4 @@
-// Goal:   HomeState judges every contest as protocol.md says, for any order, batching and clock.
+// Goal:   HomeState judges every contest as docs/protocol.md says, for any order, batching and clock.
 // Method: random histories, compared after every entry with the oracle of
 //         tests/support/contest_oracle.h, and laws that need no oracle (finality, dense versions,
 //         SAFE in order, purity, refusal of a CLOSE with another result). The seed of a failure is

@@ -1,4 +1,4 @@
-// Goal:   the contest rules of protocol.md 1, 3 and 5, told as stories one can read.
+// Goal:   the contest rules of docs/protocol.md 1, 3 and 5, told as stories one can read.
 // Method: every file of tests/arbiter/transcripts/ is played on a HomeState and its output compared
 //         exactly. A block is a few command lines, "----", and the output up to an empty line;
 //         lines with "#" are comments. WORLDB_REWRITE=1 writes the present output into the files

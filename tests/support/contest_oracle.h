@@ -6,7 +6,7 @@
 // anew.
 // Errors:  none; it is fed entries that a correct home would write.
 // Threads: one owner.
-// Source:  protocol.md 1, 3, 5; docs/decisions/001-absent-base.md; the header of
+// Source:  docs/protocol.md 1, 3, 5; docs/decisions/001-absent-base.md; the header of
 //          arbiter/home_state.h for the shape of the effects.
 #ifndef WORLDB_TESTS_SUPPORT_CONTEST_ORACLE_H_
 #define WORLDB_TESTS_SUPPORT_CONTEST_ORACLE_H_
