@@ -15,6 +15,7 @@
 #define WORLDB_ENGINE_STORE_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>

@@ -139,6 +139,21 @@ void SimCell::StartDataCenter(int dc) {
   for (int i = 0; i < kNodesPerDataCenter; ++i) StartNode(dc * kNodesPerDataCenter + i);
 }
 
+std::vector<std::string> SimCell::AllDiskBytes() const {
+  std::vector<const MemoryDisk*> disks;
+  for (const Member& member : members_) disks.push_back(member.disk.get());
+  for (const Log& log : logs_) disks.push_back(log.disk.get());
+  std::vector<std::string> bytes;
+  for (const MemoryDisk* disk : disks) {
+    for (const auto family : {engine::RowFamily::kRows, engine::RowFamily::kBlobs}) {
+      for (const engine::StoreRow& row : disk->Rows(family)) {
+        bytes.push_back(row.key + ToString(row.value));
+      }
+    }
+  }
+  return bytes;
+}
+
 std::string SimCell::KeyAt(int dc, absl::string_view name) const {
   for (int i = 0;; ++i) {
     std::string key = absl::StrCat(name, "-", i);

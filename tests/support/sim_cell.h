@@ -85,6 +85,8 @@ class SimCell {
   SimClock& clock(int node) { return *members_[node].clock; }
   MemoryDisk& disk(int node) { return *members_[node].disk; }
   MemoryDisk& log_disk(int dc) { return *logs_[dc].disk; }
+  // Every row of every disk, key and value.
+  std::vector<std::string> AllDiskBytes() const;
   engine::InProcessNetwork& network() { return *network_; }
   const engine::Cell& cell() const { return *cell_; }
   const std::shared_ptr<const engine::Cell>& shared_cell() const { return cell_; }
