@@ -1,0 +1,53 @@
+#include "tools/command.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+
+namespace worldb::tools {
+namespace {
+constexpr char kDefaultEndpoints[] =
+    "127.0.0.1:7070,127.0.0.1:7071,127.0.0.1:7072,127.0.0.1:7073,127.0.0.1:7074,"
+    "127.0.0.1:7075,127.0.0.1:7076,127.0.0.1:7077,127.0.0.1:7078";
+}  // namespace
+
+absl::StatusOr<absl::Duration> ParseTimeout(absl::string_view text) {
+  absl::Duration timeout;
+  double seconds = 0;
+  if (absl::SimpleAtod(text, &seconds)) {
+    timeout = absl::Seconds(seconds);
+  } else if (!absl::ParseDuration(text, &timeout)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--timeout ", text, ": expected seconds, or a number with a unit such as 500ms or 10s"));
+  }
+  if (!(timeout > absl::ZeroDuration()) || timeout > absl::Hours(24)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--timeout ", text, ": expected more than zero and at most a day"));
+  }
+  return timeout;
+}
+
+absl::StatusOr<absl::Duration> ClientOptions::timeout() const { return ParseTimeout(timeout_text); }
+
+absl::StatusOr<std::unique_ptr<transport::Client>> ClientOptions::Connect() const {
+  const std::string& list = endpoints.empty() ? kDefaultEndpoints : endpoints;
+  std::vector<std::string> each = absl::StrSplit(list, ',', absl::SkipWhitespace());
+  return transport::Client::Create(std::move(each));
+}
+
+void AddClientOptions(CLI::App& command, ClientOptions& options) {
+  command
+      .add_option("--endpoints", options.endpoints,
+                  "HOST:PORT,... tried in order (default 127.0.0.1:7070 to 7078)")
+      ->envname("WORLDB_ENDPOINTS");
+  command.add_option("--timeout", options.timeout_text, "seconds, or with a unit: 500ms, 10s")
+      ->capture_default_str();
+  command.add_option("-o,--output", options.format_text, "text or json")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+}
+
+}  // namespace worldb::tools

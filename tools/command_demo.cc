@@ -1,0 +1,168 @@
+// worldb demo
+
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <csignal>
+#include <cstdio>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "cryptoscatter/base/status_macros.h"
+#include "tools/command.h"
+#include "tools/demo_cell.h"
+#include "tools/demo_story.h"
+#include "tools/files.h"
+
+namespace worldb::tools {
+namespace {
+
+constexpr int kDefaultPort = 7070;
+constexpr char kDescription[] =
+    "Examples:\n"
+    "  worldb demo --data ./demo-data\n"
+    "  worldb demo --once\n\n"
+    "Runs nine nodes in three data centers in this process, with WAN delays between them, and "
+    "nine\n"
+    "endpoints on this machine. With --once it plays a short story instead and exits with 0 if all "
+    "of\n"
+    "it held.";
+
+struct DemoArguments {
+  bool once = false;
+  std::string data;
+  int port = -1;
+  std::string window = "20ms..1s";
+};
+
+absl::StatusOr<arbiter::WindowLimits> ParseWindow(const std::string& text) {
+  const std::pair<std::string, std::string> ends = absl::StrSplit(text, absl::MaxSplits("..", 1));
+  arbiter::WindowLimits limits;
+  if (!absl::ParseDuration(ends.first, &limits.window_min) ||
+      !absl::ParseDuration(ends.second, &limits.window_max) ||
+      limits.window_min < absl::Milliseconds(1) || limits.window_max < limits.window_min ||
+      limits.window_max > absl::Minutes(1)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--window ", text, ": expected MIN..MAX such as 20ms..2s, from 1ms to 1m"));
+  }
+  return limits;
+}
+
+// Secrets stay out of core files, of other processes and of other users' files.
+void KeepSecretsIn() {
+  umask(0077);
+  const rlimit none = {0, 0};
+  if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
+    std::fprintf(stderr, "worldb: core dumps could not be switched off\n");
+  }
+}
+
+void PrintBanner(const DemoCell& demo, const DemoCell::Options& options, bool temporary) {
+  const LocalCell& cell = demo.cell();
+  const WanDelays& wan = options.cell.delays;
+  PrintLine("WorlDb demo: nine nodes, three data centers, one process");
+  PrintLine(absl::StrCat("  data    ", cell.data_dir(), temporary ? " (removed at the end)" : ""));
+  PrintLine(absl::StrCat("  clock   a configured bound of ",
+                         absl::FormatDuration(options.cell.clock_bound),
+                         ": taken on trust, nothing here measures it"));
+  PrintLine(absl::StrFormat(
+      "  delays  round trips virginia-frankfurt %s, virginia-tokyo %s, "
+      "frankfurt-tokyo %s (illustrative figures)",
+      absl::FormatDuration(wan.virginia_frankfurt), absl::FormatDuration(wan.virginia_tokyo),
+      absl::FormatDuration(wan.frankfurt_tokyo)));
+  PrintLine(absl::StrCat("  window  ", absl::FormatDuration(options.cell.window.window_min), "..",
+                         absl::FormatDuration(options.cell.window.window_max),
+                         ", the longest until enough delays have been measured"));
+  PrintLine(
+      "  reach   this machine only; no TLS and no access control yet, every node is a gateway");
+  for (int dc = 0; dc < kDataCenterCount; ++dc) {
+    std::string line;
+    for (int i = 0; i < kNodesPerDataCenter; ++i) {
+      const NodeIndex node = NodeAt(dc * kNodesPerDataCenter + i);
+      absl::StrAppendFormat(&line, "  %-11s %s", cell.cell()->node(node).name, demo.endpoint(node));
+    }
+    PrintLine(line);
+  }
+}
+
+void PrintNextSteps(const DemoCell& demo, bool default_ports) {
+  PrintLine("\nIn another terminal:");
+  if (!default_ports) {
+    PrintLine(absl::StrCat("  export WORLDB_ENDPOINTS=", absl::StrJoin(demo.endpoints(), ",")));
+  }
+  PrintLine("  echo -n hello | worldb set greeting -");
+  PrintLine("  worldb get greeting");
+  PrintLine("  worldb status");
+  PrintLine("  worldb node stop virginia-1");
+  PrintLine("\nReady. Ctrl-C ends it.");
+}
+
+absl::Status Run(const DemoArguments& arguments) {
+  DemoCell::Options options;
+  WORLDB_ASSIGN_OR_RETURN(options.cell.window, ParseWindow(arguments.window));
+  options.port = arguments.port >= 0 ? arguments.port : arguments.once ? 0 : kDefaultPort;
+  KeepSecretsIn();
+
+  // Blocked before any thread is made, so that all of them inherit it and only sigwait() sees them.
+  sigset_t ending;
+  sigemptyset(&ending);
+  sigaddset(&ending, SIGINT);
+  sigaddset(&ending, SIGTERM);
+  if (!arguments.once) pthread_sigmask(SIG_BLOCK, &ending, nullptr);
+
+  std::unique_ptr<TemporaryDirectory> temporary;
+  options.cell.data_dir = arguments.data;
+  if (arguments.data.empty()) {
+    WORLDB_ASSIGN_OR_RETURN(temporary, TemporaryDirectory::Create("worldb-demo"));
+    options.cell.data_dir = temporary->path();
+  }
+  WORLDB_ASSIGN_OR_RETURN(std::unique_ptr<DemoCell> demo, DemoCell::Start(options));
+  PrintBanner(*demo, options, temporary != nullptr);
+  if (arguments.once) {
+    WORLDB_RETURN_IF_ERROR(TellStory(std::move(demo), options));
+    PrintLine("\nEvery step held.");
+    return absl::OkStatus();
+  }
+  PrintNextSteps(*demo, options.port == kDefaultPort);
+  int signal = 0;
+  sigwait(&ending, &signal);
+  PrintLine("\nStopping.");
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddDemoCommand(CLI::App& app, int& exit_code) {
+  const auto arguments = std::make_shared<DemoArguments>();
+  CLI::App* command = app.add_subcommand("demo", kDescription);
+  command->add_flag("--once", arguments->once, "play the story and exit");
+  command->add_option("--data", arguments->data,
+                      "keep the nodes' data here (default: a temporary directory)");
+  command
+      ->add_option("--port", arguments->port,
+                   "of the first endpoint, the others follow; 0 for free ones "
+                   "(default 7070; free ones with --once)")
+      ->check(CLI::Range(0, 65535 - kNodeCount + 1));
+  command
+      ->add_option("--window", arguments->window, "MIN..MAX a round stays open for earlier stamps")
+      ->capture_default_str();
+  command->callback([arguments, &exit_code] {
+    const absl::Status status = Run(*arguments);
+    if (status.ok()) {
+      exit_code = kExitDone;
+      return;
+    }
+    PrintFailure({arguments->once ? "demo --once: a step did not hold" : "demo: cannot run",
+                  std::string(status.message()),
+                  absl::IsUnavailable(status) ? "worldb demo --port 0, or end what uses the port"
+                                              : "worldb demo --help"});
+    exit_code = ExitCodeOf(status) == kExitDone ? kExitFailed : ExitCodeOf(status);
+  });
+}
+
+}  // namespace worldb::tools

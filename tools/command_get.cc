@@ -1,0 +1,96 @@
+// worldb get KEY
+
+#include <cstdio>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "arbiter/op_id.h"
+#include "cryptoscatter/base/status_macros.h"
+#include "tools/command.h"
+#include "tools/files.h"
+
+namespace worldb::tools {
+namespace {
+
+constexpr char kDescription[] =
+    "Examples:\n"
+    "  worldb get greeting\n"
+    "  worldb get greeting --surviving --out hello.txt\n\n"
+    "Writes the value to standard output and nothing else, or to a file.";
+
+struct GetArguments {
+  std::string key;
+  bool surviving = false;
+  std::uint64_t version = 0;
+  std::string out;
+  ClientOptions client;
+};
+
+absl::StatusOr<transport::GetResult> Run(const GetArguments& arguments) {
+  engine::ReadMode mode = engine::ReadMode::kLatest;
+  if (arguments.surviving) mode = engine::ReadMode::kSurviving;
+  if (arguments.version != 0) mode = engine::ReadMode::kVersion;
+  WORLDB_ASSIGN_OR_RETURN(const absl::Duration timeout, arguments.client.timeout());
+  WORLDB_ASSIGN_OR_RETURN(const auto client, arguments.client.Connect());
+  return client->Get(AsBytes(arguments.key), mode, Version(arguments.version), timeout);
+}
+
+absl::Status Deliver(const GetArguments& arguments, const transport::GetResult& result) {
+  const ByteSpan value = result.value.ExposeSecret();
+  const bool json = arguments.client.format() == OutputFormat::kJson;
+  if (!arguments.out.empty()) {
+    WORLDB_RETURN_IF_ERROR(WriteFileAtomically(arguments.out, value, 0600));
+  } else if (!json && (std::fwrite(value.data(), 1, value.size(), stdout) != value.size() ||
+                       std::fflush(stdout) != 0)) {
+    return absl::UnavailableError("standard output took only a part of the value");
+  }
+  if (json) {
+    Json object = {{"event", "value"},
+                   {"version", result.version.value()},
+                   {"op_id", arbiter::FormatOpId(result.op)},
+                   {"level", std::string(arbiter::LevelName(result.level))},
+                   {"home_silent", result.home_silent},
+                   {"bytes", value.size()},
+                   {"read_from", result.read_from},
+                   {"rejected_shares", result.rejected}};
+    if (arguments.out.empty()) object["value_base64"] = absl::Base64Escape(AsText(value));
+    PrintJson(object);
+  }
+  for (const std::string& reason : result.rejected) {
+    std::fprintf(stderr, "worldb: passed over a bad share: %s\n", Printable(reason).c_str());
+  }
+  if (result.home_silent && !json) {
+    std::fprintf(stderr, "worldb: version %llu, home not asked: there may be a newer one\n",
+                 static_cast<unsigned long long>(result.version.value()));
+  }
+  return absl::OkStatus();
+}
+
+ExitCode RunAndReport(const GetArguments& arguments) {
+  const std::string what = absl::StrCat("get ", Printable(arguments.key));
+  const OutputFormat format = arguments.client.format();
+  const absl::StatusOr<transport::GetResult> result = Run(arguments);
+  if (!result.ok()) return ReportError(what, result.status(), format);
+  const absl::Status delivered = Deliver(arguments, *result);
+  return delivered.ok() ? kExitDone : ReportError(what, delivered, format);
+}
+
+}  // namespace
+
+void AddGetCommand(CLI::App& app, int& exit_code) {
+  const auto arguments = std::make_shared<GetArguments>();
+  CLI::App* command = app.add_subcommand("get", kDescription);
+  command->add_option("KEY", arguments->key, "the key")->required();
+  CLI::Option* surviving =
+      command->add_flag("--surviving", arguments->surviving,
+                        "ask no home: the newest version the reachable nodes can read");
+  command->add_option("--version", arguments->version, "this version instead of the newest")
+      ->check(CLI::PositiveNumber)
+      ->excludes(surviving);
+  command->add_option("--out", arguments->out, "write the value to this file, whole or not at all");
+  AddClientOptions(*command, arguments->client);
+  command->callback([arguments, &exit_code] { exit_code = RunAndReport(*arguments); });
+}
+
+}  // namespace worldb::tools

@@ -1,0 +1,66 @@
+// worldb node stop|start NAME
+
+#include "absl/strings/str_cat.h"
+#include "cryptoscatter/base/status_macros.h"
+#include "tools/command.h"
+
+namespace worldb::tools {
+namespace {
+
+struct NodeArguments {
+  std::string name;
+  ClientOptions client;
+};
+
+absl::StatusOr<bool> Run(const NodeArguments& arguments, bool start) {
+  WORLDB_ASSIGN_OR_RETURN(const absl::Duration timeout, arguments.client.timeout());
+  WORLDB_ASSIGN_OR_RETURN(const auto client, arguments.client.Connect());
+  return start ? client->StartNode(arguments.name, timeout)
+               : client->StopNode(arguments.name, timeout);
+}
+
+ExitCode RunAndReport(const NodeArguments& arguments, bool start) {
+  const OutputFormat format = arguments.client.format();
+  const char* verb = start ? "start" : "stop";
+  const absl::StatusOr<bool> changed = Run(arguments, start);
+  if (!changed.ok()) {
+    return ReportError(absl::StrCat("node ", verb, " ", Printable(arguments.name)),
+                       changed.status(), format);
+  }
+  if (format == OutputFormat::kJson) {
+    PrintJson(
+        {{"event", "node"}, {"node", arguments.name}, {"running", start}, {"changed", *changed}});
+  } else {
+    PrintLine(
+        absl::StrCat(arguments.name, *changed ? "" : " already", start ? " runs" : " is stopped"));
+  }
+  return kExitDone;
+}
+
+void AddVerb(CLI::App& node, int& exit_code, bool start) {
+  const auto arguments = std::make_shared<NodeArguments>();
+  CLI::App* command = node.add_subcommand(
+      start ? "start" : "stop",
+      start ? "Examples:\n  worldb node start tokyo-2\n  worldb node start tokyo-2 -o json\n\n"
+              "Brings a stopped node of a demo back on its old data and port."
+            : "Examples:\n  worldb node stop tokyo-2\n  worldb node stop tokyo-2 -o json\n\n"
+              "Takes one node of a demo off: its endpoint refuses connections from then on.");
+  command->add_option("NAME", arguments->name, "of the node, such as tokyo-2")->required();
+  AddClientOptions(*command, arguments->client);
+  command->callback(
+      [arguments, start, &exit_code] { exit_code = RunAndReport(*arguments, start); });
+}
+
+}  // namespace
+
+void AddNodeCommand(CLI::App& app, int& exit_code) {
+  CLI::App* node = app.add_subcommand(
+      "node",
+      "Examples:\n  worldb node stop tokyo-2\n  worldb node start tokyo-2\n\nStops and starts "
+      "single nodes of a demo.");
+  node->require_subcommand(1);
+  AddVerb(*node, exit_code, false);
+  AddVerb(*node, exit_code, true);
+}
+
+}  // namespace worldb::tools

@@ -1,0 +1,129 @@
+// worldb status
+
+#include <cstdio>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "cryptoscatter/base/status_macros.h"
+#include "engine/errors.h"
+#include "tools/command.h"
+
+namespace worldb::tools {
+namespace {
+
+constexpr char kDescription[] =
+    "Examples:\n"
+    "  worldb status\n"
+    "  worldb status -o json --endpoints 127.0.0.1:7070\n\n"
+    "Asks every endpoint for its own state. Exits with 0 if all answer, 8 if some do, 6 if none.";
+
+using NodeAnswer = absl::StatusOr<transport::NodeResult>;
+
+// All at once: a silent one does not delay the others.
+std::vector<NodeAnswer> AskAll(transport::Client& client, absl::Duration timeout) {
+  std::vector<NodeAnswer> answers(client.endpoints().size(), absl::UnknownError("not asked"));
+  std::vector<std::thread> askers;
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    askers.emplace_back([&, i] { answers[i] = client.Status(i, timeout); });
+  }
+  for (std::thread& asker : askers) asker.join();
+  return answers;
+}
+
+std::string CauseOf(const absl::Status& status) {
+  for (const auto& [name, value] : engine::DetailsOf(status)) {
+    if (name == "cause") return value;
+  }
+  return std::string(status.message());
+}
+
+Json ToJson(const std::string& endpoint, const NodeAnswer& answer) {
+  if (!answer.ok()) {
+    return {{"event", "node"},
+            {"endpoint", endpoint},
+            {"reachable", false},
+            {"cause", CauseOf(answer.status())}};
+  }
+  const transport::NodeResult& n = *answer;
+  return {{"event", "node"},
+          {"endpoint", endpoint},
+          {"reachable", true},
+          {"node", n.node},
+          {"data_center", n.data_center},
+          {"cell_id", n.cell.Hex()},
+          {"clock_bound_ns", absl::ToInt64Nanoseconds(n.clock_bound)},
+          {"may_stamp", n.may_stamp},
+          {"hears", n.reachable},
+          {"shares_stored", n.shares_stored},
+          {"pending_ops", n.pending_ops},
+          {"home",
+           {{"serving", n.home.serving},
+            {"sequencer", n.home.sequencer},
+            {"log_epoch", n.home.log_epoch},
+            {"applied_index", n.home.applied},
+            {"window_ns", absl::ToInt64Nanoseconds(n.home.window)},
+            {"open_rounds", n.home.open_rounds},
+            {"ops", n.home.ops},
+            {"unsettled", n.home.unsettled},
+            {"late_first", n.home.late_first}}}};
+}
+
+std::string ToText(const std::string& endpoint, const NodeAnswer& answer) {
+  if (!answer.ok()) {
+    return absl::StrFormat("%-21s  no answer: %s", endpoint, Printable(CauseOf(answer.status())));
+  }
+  const transport::NodeResult& n = *answer;
+  return absl::StrFormat("%-21s  %-12s %-7s %-9s %5d %8d %8d %8s %6d %9d", endpoint, n.node,
+                         n.may_stamp ? "ok" : "no clock",
+                         n.home.sequencer ? "sequencer"
+                         : n.home.serving ? "follows"
+                                          : "not yet",
+                         n.reachable.size(), n.shares_stored, n.home.ops, FormatSpan(n.home.window),
+                         n.home.open_rounds, n.home.unsettled);
+}
+
+ExitCode RunAndReport(const ClientOptions& options) {
+  const OutputFormat format = options.format();
+  const absl::StatusOr<absl::Duration> timeout = options.timeout();
+  if (!timeout.ok()) return ReportError("status", timeout.status(), format);
+  const auto client = options.Connect();
+  if (!client.ok()) return ReportError("status", client.status(), format);
+  const std::vector<NodeAnswer> answers = AskAll(**client, *timeout);
+  std::size_t reachable = 0;
+  if (format == OutputFormat::kText) {
+    PrintLine(absl::StrFormat("%-21s  %-12s %-7s %-9s %5s %8s %8s %10s %6s %9s", "endpoint", "node",
+                              "clock", "log", "hears", "shares", "ops", "window", "rounds",
+                              "unsettled"));
+  }
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    const std::string& endpoint = (*client)->endpoints()[i];
+    reachable += answers[i].ok() ? 1 : 0;
+    if (format == OutputFormat::kJson) {
+      PrintJson(ToJson(endpoint, answers[i]));
+    } else {
+      PrintLine(ToText(endpoint, answers[i]));
+    }
+  }
+  if (reachable == answers.size()) return kExitDone;
+  if (reachable == 0) {
+    PrintFailure(
+        {absl::StrCat("status: no endpoint answers (", (*client)->endpoints().front(), ", ...)"),
+         Printable(CauseOf(answers.front().status())),
+         "worldb demo, or name running nodes with --endpoints HOST:PORT,..."});
+    return kExitUnavailable;
+  }
+  std::fprintf(stderr, "worldb: %zu of %zu nodes answer\n", reachable, answers.size());
+  return kExitDegraded;
+}
+
+}  // namespace
+
+void AddStatusCommand(CLI::App& app, int& exit_code) {
+  const auto options = std::make_shared<ClientOptions>();
+  CLI::App* command = app.add_subcommand("status", kDescription);
+  AddClientOptions(*command, *options);
+  command->callback([options, &exit_code] { exit_code = RunAndReport(*options); });
+}
+
+}  // namespace worldb::tools

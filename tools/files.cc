@@ -1,0 +1,176 @@
+#include "tools/files.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "cryptoscatter/base/status_macros.h"
+
+namespace worldb::tools {
+namespace {
+
+absl::Status SystemError(const char* what, const std::string& path, int error) {
+  const std::string message =
+      absl::StrCat("cannot ", what, " ", path, ": ", std::generic_category().message(error));
+  switch (error) {
+    case ENOENT:
+      return absl::NotFoundError(message);
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return absl::PermissionDeniedError(message);
+    case ENOSPC:
+    case EDQUOT:
+      return absl::ResourceExhaustedError(message);
+    default:
+      return absl::UnavailableError(message);
+  }
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ > STDERR_FILENO) ::close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+
+ private:
+  const int fd_;
+};
+
+absl::Status WriteAll(int fd, ByteSpan bytes, const std::string& path) {
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t count = ::write(fd, bytes.data() + done, bytes.size() - done);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return SystemError("write", path, errno);
+    done += static_cast<std::size_t>(count);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SyncDirectoryOf(const std::string& path) {
+  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
+  const std::string name = parent.empty() ? "." : parent.string();
+  const Descriptor directory(::open(name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (directory.get() < 0) return SystemError("open", name, errno);
+  if (::fsync(directory.get()) != 0) return SystemError("sync", name, errno);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<SecretBytes> ReadWholeFile(const std::string& path, std::size_t bytes_max) {
+  const Descriptor file(path == "-" ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) return SystemError("read", path, errno);
+  // One byte above the limit tells a full file from one that is too large.
+  struct stat facts {};
+  std::size_t room = bytes_max + 1;
+  if (::fstat(file.get(), &facts) == 0 && S_ISREG(facts.st_mode) && facts.st_size >= 0) {
+    room = std::min(room, static_cast<std::size_t>(facts.st_size) + 1);
+  }
+  SecretBytes buffer(room);
+  std::size_t size = 0;
+  while (true) {
+    if (size == buffer.size()) {
+      if (size > bytes_max) {
+        return absl::InvalidArgumentError(absl::StrCat(path == "-" ? "standard input" : path,
+                                                       " has more than ", bytes_max, " bytes"));
+      }
+      SecretBytes larger(std::min(2 * size, bytes_max + 1));  // it grew while being read
+      std::copy_n(buffer.ExposeSecret().begin(), size, larger.ExposeSecretMutable().begin());
+      buffer = std::move(larger);
+    }
+    const ssize_t count =
+        ::read(file.get(), buffer.ExposeSecretMutable().data() + size, buffer.size() - size);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return SystemError("read", path, errno);
+    if (count == 0) break;
+    size += static_cast<std::size_t>(count);
+  }
+  SecretBytes exact(size);
+  std::copy_n(buffer.ExposeSecret().begin(), size, exact.ExposeSecretMutable().begin());
+  return exact;
+}
+
+absl::Status WriteFileAtomically(const std::string& path, ByteSpan bytes, int mode) {
+  const std::string beside = path + ".tmp";
+  {
+    const Descriptor file(::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
+    if (file.get() < 0) return SystemError("create", beside, errno);
+    absl::Status status = WriteAll(file.get(), bytes, beside);
+    if (status.ok() && ::fsync(file.get()) != 0) status = SystemError("sync", beside, errno);
+    if (!status.ok()) {
+      ::unlink(beside.c_str());
+      return status;
+    }
+  }
+  if (::rename(beside.c_str(), path.c_str()) != 0) {
+    const int error = errno;
+    ::unlink(beside.c_str());
+    return SystemError("rename to", path, error);
+  }
+  return SyncDirectoryOf(path);
+}
+
+absl::Status MakePrivateDirectories(const std::string& path) {
+  std::filesystem::path so_far;
+  for (const std::filesystem::path& part : std::filesystem::path(path)) {
+    so_far /= part;
+    if (::mkdir(so_far.c_str(), 0700) != 0 && errno != EEXIST && errno != EISDIR) {
+      return SystemError("create directory", so_far.string(), errno);
+    }
+  }
+  std::error_code error;
+  if (!std::filesystem::is_directory(path, error)) {
+    return absl::UnavailableError(absl::StrCat(path, " is not a directory"));
+  }
+  return absl::OkStatus();
+}
+
+bool FileExists(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::exists(path, error);
+}
+
+absl::StatusOr<std::unique_ptr<LockFile>> LockFile::Acquire(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) return SystemError("open", path, errno);
+  std::unique_ptr<LockFile> lock(new LockFile(fd));
+  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return SystemError("lock", path, errno);
+    return absl::FailedPreconditionError(
+        absl::StrCat("another process uses this data directory (it holds ", path, ")"));
+  }
+  return lock;
+}
+
+LockFile::~LockFile() { ::close(descriptor_); }
+
+absl::StatusOr<std::unique_ptr<TemporaryDirectory>> TemporaryDirectory::Create(
+    const std::string& prefix) {
+  std::error_code error;
+  const std::filesystem::path base = std::filesystem::temp_directory_path(error);
+  if (error) return SystemError("use temporary directory", "TMPDIR", error.value());
+  std::string path = (base / (prefix + "-XXXXXX")).string();
+  if (::mkdtemp(path.data()) == nullptr) return SystemError("create directory", path, errno);
+  return std::unique_ptr<TemporaryDirectory>(new TemporaryDirectory(std::move(path)));
+}
+
+TemporaryDirectory::~TemporaryDirectory() {
+  std::error_code ignored;  // what cannot be removed stays for the system's own cleaning
+  std::filesystem::remove_all(path_, ignored);
+}
+
+}  // namespace worldb::tools

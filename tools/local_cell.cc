@@ -1,0 +1,306 @@
+#include "tools/local_cell.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <functional>
+#include <iterator>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "cryptoscatter/base/check.h"
+#include "cryptoscatter/base/entropy.h"
+#include "cryptoscatter/base/mutex.h"
+#include "cryptoscatter/base/status_macros.h"
+
+namespace worldb::tools {
+namespace {
+
+constexpr std::size_t kIdentityFileBytesMax = 64 * 1024;
+constexpr int kOwnerOnly = 0600;
+
+const engine::Cell::Names& DataCenterNames() {
+  static const engine::Cell::Names names = {"virginia", "frankfurt", "tokyo"};
+  return names;
+}
+
+std::string NodeNameOf(int index) {
+  return absl::StrCat(DataCenterNames()[index / kNodesPerDataCenter], "-",
+                      index % kNodesPerDataCenter + 1);
+}
+
+std::string CellPath(const std::string& data_dir) { return data_dir + "/cell"; }
+std::string NodeDir(const std::string& data_dir, const std::string& name) {
+  return absl::StrCat(data_dir, "/nodes/", name);
+}
+
+absl::Status HalfMade(const std::string& data_dir, const std::string& missing) {
+  return absl::FailedPreconditionError(absl::StrCat(
+      data_dir, " is half-made: ", missing,
+      " is missing. If its first start was interrupted, nothing was stored: remove the directory ",
+      "and start again; otherwise bring the file back from a copy"));
+}
+
+// A result given once by another thread: absl::Status, or an absl::StatusOr.
+template <typename Result>
+class Arrival {
+ public:
+  void Set(Result result) {
+    MutexLock lock(mu_);
+    result_ = std::move(result);
+    changed_.NotifyAll();
+  }
+  Result Wait(absl::Duration timeout) {
+    const absl::Time deadline = absl::Now() + timeout;
+    MutexLock lock(mu_);
+    while (!result_.has_value()) {
+      const absl::Duration left = deadline - absl::Now();
+      if (left <= absl::ZeroDuration()) {
+        return absl::DeadlineExceededError(
+            absl::StrCat("not ready within ", absl::FormatDuration(timeout)));
+      }
+      changed_.WaitFor(mu_, left);
+    }
+    return *std::move(result_);
+  }
+
+ private:
+  Mutex mu_;
+  CondVar changed_;
+  std::optional<Result> result_ ABSL_GUARDED_BY(mu_);
+};
+
+using Rows = std::vector<engine::StoreRow>;
+
+absl::StatusOr<Rows> ScanAll(engine::Store& store, engine::RowFamily family) {
+  constexpr std::size_t kRowsPerScan = 256;
+  Rows all;
+  std::string begin;
+  while (true) {
+    const auto page = std::make_shared<Arrival<absl::StatusOr<Rows>>>();
+    store.Scan(family, begin, "", kRowsPerScan,
+               [page](absl::StatusOr<Rows> rows) { page->Set(std::move(rows)); });
+    WORLDB_ASSIGN_OR_RETURN(Rows rows, page->Wait(absl::Minutes(1)));
+    if (rows.empty()) return all;
+    begin = rows.back().key + std::string(1, '\0');  // the next possible key
+    std::move(rows.begin(), rows.end(), std::back_inserter(all));
+  }
+}
+
+}  // namespace
+
+WanDelays WanDelays::None() {
+  return {absl::ZeroDuration(), absl::ZeroDuration(), absl::ZeroDuration(), absl::ZeroDuration()};
+}
+
+absl::Duration WanDelays::OneWay(NodeIndex from, NodeIndex to) const {
+  const int a = DataCenterOf(from).value();
+  const int b = DataCenterOf(to).value();
+  if (from == to) return absl::ZeroDuration();
+  if (a == b) return inside / 2;
+  switch (a + b) {  // virginia 0, frankfurt 1, tokyo 2
+    case 1:
+      return virginia_frankfurt / 2;
+    case 2:
+      return virginia_tokyo / 2;
+    default:
+      return frankfurt_tokyo / 2;
+  }
+}
+
+struct LocalCell::TriadLog {
+  explicit TriadLog(engine::ThreadPools& pools) : executor(pools) {}
+  ~TriadLog() {
+    executor.Shutdown();
+    core.reset();
+  }
+
+  engine::StrandExecutor executor;
+  std::unique_ptr<engine::RocksStore> store;
+  std::shared_ptr<engine::EmbeddedLogCore> core;
+};
+
+// Members are destroyed in reverse: the node first, its executor last.
+struct LocalCell::RunningNode {
+  explicit RunningNode(engine::ThreadPools& pools) : executor(pools) {}
+
+  engine::StrandExecutor executor;
+  std::unique_ptr<engine::RocksStore> store;
+  std::unique_ptr<engine::PeerNetwork> network;
+  std::unique_ptr<engine::EmbeddedLogHandle> log;
+  std::unique_ptr<engine::Node> node;
+};
+
+absl::StatusOr<LocalCell::Identity> LocalCell::MakeIdentity(const std::string& data_dir) {
+  Entropy& entropy = SystemEntropy();
+  std::array<engine::NodeSecrets, kNodeCount> secrets = {
+      engine::NodeSecrets::Generate(entropy), engine::NodeSecrets::Generate(entropy),
+      engine::NodeSecrets::Generate(entropy), engine::NodeSecrets::Generate(entropy),
+      engine::NodeSecrets::Generate(entropy), engine::NodeSecrets::Generate(entropy),
+      engine::NodeSecrets::Generate(entropy), engine::NodeSecrets::Generate(entropy),
+      engine::NodeSecrets::Generate(entropy)};
+  Identity identity;
+  identity.cell = engine::Cell::Create(DataCenterNames(), secrets, entropy);
+  for (int i = 0; i < kNodeCount; ++i) {
+    const std::string dir = NodeDir(data_dir, NodeNameOf(i));
+    WORLDB_RETURN_IF_ERROR(MakePrivateDirectories(dir));
+    WORLDB_RETURN_IF_ERROR(
+        WriteFileAtomically(dir + "/secrets", secrets[i].Encode().ExposeSecret(), kOwnerOnly));
+    identity.secrets.push_back(std::move(secrets[i]));
+  }
+  WORLDB_RETURN_IF_ERROR(
+      WriteFileAtomically(CellPath(data_dir), identity.cell->Encode().ExposeSecret(), kOwnerOnly));
+  return identity;
+}
+
+absl::StatusOr<LocalCell::Identity> LocalCell::ReadIdentity(const std::string& data_dir) {
+  Identity identity;
+  WORLDB_ASSIGN_OR_RETURN(const SecretBytes cell,
+                          ReadWholeFile(CellPath(data_dir), kIdentityFileBytesMax));
+  absl::StatusOr<std::shared_ptr<const engine::Cell>> decoded =
+      engine::Cell::Decode(cell.ExposeSecret());
+  if (!decoded.ok()) {
+    return absl::DataLossError(absl::StrCat(CellPath(data_dir), ": ", decoded.status().message()));
+  }
+  identity.cell = *std::move(decoded);
+  for (int i = 0; i < kNodeCount; ++i) {
+    const engine::NodePublic& node = identity.cell->node(NodeAt(i));
+    const std::string path = NodeDir(data_dir, node.name) + "/secrets";
+    absl::StatusOr<SecretBytes> bytes = ReadWholeFile(path, kIdentityFileBytesMax);
+    if (absl::IsNotFound(bytes.status())) return HalfMade(data_dir, path);
+    WORLDB_RETURN_IF_ERROR(bytes.status());
+    absl::StatusOr<engine::NodeSecrets> secrets =
+        engine::NodeSecrets::Decode(bytes->ExposeSecret());
+    if (!secrets.ok()) {
+      return absl::DataLossError(absl::StrCat(path, ": ", secrets.status().message()));
+    }
+    if (secrets->signing.public_key() != node.signing_key ||
+        secrets->exchange.public_key() != node.exchange_key) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(path, " belongs to another cell than ", CellPath(data_dir)));
+    }
+    identity.secrets.push_back(*std::move(secrets));
+  }
+  return identity;
+}
+
+absl::StatusOr<std::unique_ptr<LocalCell>> LocalCell::Open(const Options& options) {
+  const std::string& dir = options.data_dir;
+  const bool has_cell = FileExists(CellPath(dir));
+  if (!has_cell && FileExists(dir + "/nodes")) return HalfMade(dir, CellPath(dir));
+  WORLDB_RETURN_IF_ERROR(MakePrivateDirectories(dir));
+  if (!has_cell) {
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(dir, error)) {
+      if (entry.path().filename() == "lock") continue;
+      return absl::FailedPreconditionError(
+          absl::StrCat(dir, " is not empty and holds no cell: name an empty or a new directory"));
+    }
+  }
+  WORLDB_ASSIGN_OR_RETURN(std::unique_ptr<LockFile> lock, LockFile::Acquire(dir + "/lock"));
+  // Looked at again under the lock: another process may just have made it.
+  WORLDB_ASSIGN_OR_RETURN(Identity identity,
+                          FileExists(CellPath(dir)) ? ReadIdentity(dir) : MakeIdentity(dir));
+  std::unique_ptr<LocalCell> cell(new LocalCell(options, std::move(lock), std::move(identity)));
+  WORLDB_RETURN_IF_ERROR(cell->OpenLogs());
+  return cell;
+}
+
+LocalCell::LocalCell(const Options& options, std::unique_ptr<LockFile> lock, Identity identity)
+    : options_(options),
+      lock_(std::move(lock)),
+      identity_(std::move(identity)),
+      clock_(options.clock_bound),
+      network_([delays = options.delays](NodeIndex from, NodeIndex to) {
+        return delays.OneWay(from, to);
+      }) {}
+
+LocalCell::~LocalCell() {
+  for (int i = 0; i < kNodeCount; ++i) {
+    if (IsRunning(NodeAt(i))) StopNode(NodeAt(i));
+  }
+}
+
+absl::Status LocalCell::OpenLogs() {
+  for (int i = 0; i < kDataCenterCount; ++i) {
+    const std::string dir =
+        absl::StrCat(options_.data_dir, "/logs/", cell()->data_center_name(DataCenterAt(i)));
+    WORLDB_RETURN_IF_ERROR(MakePrivateDirectories(dir));
+    auto log = std::make_unique<TriadLog>(pools_);
+    WORLDB_ASSIGN_OR_RETURN(log->store, engine::RocksStore::Open(dir, resources_, log->executor));
+    log->core = engine::EmbeddedLogCore::Create(DataCenterAt(i), *log->store, log->executor);
+    logs_[i] = std::move(log);
+  }
+  return absl::OkStatus();
+}
+
+std::string LocalCell::store_dir(NodeIndex index) const {
+  return NodeDir(options_.data_dir, cell()->node(index).name) + "/store";
+}
+
+absl::Status LocalCell::StartNode(NodeIndex index) {
+  WORLDB_CHECK(!IsRunning(index));
+  const std::string dir = store_dir(index);
+  WORLDB_RETURN_IF_ERROR(MakePrivateDirectories(dir));
+  TriadLog& log = *logs_[DataCenterOf(index).value()];
+  auto running = std::make_unique<RunningNode>(pools_);
+  WORLDB_ASSIGN_OR_RETURN(running->store,
+                          engine::RocksStore::Open(dir, resources_, running->executor));
+  running->network = network_.Attach(index, running->executor);
+  running->log = std::make_unique<engine::EmbeddedLogHandle>(log.core, running->executor);
+
+  engine::NodeParts parts;
+  parts.cell = cell();
+  parts.index = index;
+  parts.secrets = &secrets(index);
+  parts.executor = &running->executor;
+  parts.network = running->network.get();
+  parts.store = running->store.get();
+  parts.log = running->log.get();
+  parts.clock = &clock_;
+  parts.entropy = &SystemEntropy();
+  engine::NodeOptions node_options;
+  node_options.window = options_.window;
+  // The node may call back after a wait that was given up, so both own the arrival.
+  const auto ready = std::make_shared<Arrival<absl::Status>>();
+  log.core->SetRunning(index, true);
+  running->node = std::make_unique<engine::Node>(
+      parts, node_options, [ready](absl::Status status) { ready->Set(std::move(status)); });
+  const absl::Status status = ready->Wait(kNodeStartTimeMax);
+  nodes_[index.value()] = std::move(running);
+  if (!status.ok()) {
+    StopNode(index);
+    return absl::Status(status.code(),
+                        absl::StrCat(cell()->node(index).name, ": ", status.message()));
+  }
+  return absl::OkStatus();
+}
+
+void LocalCell::StopNode(NodeIndex index) {
+  WORLDB_CHECK(IsRunning(index));
+  const std::unique_ptr<RunningNode> running = std::move(nodes_[index.value()]);
+  logs_[DataCenterOf(index).value()]->core->SetRunning(index, false);
+  running->node->Stop();
+}
+
+absl::StatusOr<LocalCell::StoredRows> LocalCell::ReadRows(NodeIndex index) {
+  WORLDB_CHECK(!IsRunning(index));
+  engine::StrandExecutor executor(pools_);
+  engine::RocksStore::Options options;
+  options.create_if_missing = false;
+  WORLDB_ASSIGN_OR_RETURN(
+      const std::unique_ptr<engine::RocksStore> store,
+      engine::RocksStore::Open(store_dir(index), resources_, executor, options));
+  StoredRows stored;
+  WORLDB_ASSIGN_OR_RETURN(stored.rows, ScanAll(*store, engine::RowFamily::kRows));
+  WORLDB_ASSIGN_OR_RETURN(stored.blobs, ScanAll(*store, engine::RowFamily::kBlobs));
+  return stored;
+}
+
+engine::Node& LocalCell::node(NodeIndex index) {
+  WORLDB_CHECK(IsRunning(index));
+  return *nodes_[index.value()]->node;
+}
+
+}  // namespace worldb::tools

@@ -1,0 +1,116 @@
+// A whole cell in one process: nine nodes over real threads and real stores, with the delays of three
+// data centers between them. No gRPC; see tools/demo_cell.h for the endpoints.
+//
+// On disk, below the data directory:
+//   cell                   the cell directory (engine/cell.h)
+//   nodes/NAME/secrets     what one node alone knows
+//   nodes/NAME/store/      its store
+//   logs/DATA_CENTER/      the accept log of one triad
+//   lock                   held while a process uses the directory
+// The first start makes them, `cell` last: a directory with nodes but no cell is half-made.
+// Errors:  FailedPrecondition for a directory that is in use, half-made or something else's; DataLoss
+//          for damaged files; else as the store says.
+// Threads: one caller at a time; a node may be called from any thread while it runs.
+// Secrets: the nodes' secrets, in memory and in files of mode 0600.
+#ifndef WORLDB_TOOLS_LOCAL_CELL_H_
+#define WORLDB_TOOLS_LOCAL_CELL_H_
+
+#include <array>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "arbiter/latency_window.h"
+#include "engine/cell.h"
+#include "engine/embedded_log.h"
+#include "engine/in_process_network.h"
+#include "engine/node.h"
+#include "engine/rocks_store.h"
+#include "engine/strand_executor.h"
+#include "engine/system_clock.h"
+#include "tools/files.h"
+
+namespace worldb::tools {
+
+// Round trips between the data centers of a local cell. Illustrative figures, not measurements.
+struct WanDelays {
+  absl::Duration virginia_frankfurt = absl::Milliseconds(90);
+  absl::Duration virginia_tokyo = absl::Milliseconds(150);
+  absl::Duration frankfurt_tokyo = absl::Milliseconds(230);
+  absl::Duration inside = absl::Microseconds(400);
+
+  static WanDelays None();
+  // Half the round trip.
+  absl::Duration OneWay(NodeIndex from, NodeIndex to) const;
+};
+
+class LocalCell {
+ public:
+  struct Options {
+    std::string data_dir;
+    arbiter::WindowLimits window;
+    absl::Duration clock_bound = absl::Milliseconds(1);
+    WanDelays delays;
+  };
+  static constexpr absl::Duration kNodeStartTimeMax = absl::Seconds(60);
+
+  // Opens or makes the data directory and opens the logs. No node runs yet.
+  static absl::StatusOr<std::unique_ptr<LocalCell>> Open(const Options& options);
+  // Stops every node.
+  ~LocalCell();
+  LocalCell(const LocalCell&) = delete;
+  LocalCell& operator=(const LocalCell&) = delete;
+
+  // Opens the node's store and waits until it is ready. REQUIRES: it does not run.
+  absl::Status StartNode(NodeIndex index);
+  // Ends its calls, closes it and its store. REQUIRES: it runs, and nobody else uses node(index).
+  void StopNode(NodeIndex index);
+  bool IsRunning(NodeIndex index) const { return nodes_[index.value()] != nullptr; }
+  // REQUIRES: it runs.
+  engine::Node& node(NodeIndex index);
+
+  struct StoredRows {
+    std::vector<engine::StoreRow> rows;
+    std::vector<engine::StoreRow> blobs;
+  };
+  // All that lies in the store of a node that does not run. REQUIRES: it does not run.
+  absl::StatusOr<StoredRows> ReadRows(NodeIndex index);
+
+  const std::shared_ptr<const engine::Cell>& cell() const { return identity_.cell; }
+  const engine::NodeSecrets& secrets(NodeIndex index) const {
+    return identity_.secrets[index.value()];
+  }
+  const std::string& data_dir() const { return options_.data_dir; }
+  std::string store_dir(NodeIndex index) const;
+
+ private:
+  struct Identity {
+    std::shared_ptr<const engine::Cell> cell;
+    std::vector<engine::NodeSecrets> secrets;  // by node index
+  };
+  struct TriadLog;
+  struct RunningNode;
+
+  LocalCell(const Options& options, std::unique_ptr<LockFile> lock, Identity identity);
+  static absl::StatusOr<Identity> MakeIdentity(const std::string& data_dir);
+  static absl::StatusOr<Identity> ReadIdentity(const std::string& data_dir);
+  absl::Status OpenLogs();
+
+  const Options options_;
+  const std::unique_ptr<LockFile> lock_;
+  const Identity identity_;
+  const engine::ConfiguredBoundClock clock_;
+  // Members below are destroyed before those above them, which they use.
+  engine::ThreadPools pools_;
+  engine::RocksResources resources_;
+  engine::InProcessNetwork network_;
+  std::array<std::unique_ptr<TriadLog>, kDataCenterCount> logs_;
+  std::array<std::unique_ptr<RunningNode>, kNodeCount> nodes_;
+};
+
+}  // namespace worldb::tools
+
+#endif  // WORLDB_TOOLS_LOCAL_CELL_H_

@@ -1,0 +1,46 @@
+// The worldb program: see the commands in command_*.cc.
+
+#include <algorithm>
+#include <csignal>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "tools/command.h"
+#include "tools/help.h"
+
+int main(int argc, char** argv) {
+  using namespace worldb::tools;  // NOLINT: nothing else lives here
+  std::signal(SIGPIPE, SIG_IGN);
+  CLI::App app(
+      "Examples:\n"
+      "  worldb demo                      nine nodes in three data centers, in this process\n"
+      "  echo -n hello | worldb set greeting -\n\n"
+      "WorlDb: a private, geo-dispersed store in which the chronologically first write wins.");
+  app.name("worldb");
+  app.formatter(std::make_shared<HelpFormatter>());
+  app.set_version_flag("--version", std::string("worldb ") + WORLDB_VERSION);
+  app.require_subcommand(1);
+  int exit_code = kExitDone;
+  AddDemoCommand(app, exit_code);
+  AddSetCommand(app, exit_code);
+  AddGetCommand(app, exit_code);
+  AddTicketCommand(app, exit_code);
+  AddStatusCommand(app, exit_code);
+  AddNodeCommand(app, exit_code);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    const auto commands = app.get_subcommands([](CLI::App*) { return true; });
+    const bool unknown_command =
+        argc > 1 && argv[1][0] != '-' &&
+        std::none_of(commands.begin(), commands.end(),
+                     [argv](const CLI::App* c) { return c->check_name(argv[1]); });
+    PrintFailure({"cannot read the command line",
+                  unknown_command ? absl::StrCat("there is no command ", Printable(argv[1]))
+                                  : std::string(error.what()),
+                  "worldb --help"});
+    return kExitUsage;
+  }
+  return exit_code;
+}

@@ -1,0 +1,204 @@
+#include "tools/output.h"
+
+#include <cstdio>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
+#include "arbiter/op_id.h"
+#include "engine/errors.h"
+#include "transport/reasons.h"
+
+namespace worldb::tools {
+namespace {
+
+std::string Detail(const engine::ErrorDetails& details, absl::string_view name) {
+  for (const auto& [key, value] : details) {
+    if (key == name) return value;
+  }
+  return "";
+}
+
+// What to type next, by the reason of a failure of `command`.
+std::string NextStep(const std::string& command, const absl::Status& status) {
+  const std::string reason = engine::ReasonOf(status);
+  const engine::ErrorDetails details = engine::DetailsOf(status);
+  const std::string ticket = Detail(details, "ticket");
+  if (!ticket.empty()) return absl::StrCat("worldb ticket get ", ticket);
+  if (reason == transport::reason::kNoEndpoint) {
+    return "worldb demo, or name running nodes with --endpoints HOST:PORT,...";
+  }
+  const std::string op = Detail(details, "op_id");
+  if (reason == engine::reason::kOutcomeUnknown && !op.empty()) {
+    return absl::StrCat("the same command with --op-id ", op, ": it can happen only once then");
+  }
+  const bool reading = absl::StartsWith(command, "get ");
+  if (reading && (reason == engine::reason::kTriadUnavailable ||
+                  reason == engine::reason::kVersionNotReadable)) {
+    return "worldb get --surviving KEY, for what the other data centers hold; worldb status";
+  }
+  if (reason == engine::reason::kNoSuchKey) return "worldb set KEY VALUE, or check the spelling";
+  if (reason == engine::reason::kBadBase) return "worldb get KEY -o json, which names the version";
+  if (reason == transport::reason::kAskAnotherNode) return "name another node with --endpoints";
+  if (absl::IsInvalidArgument(status)) {
+    const std::pair<std::string, std::string> verb =
+        absl::StrSplit(command, absl::MaxSplits(' ', 1));
+    return absl::StrCat("worldb ", verb.first, " --help");
+  }
+  return "worldb status";
+}
+
+}  // namespace
+
+std::string FormatMoment(absl::Time time) {
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%E9SZ", time, absl::UTCTimeZone());
+}
+
+std::string FormatSpan(absl::Duration span) {
+  const absl::Duration magnitude = absl::AbsDuration(span);
+  if (magnitude >= absl::Seconds(1)) {
+    return absl::StrFormat("%.3f s", absl::ToDoubleSeconds(span));
+  }
+  if (magnitude >= absl::Milliseconds(1)) {
+    return absl::StrFormat("%.3f ms", absl::ToDoubleMilliseconds(span));
+  }
+  return absl::StrFormat("%.1f us", absl::ToDoubleMicroseconds(span));
+}
+
+std::string FormatShares(const std::vector<transport::DataCenterCount>& shares) {
+  std::string text;
+  for (const transport::DataCenterCount& s : shares) {
+    absl::StrAppend(&text, text.empty() ? "" : ", ", s.data_center, " ", s.count);
+  }
+  return text;
+}
+
+std::string DescribeDecision(const transport::Decision& decision) {
+  std::string text =
+      absl::StrCat(arbiter::OutcomeName(decision.outcome), " version ", decision.version.value());
+  switch (decision.outcome) {
+    case arbiter::OutcomeKind::kPending:
+      return absl::StrCat(text, ": its round is still open");
+    case arbiter::OutcomeKind::kWon:
+      if (decision.rival.has_value()) {
+        absl::StrAppend(&text, ", ", FormatSpan(decision.margin), " before ",
+                        decision.rival->stamp.node, " (op ",
+                        arbiter::FormatOpId(decision.rival->op), ")");
+      }
+      break;
+    case arbiter::OutcomeKind::kLost:
+    case arbiter::OutcomeKind::kLate:
+      if (decision.rival.has_value()) {
+        absl::StrAppend(&text, ": ", decision.rival->stamp.node, " was ",
+                        FormatSpan(decision.margin), " earlier (op ",
+                        arbiter::FormatOpId(decision.rival->op), ")");
+      }
+      break;
+    case arbiter::OutcomeKind::kLateFirst:
+      absl::StrAppend(&text, ": stamped ", FormatSpan(decision.margin),
+                      " before the winner, but recorded after the round had closed");
+      break;
+    case arbiter::OutcomeKind::kStale:
+      absl::StrAppend(&text, ": its base was outdated; the newest version was ",
+                      decision.present.value());
+      break;
+    case arbiter::OutcomeKind::kVoid:
+      absl::StrAppend(&text, ": won, but its payload can never be read");
+      break;
+    case arbiter::OutcomeKind::kPerished:
+      absl::StrAppend(&text, ": its home data center was lost before it was SAFE");
+      break;
+  }
+  if (decision.ambiguous)
+    absl::StrAppend(&text, "; too close to be sure: the clock bounds overlap");
+  return text;
+}
+
+std::string Printable(absl::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) {
+      absl::StrAppendFormat(&out, "\\x%02x", byte);
+    } else {
+      out.push_back(c);
+    }
+  }
+  return out;
+}
+
+Json StampJson(const transport::StampInfo& stamp) {
+  return {{"midpoint", FormatMoment(stamp.midpoint)},
+          {"bound_ns", absl::ToInt64Nanoseconds(stamp.bound)},
+          {"node", stamp.node}};
+}
+
+Json SharesJson(const std::vector<transport::DataCenterCount>& shares) {
+  Json out = Json::object();
+  for (const transport::DataCenterCount& s : shares) out[s.data_center] = s.count;
+  return out;
+}
+
+void AddDecision(const transport::Decision& decision, Json& out) {
+  out["outcome"] = std::string(arbiter::OutcomeName(decision.outcome));
+  out["version"] = decision.version.value();
+  if (decision.rival.has_value()) {
+    out["rival"] = {{"op_id", arbiter::FormatOpId(decision.rival->op)},
+                    {"stamp", StampJson(decision.rival->stamp)}};
+  } else {
+    out["rival"] = nullptr;
+  }
+  out["margin_ns"] = absl::ToInt64Nanoseconds(decision.margin);
+  out["ambiguous"] = decision.ambiguous;
+  out["present_version"] = decision.present.value();
+  if (!decision.certificate.has_value()) {
+    out["certificate"] = nullptr;
+  } else {
+    out["certificate"] =
+        *decision.certificate == arbiter::Fairness::kTimeout ? "timeout" : "refuted";
+  }
+}
+
+void PrintLine(const std::string& text) {
+  std::printf("%s\n", text.c_str());
+  std::fflush(stdout);
+}
+
+void PrintJson(const Json& object) {
+  // Names and messages come from elsewhere: bytes that are not UTF-8 are replaced, not thrown at.
+  PrintLine(object.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+void PrintFailure(const Failure& failure) {
+  std::fprintf(stderr, "worldb: %s\n  why:  %s\n  next: %s\n", failure.what.c_str(),
+               failure.why.c_str(), failure.next.c_str());
+}
+
+ExitCode ReportError(const std::string& command, const absl::Status& status, OutputFormat format) {
+  const ExitCode code = ExitCodeOf(status);
+  const std::string reason = engine::ReasonOf(status);
+  const engine::ErrorDetails details = engine::DetailsOf(status);
+  const std::string endpoint = Detail(details, "endpoint");
+  const std::string code_name(absl::StatusCodeToString(status.code()));
+  Failure failure;
+  failure.what = absl::StrCat(command, ": ", reason.empty() ? code_name : reason,
+                              endpoint.empty() ? "" : absl::StrCat(" (", endpoint, ")"));
+  failure.why = Printable(status.message());
+  failure.next = NextStep(command, status);
+  PrintFailure(failure);
+  if (format == OutputFormat::kJson) {
+    Json named = Json::object();
+    for (const auto& [key, value] : details) named[key] = value;
+    PrintJson({{"event", "error"},
+               {"reason", reason},
+               {"code", code_name},
+               {"message", std::string(status.message())},
+               {"details", named},
+               {"exit_code", static_cast<int>(code)}});
+  }
+  return code;
+}
+
+}  // namespace worldb::tools

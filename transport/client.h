@@ -1,0 +1,73 @@
+// A client of a cell: one list of endpoints, tried in order until one answers.
+//
+// A call moves on to the next endpoint when the present one cannot be reached, is stopping or has no
+// clock, and nothing has been heard of the call yet; a Set then keeps its op id and raises its
+// attempt, so it happens once whatever was delivered before. Every call ends by its timeout.
+// Errors:  a status with reason (engine/errors.h, transport/reasons.h) and details; "endpoint" and
+//          "cause" among them say who failed and how. When no endpoint can be reached: Unavailable,
+//          NO_ENDPOINT, or OUTCOME_UNKNOWN if one of them may have taken the write.
+// Threads: any; calls block the calling thread.
+// Secrets: values; wiped after use, best effort.
+#ifndef WORLDB_TRANSPORT_CLIENT_H_
+#define WORLDB_TRANSPORT_CLIENT_H_
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "arbiter/log_entry.h"
+#include "cryptoscatter/base/bytes.h"
+#include "engine/node_api.h"
+#include "transport/client_types.h"
+
+namespace worldb::transport {
+
+struct SetOptions {
+  OpId op;
+  arbiter::Base base;
+  Version seen;
+  std::optional<ContentTag> content_tag;
+  std::uint32_t attempt = 0;  // of the first try made here
+  // Set returns once this level is reached, or with an outcome other than WON.
+  arbiter::Level until = arbiter::Level::kSafe;
+  absl::Duration timeout = absl::Seconds(10);
+};
+
+class Client {
+ public:
+  // Endpoints are HOST:PORT. There is no TLS yet, so only loopback ones are taken; InvalidArgument
+  // names the one at fault. Connects with the first call.
+  static absl::StatusOr<std::unique_ptr<Client>> Create(std::vector<std::string> endpoints);
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  // OK means the outcome is known as far as `until` asks: see decision and level. `on_event` (may be
+  // empty) runs on the calling thread for each event.
+  absl::StatusOr<SetResult> Set(ByteSpan key, ByteSpan value, const SetOptions& options,
+                                const std::function<void(const SetEvent&)>& on_event = {});
+  absl::StatusOr<GetResult> Get(ByteSpan key, engine::ReadMode mode, Version version,
+                                absl::Duration timeout);
+  absl::StatusOr<TicketResult> TicketGet(const std::string& ticket, absl::Duration timeout);
+  // Of one node, without failover.
+  absl::StatusOr<NodeResult> Status(std::size_t endpoint_index, absl::Duration timeout);
+  // Demo only. False if nothing had to change.
+  absl::StatusOr<bool> StopNode(const std::string& node, absl::Duration timeout);
+  absl::StatusOr<bool> StartNode(const std::string& node, absl::Duration timeout);
+
+  const std::vector<std::string>& endpoints() const { return endpoints_; }
+
+ private:
+  class Impl;
+  Client(std::vector<std::string> endpoints, std::unique_ptr<Impl> impl);
+  const std::vector<std::string> endpoints_;
+  const std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace worldb::transport
+
+#endif  // WORLDB_TRANSPORT_CLIENT_H_

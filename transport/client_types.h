@@ -1,0 +1,110 @@
+// What a client hears, with names instead of indices: it knows no cell directory.
+#ifndef WORLDB_TRANSPORT_CLIENT_TYPES_H_
+#define WORLDB_TRANSPORT_CLIENT_TYPES_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "arbiter/outcome.h"
+#include "cryptoscatter/base/ids.h"
+#include "cryptoscatter/base/secret.h"
+
+namespace worldb::transport {
+
+struct StampInfo {
+  absl::Time midpoint;
+  absl::Duration bound;
+  std::string node;
+};
+struct RivalInfo {
+  OpId op;
+  StampInfo stamp;
+};
+struct Decision {
+  arbiter::OutcomeKind outcome = arbiter::OutcomeKind::kPending;
+  Version version;
+  std::optional<RivalInfo> rival;
+  absl::Duration margin;
+  bool ambiguous = false;
+  Version present;
+  // Absent where nothing was contested.
+  std::optional<arbiter::Fairness> certificate;
+};
+struct DataCenterCount {
+  std::string data_center;
+  int count = 0;
+};
+
+struct Accepted {
+  std::string ticket;
+  StampInfo stamp;
+  std::string home;
+  Version version;
+  bool leading = false;
+};
+struct LevelReached {
+  arbiter::Level level = arbiter::Level::kHeld;
+  Version version;
+  std::vector<DataCenterCount> shares;
+};
+using SetEvent = std::variant<Accepted, Decision, LevelReached>;
+
+// All that was heard of one Set.
+struct SetResult {
+  OpId op;
+  std::string endpoint;  // that answered
+  std::optional<Accepted> accepted;
+  std::optional<Decision> decision;
+  std::optional<LevelReached> level;  // the highest
+};
+struct GetResult {
+  std::string endpoint;
+  Version version;
+  OpId op;
+  arbiter::Level level = arbiter::Level::kHeld;
+  bool home_silent = false;
+  SecretBytes value;
+  std::vector<std::string> read_from;
+  std::vector<std::string> rejected;
+};
+struct TicketResult {
+  std::string endpoint;
+  OpId op;
+  std::string home;
+  StampInfo stamp;
+  Decision decision;
+  arbiter::Level level = arbiter::Level::kAccepted;
+  bool final = false;
+  std::vector<DataCenterCount> shares;
+};
+struct HomeResult {
+  bool serving = false;
+  bool sequencer = false;
+  std::uint64_t log_epoch = 0;
+  std::uint64_t applied = 0;
+  absl::Duration window;
+  std::uint64_t open_rounds = 0;
+  std::uint64_t ops = 0;
+  std::uint64_t unsettled = 0;
+  std::uint64_t late_first = 0;
+};
+struct NodeResult {
+  std::string endpoint;
+  std::string node;
+  std::string data_center;
+  CellId cell;
+  absl::Duration clock_bound;
+  bool may_stamp = false;
+  std::vector<std::string> reachable;
+  std::uint64_t shares_stored = 0;
+  std::uint64_t pending_ops = 0;
+  HomeResult home;
+};
+
+}  // namespace worldb::transport
+
+#endif  // WORLDB_TRANSPORT_CLIENT_TYPES_H_

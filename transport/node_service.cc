@@ -1,0 +1,186 @@
+#include "transport/node_service.h"
+
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "transport/call_support.h"
+#include "transport/grpc_log.h"
+#include "transport/limits.h"
+#include "transport/public_messages.h"
+#include "transport/set_call.h"
+#include "worldb/demo/v1/demo.grpc.pb.h"
+#include "worldb/v1/cluster.grpc.pb.h"
+#include "worldb/v1/key_value.grpc.pb.h"
+#include "worldb/v1/tickets.grpc.pb.h"
+
+namespace worldb::transport {
+namespace {
+
+using CellPtr = std::shared_ptr<const engine::Cell>;
+
+class KeyValueService final : public v1::KeyValue::CallbackService {
+ public:
+  KeyValueService(engine::Node& node, CellPtr cell) : node_(node), cell_(std::move(cell)) {}
+
+  grpc::ServerWriteReactor<v1::SetEvent>* Set(grpc::CallbackServerContext* context,
+                                              const v1::SetRequest* request) override {
+    // The request is this call's own and not const; its value is wiped once it has been taken out.
+    return SetCall::Start(node_, cell_, *context, const_cast<v1::SetRequest&>(*request));
+  }
+
+  grpc::ServerUnaryReactor* Get(grpc::CallbackServerContext* context, const v1::GetRequest* request,
+                                v1::GetResponse* response) override {
+    const auto call = UnaryCall::Create([response] { WipeString(*response->mutable_value()); });
+    absl::StatusOr<engine::GetRequest> translated = GetRequestFromWire(*request);
+    if (!translated.ok()) {
+      call->Answer(translated.status());
+      return call.get();
+    }
+    translated->timeout = WorkTimeOf(*context);
+    node_.Get(*std::move(translated),
+              [call, cell = cell_, response](const absl::StatusOr<engine::GetReply>& reply) {
+                call->Answer(reply.status(), [&] { GetReplyToWire(*reply, *cell, *response); });
+              });
+    return call.get();
+  }
+
+ private:
+  engine::Node& node_;
+  const CellPtr cell_;
+};
+
+class TicketsService final : public v1::Tickets::CallbackService {
+ public:
+  TicketsService(engine::Node& node, CellPtr cell) : node_(node), cell_(std::move(cell)) {}
+
+  grpc::ServerUnaryReactor* Get(grpc::CallbackServerContext* context,
+                                const v1::GetTicketRequest* request,
+                                v1::Ticket* response) override {
+    const auto call = UnaryCall::Create();
+    node_.TicketGet(
+        request->ticket(), WorkTimeOf(*context),
+        [call, cell = cell_, response](const absl::StatusOr<engine::TicketStatus>& ticket) {
+          call->Answer(ticket.status(), [&] { TicketToWire(*ticket, *cell, *response); });
+        });
+    return call.get();
+  }
+
+ private:
+  engine::Node& node_;
+  const CellPtr cell_;
+};
+
+class ClusterService final : public v1::Cluster::CallbackService {
+ public:
+  ClusterService(engine::Node& node, CellPtr cell) : node_(node), cell_(std::move(cell)) {}
+
+  grpc::ServerUnaryReactor* Status(grpc::CallbackServerContext*, const v1::StatusRequest*,
+                                   v1::StatusResponse* response) override {
+    const auto call = UnaryCall::Create();
+    node_.Status([call, cell = cell_, response](const engine::NodeStatus& status) {
+      call->Answer(absl::OkStatus(), [&] { NodeStatusToWire(status, *cell, *response); });
+    });
+    return call.get();
+  }
+
+ private:
+  engine::Node& node_;
+  const CellPtr cell_;
+};
+
+class DemoService final : public demo::v1::Demo::CallbackService {
+ public:
+  DemoService(DemoControl& control, std::string own_name)
+      : control_(control), own_name_(std::move(own_name)) {}
+
+  grpc::ServerUnaryReactor* StopNode(grpc::CallbackServerContext*,
+                                     const demo::v1::StopNodeRequest* request,
+                                     demo::v1::StopNodeResponse* response) override {
+    const auto call = UnaryCall::Create();
+    control_.StopNode(request->node(), own_name_, [call, response](absl::StatusOr<bool> changed) {
+      call->Answer(changed.status(), [&] { response->set_changed(*changed); });
+    });
+    return call.get();
+  }
+
+  grpc::ServerUnaryReactor* StartNode(grpc::CallbackServerContext*,
+                                      const demo::v1::StartNodeRequest* request,
+                                      demo::v1::StartNodeResponse* response) override {
+    const auto call = UnaryCall::Create();
+    control_.StartNode(request->node(), [call, response](absl::StatusOr<bool> changed) {
+      call->Answer(changed.status(), [&] { response->set_changed(*changed); });
+    });
+    return call.get();
+  }
+
+ private:
+  DemoControl& control_;
+  const std::string own_name_;
+};
+
+}  // namespace
+
+class NodeService::Impl {
+ public:
+  Impl(engine::Node& node, CellPtr cell, const std::string& name, DemoControl* demo)
+      : key_value_(node, cell), tickets_(node, cell), cluster_(node, cell) {
+    if (demo != nullptr) demo_ = std::make_unique<DemoService>(*demo, name);
+  }
+
+  absl::Status Listen(int port) {
+    grpc::ServerBuilder builder;
+    const std::string address = absl::StrCat("127.0.0.1:", port);
+    builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port_);
+    builder.SetMaxReceiveMessageSize(kMessageBytesMax);
+    // By default two servers could share a port and split its connections between them.
+    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 16 * 1024);
+    builder.RegisterService(&key_value_);
+    builder.RegisterService(&tickets_);
+    builder.RegisterService(&cluster_);
+    if (demo_ != nullptr) builder.RegisterService(demo_.get());
+    server_ = builder.BuildAndStart();
+    if (server_ == nullptr || port_ == 0) {
+      return absl::UnavailableError(
+          absl::StrCat("cannot listen on ", address, ": the port is in use or not allowed"));
+    }
+    return absl::OkStatus();
+  }
+
+  void Stop(absl::Duration grace) {
+    if (server_ == nullptr) return;
+    server_->Shutdown(absl::ToChronoTime(absl::Now() + grace));
+    server_.reset();
+  }
+
+  int port() const { return port_; }
+
+ private:
+  KeyValueService key_value_;
+  TicketsService tickets_;
+  ClusterService cluster_;
+  std::unique_ptr<DemoService> demo_;
+  int port_ = 0;
+  std::unique_ptr<grpc::Server> server_;  // last: it calls the services
+};
+
+absl::StatusOr<std::unique_ptr<NodeService>> NodeService::Start(
+    engine::Node& node, std::shared_ptr<const engine::Cell> cell, NodeIndex index,
+    const Options& options) {
+  QuietGrpc();
+  const std::string& name = cell->node(index).name;
+  auto impl = std::make_unique<Impl>(node, cell, name, options.demo);
+  if (absl::Status status = impl->Listen(options.port); !status.ok()) return status;
+  return std::unique_ptr<NodeService>(new NodeService(std::move(impl)));
+}
+
+NodeService::NodeService(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+NodeService::~NodeService() { Stop(absl::ZeroDuration()); }
+int NodeService::port() const { return impl_->port(); }
+void NodeService::Stop(absl::Duration grace) { impl_->Stop(grace); }
+
+}  // namespace worldb::transport

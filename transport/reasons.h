@@ -1,0 +1,26 @@
+// Reasons transport adds to those of engine/errors.h.
+#ifndef WORLDB_TRANSPORT_REASONS_H_
+#define WORLDB_TRANSPORT_REASONS_H_
+
+#include "absl/strings/string_view.h"
+
+namespace worldb::transport::reason {
+
+// A field of the request cannot be what it is.
+inline constexpr absl::string_view kBadRequest = "BAD_REQUEST";
+// The write won, but did not reach the level waited for in time.
+inline constexpr absl::string_view kToleranceNotReached = "TOLERANCE_NOT_REACHED";
+// None of the endpoints could be reached.
+inline constexpr absl::string_view kNoEndpoint = "NO_ENDPOINT";
+// No answer in the time given.
+inline constexpr absl::string_view kTimeout = "TIMEOUT";
+// The node asked is the wrong one for this; any other one will do.
+inline constexpr absl::string_view kAskAnotherNode = "ASK_ANOTHER_NODE";
+inline constexpr absl::string_view kUnknownNode = "UNKNOWN_NODE";
+inline constexpr absl::string_view kLastNode = "LAST_NODE";
+// The server answered something this client does not understand.
+inline constexpr absl::string_view kBadAnswer = "BAD_ANSWER";
+
+}  // namespace worldb::transport::reason
+
+#endif  // WORLDB_TRANSPORT_REASONS_H_

@@ -1,0 +1,24 @@
+// absl::Status to grpc::Status and back: the one place where they meet.
+//
+// The reason and details of engine/errors.h travel as google.rpc.ErrorInfo (domain "worldb"); a bad
+// field also as BadRequest, and where the same call may simply be tried again, RetryInfo says when.
+// Long texts are cut so that the trailing metadata stays within what every client accepts.
+// Threads: pure functions.
+#ifndef WORLDB_TRANSPORT_STATUS_TRANSLATION_H_
+#define WORLDB_TRANSPORT_STATUS_TRANSLATION_H_
+
+#include <grpcpp/support/status.h>
+
+#include "absl/status/status.h"
+
+namespace worldb::transport {
+
+inline constexpr char kErrorDomain[] = "worldb";
+
+grpc::Status ToGrpcStatus(const absl::Status& status);
+// Details come back in order of their names. A reason of another domain is ignored.
+absl::Status FromGrpcStatus(const grpc::Status& status);
+
+}  // namespace worldb::transport
+
+#endif  // WORLDB_TRANSPORT_STATUS_TRANSLATION_H_
