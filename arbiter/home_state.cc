@@ -81,7 +81,8 @@ void HomeState::ApplyRecord(const LogEntry& entry, const Candidate& c,
   const Key* present = found != keys_.end() ? &found->second : nullptr;
   if (const std::optional<Refusal> refusal = RefusalOf(entry, c, present)) {
     effects.push_back(OpRefused{c.op, c.stamp.node, *refusal,
-                                present != nullptr ? present->Newest() : Version()});
+                                present != nullptr ? present->Newest() : Version(),
+                                c.stamp.number});
     effects.push_back(PayloadUnwanted{c.op, c.commitment});
     return;
   }
@@ -117,7 +118,8 @@ void HomeState::ApplyKnownOp(const LogEntry& entry, const Candidate& c, OpRecord
   if (tags_differ || op.key_tag != c.key_tag) {
     const ClosedVersion* newest = Newest(c.key_tag);
     effects.push_back(OpRefused{c.op, c.stamp.node, Refusal::kOpIdReused,
-                                newest != nullptr ? newest->id.version : Version()});
+                                newest != nullptr ? newest->id.version : Version(),
+                                c.stamp.number});
     if (unwanted) effects.push_back(PayloadUnwanted{c.op, c.commitment});
     return;
   }
@@ -167,8 +169,9 @@ HomeState::Judgement HomeState::Judge(const LogEntry& entry, const Candidate& c,
   // The version it would have to beat, if that one is closed already.
   const ClosedVersion* against = nullptr;
   if (c.base.kind == Base::Kind::kNone) {
-    const auto unseen = std::find_if(key.versions.begin(), key.versions.end(),
-                                     [&c](const ClosedVersion& w) { return !MaySee(c, w); });
+    // e(w) never falls, so what it may have seen comes first.
+    const auto unseen = std::partition_point(key.versions.begin(), key.versions.end(),
+                                             [&c](const ClosedVersion& w) { return MaySee(c, w); });
     if (unseen != key.versions.end()) against = &*unseen;
   } else {
     const Version base =

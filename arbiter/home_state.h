@@ -100,6 +100,7 @@ struct OpRefused {  // consumed nothing
   NodeIndex ingress;
   Refusal refusal = Refusal::kBadBase;
   Version present;
+  FrameNumber number;  // the frame refused: another one under the same op id may stand
 };
 struct VersionDecided {  // scatter it
   RoundId id;

@@ -144,6 +144,19 @@ LogRecord ReadRecord(ByteReader& r) {
 
 }  // namespace
 
+absl::Status CheckCandidate(const Candidate& candidate) {
+  ByteWriter w(256);
+  Write(w, candidate);
+  ByteReader r(w.span());
+  r.U8();  // the record's tag
+  const Candidate read = ReadCandidate(r);
+  if (absl::Status status = r.Finish("candidate record"); !status.ok()) return status;
+  if (read != candidate) {
+    return absl::InvalidArgumentError("candidate record: a time finer than a nanosecond");
+  }
+  return absl::OkStatus();
+}
+
 Bytes EncodeLogEntry(const LogEntry& entry) {
   ByteWriter w(64 + 32 * entry.cursors.size() + 192 * entry.records.size());
   w.U16(kFormat).U8(entry.author.value()).U64(entry.author_number).U64(entry.log_epoch.value());

@@ -104,6 +104,10 @@ struct LogEntry {
   std::vector<LogRecord> records;
 };
 
+// OK when the record is one that Decode gives back unchanged. What fails must not be appended: no
+// replica could read it.
+absl::Status CheckCandidate(const Candidate& candidate);
+
 Bytes EncodeLogEntry(const LogEntry& entry);
 absl::StatusOr<LogEntry> DecodeLogEntry(ByteSpan bytes);
 

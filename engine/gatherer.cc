@@ -15,6 +15,9 @@ constexpr absl::Duration kAskHomeEvery = absl::Milliseconds(500);
 // Everybody is asked what they hold when the home has been silent for this part of the deadline.
 constexpr double kHomeSilentPart = 0.4;
 constexpr absl::Duration kHedgeSlack = absl::Milliseconds(100);
+constexpr absl::Duration kLookAgainEvery = absl::Milliseconds(250);
+// How much sooner than its caller the home must give up, beside the way back.
+constexpr absl::Duration kAnswerSlack = absl::Milliseconds(200);
 constexpr absl::Duration kListSlack = absl::Milliseconds(300);
 
 using cryptoscatter::GatherDecoder;
@@ -35,7 +38,7 @@ Gatherer::Call* Gatherer::Find(CallId id) {
 
 RequestId Gatherer::NewRequest(CallId id, Call& call) {
   const RequestId request = context_.NextRequest();
-  requests_.emplace(request, id);
+  requests_.emplace(request, Request{id, call.target});
   call.requests.push_back(request);
   return request;
 }
@@ -74,10 +77,14 @@ void Gatherer::AskHome(CallId id) {
   if (call == nullptr || call->home_answered) return;
   if (const auto sequencer = ingress_.SequencerOf(call->home)) {
     ReadQuery query;
-    query.id = NewRequest(id, *call);
+    // Asked again under the same id, it is the same read.
+    if (call->home_request == 0) call->home_request = NewRequest(id, *call);
+    query.id = call->home_request;
     query.key_tag = call->key_tag;
     if (call->request.mode == ReadMode::kVersion) query.version = call->request.version;
-    query.patience = call->deadline - context_.now();
+    query.patience =
+        std::max(absl::ZeroDuration(),
+                 call->deadline - context_.now() - peers_.RoundTrip(*sequencer) - kAnswerSlack);
     context_.Send(*sequencer, query);
   }
   const absl::Duration round_trip =
@@ -88,9 +95,10 @@ void Gatherer::AskHome(CallId id) {
 void Gatherer::On(NodeIndex, const ReadReply& reply) {
   const auto it = requests_.find(reply.id);
   if (it == requests_.end()) return;
-  const CallId id = it->second;
+  const CallId id = it->second.call;
   Call* call = Find(id);
   if (call == nullptr || call->home_answered) return;
+  if (reply.status.ok() && !reply.facts.has_value()) return;
   call->home_answered = true;
   if (!reply.status.ok()) return Finish(id, reply.status);
   const VersionFacts& facts = *reply.facts;
@@ -117,7 +125,7 @@ void Gatherer::ListAll(CallId id) {
 void Gatherer::On(NodeIndex from, const ListSharesReply& reply) {
   const auto it = requests_.find(reply.id);
   if (it == requests_.end()) return;
-  const CallId id = it->second;
+  const CallId id = it->second.call;
   Call* call = Find(id);
   if (call == nullptr || !call->listing) return;
   call->listed.Add(from);
@@ -194,25 +202,35 @@ void Gatherer::Gather(CallId id) {
   // The log's held set may lag behind what the nodes have.
   if (first.empty()) first = NearestReadable(peers_.Reachable());
   if (first.empty()) first = NodeSet::All();
+  absl::Duration farthest = absl::ZeroDuration();
+  for (int i = 0; i < kNodeCount; ++i) {
+    if (first.Has(i)) farthest = std::max(farthest, peers_.RoundTrip(NodeAt(i)));
+  }
   Fetch(id, first);
+  Watch(id, 2 * farthest + kHedgeSlack);
+}
+
+// What was asked of the nearest takes too long: asks everybody, and notices when nobody can help.
+void Gatherer::Watch(CallId id, absl::Duration patience) {
+  context_.executor().PostAfter(patience, [this, id, at = Find(id)->target] {
+    const Call* slow = Find(id);
+    if (slow == nullptr || slow->target != at || slow->opening) return;
+    Fetch(id, NodeSet::All());
+    MaybeGiveUp(id);
+    const Call* still = Find(id);
+    if (still != nullptr && still->target == at) Watch(id, kLookAgainEvery);
+  });
 }
 
 void Gatherer::Fetch(CallId id, NodeSet nodes) {
   Call& call = *Find(id);
   const Target& target = call.targets[call.target];
-  absl::Duration farthest = absl::ZeroDuration();
   for (int i = 0; i < kNodeCount; ++i) {
     if (!nodes.Has(i) || call.asked.Has(i)) continue;
     call.asked.Add(NodeAt(i));
     context_.Send(NodeAt(i), FetchShare{NewRequest(id, call), call.key_tag, target.slot_epoch,
                                         target.version, reader_.public_key()});
-    farthest = std::max(farthest, peers_.RoundTrip(NodeAt(i)));
   }
-  if (call.asked == NodeSet::All()) return;
-  context_.executor().PostAfter(2 * farthest + kHedgeSlack, [this, id, at = call.target] {
-    const Call* slow = Find(id);
-    if (slow != nullptr && slow->target == at && !slow->opening) Fetch(id, NodeSet::All());
-  });
 }
 
 const cryptoscatter::PairwiseKey* Gatherer::OpenerKey(NodeIndex node) {
@@ -228,10 +246,12 @@ const cryptoscatter::PairwiseKey* Gatherer::OpenerKey(NodeIndex node) {
 void Gatherer::On(NodeIndex from, const FetchShareReply& reply) {
   const auto it = requests_.find(reply.id);
   if (it == requests_.end()) return;
-  const CallId id = it->second;
+  const Request request = it->second;
   requests_.erase(it);
+  const CallId id = request.call;
   Call* call = Find(id);
   if (call == nullptr || call->opening || call->decoder == nullptr) return;
+  if (call->target != request.target) return;  // of a version given up since
   call->answered.Add(from);
   OnShare(id, from, reply);
 }
@@ -271,7 +291,14 @@ void Gatherer::OnShare(CallId id, NodeIndex from, const FetchShareReply& reply) 
   if (call.decoder->IsReadable()) return Open(id);
   if (!good) Fetch(id, NodeSet::All());
   const Call* still = Find(id);
-  if (still != nullptr && !still->opening && still->answered == NodeSet::All()) NextTarget(id);
+  if (still != nullptr) MaybeGiveUp(id);
+}
+
+// Nobody who is up has anything to add.
+void Gatherer::MaybeGiveUp(CallId id) {
+  const Call& call = *Find(id);
+  if (call.opening || !peers_.Reachable().Minus(call.answered).empty()) return;
+  NextTarget(id);
 }
 
 void Gatherer::Open(CallId id) {

@@ -41,6 +41,11 @@ class Gatherer {
 
  private:
   using CallId = std::uint64_t;
+  // Whose answer a request is, and for which of its targets.
+  struct Request {
+    CallId call = 0;
+    std::size_t target = 0;
+  };
   // What to gather: one version, and who may hold it.
   struct Target {
     SlotEpoch slot_epoch;
@@ -59,6 +64,7 @@ class Gatherer {
     absl::Duration deadline;
     Executor::TimerId timer = 0;
     // Asking the home.
+    RequestId home_request = 0;
     bool home_answered = false;
     // Asking every node what it holds.
     bool listing = false;
@@ -85,8 +91,10 @@ class Gatherer {
   std::vector<Target> TargetsOf(const Call& call) const;
   void Gather(CallId id);
   NodeSet NearestReadable(NodeSet holders) const;
+  void Watch(CallId id, absl::Duration patience);
   void Fetch(CallId id, NodeSet nodes);
   void OnShare(CallId id, NodeIndex from, const FetchShareReply& reply);
+  void MaybeGiveUp(CallId id);
   void Open(CallId id);
   void OnOpened(CallId id, absl::StatusOr<cryptoscatter::OpenedValue> opened);
   void NextTarget(CallId id);
@@ -102,7 +110,7 @@ class Gatherer {
   CallId last_call_ = 0;
   std::map<CallId, std::unique_ptr<Call>> calls_;
   // Which call a request id belongs to; entries of finished calls are dropped with them.
-  std::map<RequestId, CallId> requests_;
+  std::map<RequestId, Request> requests_;
 };
 
 }  // namespace worldb::engine

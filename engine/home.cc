@@ -16,7 +16,8 @@ namespace {
 constexpr absl::Duration kTickEvery = absl::Milliseconds(50);
 constexpr absl::Duration kLeaderSilent = absl::Milliseconds(500);
 // The lowest-numbered node of the triad comes first, so that two rarely try at once.
-constexpr absl::Duration kStandBack = absl::Milliseconds(250);
+constexpr absl::Duration kStandBack = absl::Milliseconds(100);
+constexpr absl::Duration kFirstLook = absl::Milliseconds(200);
 constexpr std::size_t kEntriesPerRead = 256;
 
 int PlaceInTriad(NodeIndex node) { return node.value() % kNodesPerDataCenter; }
@@ -31,7 +32,16 @@ LogEpoch NextEpochOf(NodeIndex node, LogEpoch known) {
 }  // namespace
 
 Home::Home(NodeContext& context, Staging& staging, arbiter::ContestRule rule)
-    : context_(context), staging_(staging), state_(context.data_center(), rule) {}
+    : context_(context), staging_(staging), state_(context.data_center(), rule) {
+  staging_.SetWanted([this](const Payload& payload) {
+    const arbiter::OpRecord* op = state_.FindOp(payload.sealed.core.op_id);
+    if (op == nullptr) return true;  // not on record yet
+    if (op->commitment != payload.commitment) return false;
+    if (op->outcome.kind == arbiter::OutcomeKind::kPending) return true;
+    return op->outcome.kind == arbiter::OutcomeKind::kWon &&
+           state_.LevelOf(*op) < arbiter::Level::kFull;
+  });
+}
 
 void Home::Connect(Sequencer& sequencer, Scatterer& scatterer) {
   sequencer_ = &sequencer;
@@ -39,7 +49,8 @@ void Home::Connect(Sequencer& sequencer, Scatterer& scatterer) {
 }
 
 void Home::Start() {
-  leader_heard_ = context_.now() - kLeaderSilent;
+  // Long enough for a sequencer at work to be heard, no longer.
+  leader_heard_ = context_.now() - kLeaderSilent + kFirstLook;
   context_.parts.log->SetWake([this] { Pump(); });
   Pump();
   Tick();
@@ -95,7 +106,7 @@ bool Home::Apply(LogIndex index, const arbiter::LogEntry& entry) {
       notices[judged->ingress.value()].push_back({judged->op, judged->outcome});
     } else if (const auto* refused = std::get_if<arbiter::OpRefused>(&effect)) {
       notices[refused->ingress.value()].push_back(
-          {refused->op, NoticeRefused{RefusalStatus(*refused)}});
+          {refused->op, NoticeRefused{RefusalStatus(*refused), refused->number}});
     } else if (const auto* level = std::get_if<arbiter::LevelAnnounced>(&effect)) {
       notices[level->ingress.value()].push_back(
           {level->op, NoticeLevel{level->level, level->id.version, level->held}});
@@ -199,9 +210,18 @@ void Home::Lead() {
 }
 
 void Home::On(NodeIndex from, const TicketQuery& query) {
+  // What is not on record here may be on record elsewhere: only a marked read can say that it is not.
+  if (state_.FindOp(query.op) == nullptr && sequencer_->leading()) {
+    sequencer_->ReadTicket(from, query);
+  } else {
+    Answer(from, query, /*authoritative=*/false);
+  }
+}
+
+void Home::Answer(NodeIndex to, const TicketQuery& query, bool authoritative) const {
   TicketReply reply;
   reply.id = query.id;
-  reply.authoritative = sequencer_->leading();
+  reply.authoritative = authoritative;
   if (const arbiter::OpRecord* op = state_.FindOp(query.op)) {
     TicketFacts facts;
     facts.key_tag = op->key_tag;
@@ -213,7 +233,7 @@ void Home::On(NodeIndex from, const TicketQuery& query) {
     }
     reply.facts = facts;
   }
-  context_.Send(from, std::move(reply));
+  context_.Send(to, std::move(reply));
 }
 
 HomeStatus Home::Status() const {

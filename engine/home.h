@@ -35,6 +35,9 @@ class Home {
   void On(NodeIndex from, const SequencerBeat& beat);
   void On(NodeIndex from, const TicketQuery& query);
 
+  // Tells what is on record now.
+  void Answer(NodeIndex to, const TicketQuery& query, bool authoritative) const;
+
   // Applies an entry of the sequencer's own once it is appended. REQUIRES: the next index.
   void ApplyAppended(LogIndex index, const arbiter::LogEntry& entry);
   // A newer sequencer exists, or the log went on without this one.

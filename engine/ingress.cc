@@ -15,7 +15,9 @@ namespace {
 
 constexpr absl::Duration kTickEvery = absl::Milliseconds(100);
 // A stream that has frames under way and does not move for this long is sent again.
+// Doubled each time in vain.
 constexpr absl::Duration kResendAfter = absl::Seconds(1);
+constexpr absl::Duration kResendAfterMax = absl::Seconds(10);
 // An op nothing was heard of for this long is asked for.
 constexpr absl::Duration kAskAfter = absl::Seconds(1);
 constexpr std::size_t kAskPerTickMax = 200;
@@ -64,23 +66,32 @@ absl::StatusOr<Ingress::Admitted> Ingress::Admit(Node::CallId call, SetRequest r
     return MakeError(absl::StatusCode::kUnavailable, reason::kNoClock,
                      "the node is still starting; try again or ask another node");
   }
-  const std::uint64_t bytes = request.value.size();
-  if (pending_ops_.load(std::memory_order_relaxed) >= kPendingOpsMax ||
-      pending_bytes_.load(std::memory_order_relaxed) + bytes > kPendingBytesMax) {
-    return MakeError(absl::StatusCode::kResourceExhausted, reason::kShed,
-                     absl::StrCat("the node has ", kPendingOpsMax, " ops or ", kPendingBytesMax,
-                                  " bytes under way; nothing was stamped, try again later"));
+  if (request.base.kind != arbiter::Base::Kind::kVersion && request.base.version != Version()) {
+    return MakeError(absl::StatusCode::kInvalidArgument, reason::kBadBase,
+                     "a base version is given without naming it as the base", {{"field", "base"}});
   }
+  const std::uint64_t bytes = request.value.size();
   Admitted admitted{.call = call,
                     .request = std::move(request),
                     .observer = std::move(observer),
                     .key_tag = {},
                     .slot = {},
                     .home = {},
-                    .stamp = std::nullopt};
+                    .stamp = std::nullopt,
+                    .charged_bytes = 0};
   admitted.key_tag = context_.cell().KeyTagOf(admitted.request.key);
   admitted.slot = context_.cell().SlotOf(admitted.key_tag);
   admitted.home = context_.cell().HomeOf(admitted.slot);
+  admitted.charged_bytes = bytes;
+  Budget& budget = budgets_[admitted.home.value()];
+  if (budget.ops.load(std::memory_order_relaxed) >= kPendingOpsMax ||
+      budget.bytes.load(std::memory_order_relaxed) + bytes > kPendingBytesMax) {
+    return MakeError(
+        absl::StatusCode::kResourceExhausted, reason::kShed,
+        absl::StrCat("the node has ", kPendingOpsMax, " ops or ", kPendingBytesMax,
+                     " bytes under way to ", context_.cell().data_center_name(admitted.home),
+                     "; nothing was stamped, try again later"));
+  }
   if (bytes <= kValueInFrameBytesMax) {
     absl::StatusOr<arbiter::Stamp> stamp = issuer_->Issue(admitted.home);
     if (!stamp.ok()) {
@@ -88,8 +99,8 @@ absl::StatusOr<Ingress::Admitted> Ingress::Admit(Node::CallId call, SetRequest r
     }
     admitted.stamp = *stamp;
   }
-  pending_ops_.fetch_add(1, std::memory_order_relaxed);
-  pending_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  budget.ops.fetch_add(1, std::memory_order_relaxed);
+  budget.bytes.fetch_add(bytes, std::memory_order_relaxed);
   return admitted;
 }
 
@@ -100,7 +111,6 @@ void Ingress::Begin(Admitted admitted) {
   call.slot = admitted.slot;
   call.home = admitted.home;
   call.observer = std::move(admitted.observer);
-  call.bytes = admitted.request.value.size();
   call.heard = context_.now();
   call.timer = context_.executor().PostAfter(admitted.request.timeout,
                                              [this, id = admitted.call] { OnTimeout(id); });
@@ -158,7 +168,11 @@ void Ingress::SealNow(Admitted admitted) {
 
 void Ingress::OnSealed(Admitted admitted, absl::StatusOr<SealedValue> sealed) {
   if (!sealed.ok()) {
-    if (admitted.stamp.has_value()) SendVoid(admitted.home, admitted.stamp->number);
+    if (admitted.stamp.has_value()) {
+      SendVoid(admitted);
+    } else {
+      Release(admitted.home, admitted.charged_bytes);
+    }
     Fail(admitted.call, sealed.status());
     return;
   }
@@ -188,53 +202,53 @@ void Ingress::SignBatches() {
       if (admitted.stamp.has_value()) {
         SendFrame(admitted, *admitted.stamp, std::move(payload), /*rides=*/true);
       } else {
-        Stage({std::move(admitted), std::move(payload)});
+        Stage(context_.NextRequest(), {std::move(admitted), std::move(payload)});
       }
     }
   }
 }
 
-void Ingress::Stage(Staged staged) {
-  if (!calls_.contains(staged.admitted.call)) return;  // timed out or forgotten: no place was taken
+void Ingress::Release(DataCenterIndex home, std::uint64_t bytes) {
+  budgets_[home.value()].ops.fetch_sub(1, std::memory_order_relaxed);
+  budgets_[home.value()].bytes.fetch_sub(bytes, std::memory_order_relaxed);
+}
+
+// Asks for it to be staged, again and again under the same id, as long as the call lives.
+void Ingress::Stage(RequestId id, Staged staged) {
+  if (!calls_.contains(staged.admitted.call)) {  // timed out or forgotten: no place was taken
+    Release(staged.admitted.home, staged.admitted.charged_bytes);
+    return;
+  }
   const std::optional<NodeIndex> sequencer = streams_[staged.admitted.home.value()].sequencer;
-  const RequestId id = context_.NextRequest();
   PayloadPtr payload = staged.payload;
   const std::size_t bytes = payload->encoded->size();
   staging_.emplace(id, std::move(staged));
   if (sequencer.has_value()) context_.Send(*sequencer, StageValue{id, std::move(payload)});
-  // Without an answer, or without anybody to ask, once more.
   const absl::Duration patience =
       sequencer.has_value() ? 4 * kStageRetryAfter + absl::Microseconds(bytes) : kStageRetryAfter;
   context_.executor().PostAfter(patience, [this, id] {
-    const auto it = staging_.find(id);
-    if (it == staging_.end()) return;
-    Staged again = std::move(it->second);
-    staging_.erase(it);
-    Stage(std::move(again));
+    auto unanswered = staging_.extract(id);
+    if (!unanswered.empty()) Stage(id, std::move(unanswered.mapped()));
   });
 }
 
 void Ingress::On(NodeIndex, const StageValueReply& reply) {
   const auto it = staging_.find(reply.id);
   if (it == staging_.end()) return;
-  if (!reply.status.ok()) {
-    if (absl::IsInvalidArgument(reply.status)) {
-      const Node::CallId call = it->second.admitted.call;
-      staging_.erase(it);
-      Fail(call, reply.status);
+  if (!reply.status.ok() && !absl::IsInvalidArgument(reply.status)) return;  // it may pass
+  const Staged staged = std::move(staging_.extract(it).mapped());
+  const Admitted& admitted = staged.admitted;
+  absl::Status status = reply.status;
+  if (status.ok() && calls_.contains(admitted.call)) {
+    const absl::StatusOr<arbiter::Stamp> stamp = issuer_->Issue(admitted.home);
+    if (stamp.ok()) {
+      SendFrame(admitted, *stamp, staged.payload, /*rides=*/false);
+      return;
     }
-    return;  // anything else passes: the timer tries again
+    status = MakeError(absl::StatusCode::kUnavailable, reason::kNoClock, stamp.status().message());
   }
-  Staged staged = std::move(it->second);
-  staging_.erase(it);
-  if (!calls_.contains(staged.admitted.call)) return;
-  absl::StatusOr<arbiter::Stamp> stamp = issuer_->Issue(staged.admitted.home);
-  if (!stamp.ok()) {
-    Fail(staged.admitted.call,
-         MakeError(absl::StatusCode::kUnavailable, reason::kNoClock, stamp.status().message()));
-    return;
-  }
-  SendFrame(staged.admitted, *stamp, staged.payload, /*rides=*/false);
+  Release(admitted.home, admitted.charged_bytes);
+  if (!status.ok()) Fail(admitted.call, std::move(status));
 }
 
 void Ingress::SendFrame(const Admitted& admitted, const arbiter::Stamp& stamp, PayloadPtr payload,
@@ -253,13 +267,22 @@ void Ingress::SendFrame(const Admitted& admitted, const arbiter::Stamp& stamp, P
                                        admitted.request.content_tag,
                                        payload->sealed.ciphertext.size()};
   if (rides) frame.payload = std::move(payload);
-  streams_[admitted.home.value()].frames.emplace(frame.number, std::move(frame));
-  PostFlush(admitted.home);
+  if (const auto call = calls_.find(admitted.call); call != calls_.end()) {
+    call->second.frame = stamp.number;
+  }
+  Keep(admitted, std::move(frame));
 }
 
-void Ingress::SendVoid(DataCenterIndex home, FrameNumber number) {
-  streams_[home.value()].frames.emplace(number, Frame{number, std::nullopt, nullptr});
-  PostFlush(home);
+void Ingress::SendVoid(const Admitted& admitted) {
+  Keep(admitted, Frame{admitted.stamp->number, std::nullopt, nullptr});
+}
+
+// Until the cursor passes it; only then is its part of the budget free again.
+void Ingress::Keep(const Admitted& admitted, Frame frame) {
+  const FrameNumber number = frame.number;
+  streams_[admitted.home.value()].frames.emplace(
+      number, KeptFrame{std::move(frame), admitted.charged_bytes});
+  PostFlush(admitted.home);
 }
 
 void Ingress::PostFlush(DataCenterIndex home) {
@@ -274,6 +297,9 @@ void Ingress::Flush(DataCenterIndex home) {
   Stream& stream = streams_[home.value()];
   if (!stream.sequencer.has_value()) return;
   auto it = stream.frames.find(stream.next_to_send);
+  if (it != stream.frames.end() && stream.next_to_send == stream.cursor.Next()) {
+    stream.moved = context_.now();  // nothing was under way: patience begins now
+  }
   while (it != stream.frames.end()) {
     FrameBatch batch;
     batch.home = home;
@@ -281,7 +307,7 @@ void Ingress::Flush(DataCenterIndex home) {
     while (it != stream.frames.end() && it->first == stream.next_to_send &&
            batch.frames.size() < kFramesPerBatchMax &&
            it->first.value() <= stream.cursor.value() + kFramesUnderWayMax) {
-      batch.frames.push_back(it->second);
+      batch.frames.push_back(it->second.frame);
       stream.next_to_send = stream.next_to_send.Next();
       ++it;
     }
@@ -300,11 +326,16 @@ void Ingress::On(NodeIndex from, const SequencerBeat& beat) {
   if (beat.cursor.stream_epoch == issuer_->stream_epoch() && beat.cursor.number > stream.cursor) {
     stream.cursor = beat.cursor.number;
     stream.moved = context_.now();
-    stream.frames.erase(stream.frames.begin(), stream.frames.upper_bound(stream.cursor));
+    stream.resend_after = kResendAfter;
+    const auto end = stream.frames.upper_bound(stream.cursor);
+    for (auto it = stream.frames.begin(); it != end; it = stream.frames.erase(it)) {
+      Release(beat.home, it->second.charged_bytes);
+    }
     stream.next_to_send = std::max(stream.next_to_send, stream.cursor.Next());
   }
-  const bool stuck =
-      stream.next_to_send > stream.cursor.Next() && context_.now() - stream.moved > kResendAfter;
+  const bool stuck = stream.next_to_send > stream.cursor.Next() &&
+                     context_.now() - stream.moved > stream.resend_after;
+  if (stuck) stream.resend_after = std::min(2 * stream.resend_after, kResendAfterMax);
   if (anew || stuck) {
     stream.next_to_send = stream.cursor.Next();
     stream.moved = context_.now();
@@ -318,9 +349,13 @@ void Ingress::On(NodeIndex from, const SequencerBeat& beat) {
 }
 
 void Ingress::Tick() {
+  // Goes on next time where it stopped, so that every quiet call has its turn.
   std::size_t asked = 0;
-  for (auto& [id, call] : calls_) {
-    if (asked == kAskPerTickMax) break;
+  auto it = calls_.upper_bound(asked_last_);
+  for (std::size_t i = 0; i < calls_.size() && asked < kAskPerTickMax; ++i) {
+    if (it == calls_.end()) it = calls_.begin();
+    auto& [id, call] = *it++;
+    asked_last_ = id;
     if (context_.now() - call.heard < kAskAfter) continue;
     call.heard = context_.now();
     Ask(call);
@@ -339,35 +374,37 @@ void Ingress::Ask(const Call& call) {
   context_.Send(*sequencer, TicketQuery{id, call.op});
 }
 
-void Ingress::On(NodeIndex, const TicketReply& reply) {
+void Ingress::On(NodeIndex from, const TicketReply& reply) {
   const auto it = asked_.find(reply.id);
   if (it == asked_.end()) return;
   const OpId op = it->second;
   asked_.erase(it);
   if (!reply.facts.has_value()) return;
   const TicketFacts& facts = *reply.facts;
-  Notify({op, NoticeAccepted{facts.stamp, facts.outcome.version, false}});
-  if (facts.outcome.kind != arbiter::OutcomeKind::kPending) Notify({op, facts.outcome});
+  const DataCenterIndex home = DataCenterOf(from);
+  Notify(home, {op, NoticeAccepted{facts.stamp, facts.outcome.version, false}});
+  if (facts.outcome.kind != arbiter::OutcomeKind::kPending) Notify(home, {op, facts.outcome});
   if (facts.level > arbiter::Level::kDecided) {
-    Notify({op, NoticeLevel{facts.level, facts.outcome.version, facts.held}});
+    Notify(home, {op, NoticeLevel{facts.level, facts.outcome.version, facts.held}});
   }
 }
 
 void Ingress::On(NodeIndex from, const OpNotices& notices) {
   if (DataCenterOf(from) != notices.home) return;
-  for (const OpNotice& notice : notices.notices) Notify(notice);
+  for (const OpNotice& notice : notices.notices) Notify(notices.home, notice);
 }
 
-void Ingress::Notify(const OpNotice& notice) {
+void Ingress::Notify(DataCenterIndex home, const OpNotice& notice) {
   const auto it = calls_of_.find(notice.op);
   if (it == calls_of_.end()) return;
   // A copy: telling may end calls.
   const std::vector<Node::CallId> ids = it->second;
-  for (const Node::CallId id : ids) Tell(id, notice);
+  for (const Node::CallId id : ids) Tell(id, home, notice);
 }
 
-void Ingress::Tell(Node::CallId id, const OpNotice& notice) {
+void Ingress::Tell(Node::CallId id, DataCenterIndex home, const OpNotice& notice) {
   Call& call = calls_.at(id);
+  if (call.home != home) return;  // the same op id under a key of another home
   call.heard = context_.now();
   if (const auto* accepted = std::get_if<NoticeAccepted>(&notice.what)) {
     if (std::exchange(call.accepted, true)) return;
@@ -376,19 +413,22 @@ void Ingress::Tell(Node::CallId id, const OpNotice& notice) {
     return;
   }
   if (const auto* outcome = std::get_if<arbiter::Outcome>(&notice.what)) {
+    if (!call.accepted) return Ask(call);  // what came before it was lost with a sequencer
     if (std::exchange(call.decided, true)) return;
     call.observer(SetDecided{*outcome});
     if (outcome->kind != arbiter::OutcomeKind::kWon) End(id);
     return;
   }
   if (const auto* level = std::get_if<NoticeLevel>(&notice.what)) {
+    if (!call.decided) return Ask(call);
     if (level->level <= call.level) return;
     call.level = level->level;
     call.observer(SetLevel{level->level, level->version, level->held});
     if (level->level == arbiter::Level::kFull) End(id);
     return;
   }
-  Fail(id, std::get<NoticeRefused>(notice.what).status);
+  const auto& refused = std::get<NoticeRefused>(notice.what);
+  if (call.frame == refused.number) Fail(id, refused.status);
 }
 
 std::string Ingress::TicketOf(const Call& call) const {
@@ -431,8 +471,6 @@ void Ingress::End(Node::CallId id) {
   const auto it = calls_.find(id);
   if (it == calls_.end()) return;
   context_.executor().Cancel(it->second.timer);
-  pending_ops_.fetch_sub(1, std::memory_order_relaxed);
-  pending_bytes_.fetch_sub(it->second.bytes, std::memory_order_relaxed);
   const auto of = calls_of_.find(it->second.op);
   std::erase(of->second, id);
   if (of->second.empty()) calls_of_.erase(of);

@@ -27,9 +27,10 @@ namespace worldb::engine {
 
 class Ingress {
  public:
-  // What a node takes in at most before it sheds, stamped or not.
+  // What a node has under way to one home at most before it sheds: from being taken in until its
+  // frame is behind the logged cursor.
   static constexpr std::uint64_t kPendingOpsMax = 50'000;
-  static constexpr std::uint64_t kPendingBytesMax = std::uint64_t{128} << 20;
+  static constexpr std::uint64_t kPendingBytesMax = std::uint64_t{64} << 20;
 
   explicit Ingress(NodeContext& context) : context_(context) {}
 
@@ -45,6 +46,7 @@ class Ingress {
     Slot slot;
     DataCenterIndex home;
     std::optional<arbiter::Stamp> stamp;
+    std::uint64_t charged_bytes = 0;  // to the home's budget
   };
   // Checks and, for a value that rides in its frame, stamps. Consumes nothing on error.
   absl::StatusOr<Admitted> Admit(Node::CallId call, SetRequest request, SetObserver observer);
@@ -72,19 +74,29 @@ class Ingress {
     DataCenterIndex home;
     SetObserver observer;
     Executor::TimerId timer = 0;
-    std::uint64_t bytes = 0;
+    FrameNumber frame;     // 0 until it has one
     absl::Duration heard;  // when something was last heard of it
     bool accepted = false;
     bool decided = false;
     arbiter::Level level = arbiter::Level::kAccepted;
   };
+  struct KeptFrame {
+    Frame frame;
+    std::uint64_t charged_bytes = 0;
+  };
+  // Touched by any thread.
+  struct Budget {
+    std::atomic<std::uint64_t> ops = 0;
+    std::atomic<std::uint64_t> bytes = 0;
+  };
   struct Stream {
     std::optional<NodeIndex> sequencer;
     LogEpoch log_epoch;
-    std::map<FrameNumber, Frame> frames;  // not yet behind the cursor
+    std::map<FrameNumber, KeptFrame> frames;  // not yet behind the cursor
     FrameNumber cursor;
     FrameNumber next_to_send{1};
     absl::Duration moved;  // when the cursor last moved or sending began anew
+    absl::Duration resend_after = absl::Seconds(1);
     bool flush_posted = false;
   };
   // Sealed, waiting for the signature of its commit batch.
@@ -100,17 +112,19 @@ class Ingress {
   void SealNow(Admitted admitted);
   void OnSealed(Admitted admitted, absl::StatusOr<cryptoscatter::SealedValue> sealed);
   void SignBatches();
-  void Stage(Staged staged);
+  void Stage(RequestId id, Staged staged);
+  void Release(DataCenterIndex home, std::uint64_t bytes);
   // A payload that does not ride was staged before.
   void SendFrame(const Admitted& admitted, const arbiter::Stamp& stamp, PayloadPtr payload,
                  bool rides);
-  void SendVoid(DataCenterIndex home, FrameNumber number);
+  void SendVoid(const Admitted& admitted);
+  void Keep(const Admitted& admitted, Frame frame);
   void Flush(DataCenterIndex home);
   void PostFlush(DataCenterIndex home);
   void Tick();
   void Ask(const Call& call);
-  void Notify(const OpNotice& notice);
-  void Tell(Node::CallId id, const OpNotice& notice);
+  void Notify(DataCenterIndex home, const OpNotice& notice);
+  void Tell(Node::CallId id, DataCenterIndex home, const OpNotice& notice);
   void Fail(Node::CallId id, absl::Status status);
   void End(Node::CallId id);
   void OnTimeout(Node::CallId id);
@@ -120,8 +134,7 @@ class Ingress {
   NodeContext& context_;
   std::unique_ptr<arbiter::StampIssuer> issuer_;
   std::atomic<bool> started_ = false;
-  std::atomic<std::uint64_t> pending_ops_ = 0;
-  std::atomic<std::uint64_t> pending_bytes_ = 0;
+  std::array<Budget, kDataCenterCount> budgets_;
 
   std::map<Node::CallId, Call> calls_;
   absl::flat_hash_map<OpId, std::vector<Node::CallId>> calls_of_;
@@ -130,6 +143,7 @@ class Ingress {
   bool sign_posted_ = false;
   std::map<RequestId, Staged> staging_;
   std::map<RequestId, OpId> asked_;
+  Node::CallId asked_last_ = 0;
   std::shared_ptr<const cryptoscatter::WriterSession> session_;
   absl::Duration session_made_;
   std::uint64_t session_values_ = 0;

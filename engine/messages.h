@@ -91,6 +91,7 @@ struct NoticeLevel {
 };
 struct NoticeRefused {
   absl::Status status;
+  FrameNumber number;  // the frame refused, of the receiver's stream
 };
 struct OpNotice {
   OpId op;
@@ -116,7 +117,7 @@ struct TicketFacts {
 };
 struct TicketReply {
   RequestId id = 0;
-  // The answering node leads its triad: what it does not know is not on record.
+  // Answered from the state applied with a READ mark: without facts, the op is not on record.
   bool authoritative = false;
   std::optional<TicketFacts> facts;
 };

@@ -68,20 +68,18 @@ class Node::Impl {
 
   CallId Set(SetRequest request, SetObserver observer) {
     const CallId call = last_call_.fetch_add(1, std::memory_order_relaxed) + 1;
-    if (stopped_.load(std::memory_order_acquire)) {
-      observer(SetFailed{Stopping()});
-      return call;
-    }
     // By pointer, so that a refusal can still be told to the observer.
     auto kept = std::make_shared<SetObserver>(std::move(observer));
     absl::StatusOr<Ingress::Admitted> admitted =
         ingress_.Admit(call, std::move(request), [kept](const SetEvent& event) { (*kept)(event); });
-    if (!admitted.ok()) {
-      context_.executor().Post([kept, status = admitted.status()] { (*kept)(SetFailed{status}); });
-      return call;
-    }
-    auto held = std::make_shared<Ingress::Admitted>(*std::move(admitted));
-    context_.executor().Post([this, held] { ingress_.Begin(std::move(*held)); });
+    PostOrStop([kept](absl::Status status) { (*kept)(SetFailed{std::move(status)}); },
+               [this, kept, admitted = std::make_shared<decltype(admitted)>(std::move(admitted))] {
+                 if (admitted->ok()) {
+                   ingress_.Begin(*std::move(*admitted));
+                 } else {
+                   (*kept)(SetFailed{admitted->status()});
+                 }
+               });
     return call;
   }
 
@@ -90,23 +88,19 @@ class Node::Impl {
   }
 
   void Get(GetRequest request, Gatherer::Done done) {
-    if (stopped_.load(std::memory_order_acquire)) return done(Stopping());
-    context_.executor().Post(
-        [this, request = std::move(request), done = std::move(done)]() mutable {
-          gatherer_.Get(std::move(request), std::move(done));
-        });
+    PostOrStop(done, [this, request = std::move(request), done]() mutable {
+      gatherer_.Get(std::move(request), std::move(done));
+    });
   }
 
   void TicketGet(std::string ticket, absl::Duration timeout, TicketReader::Done done) {
-    if (stopped_.load(std::memory_order_acquire)) return done(Stopping());
-    context_.executor().Post(
-        [this, ticket = std::move(ticket), timeout, done = std::move(done)]() mutable {
-          tickets_.Get(ticket, timeout, std::move(done));
-        });
+    PostOrStop(done, [this, ticket = std::move(ticket), timeout, done]() mutable {
+      tickets_.Get(ticket, timeout, std::move(done));
+    });
   }
 
-  void Status(std::function<void(NodeStatus)> done) {
-    context_.executor().Post([this, done = std::move(done)] {
+  void Status(std::function<void(absl::StatusOr<NodeStatus>)> done) {
+    PostOrStop(done, [this, done] {
       NodeStatus status;
       status.node = context_.index();
       status.name = context_.cell().node(context_.index()).name;
@@ -123,7 +117,7 @@ class Node::Impl {
   }
 
   void Stop() {
-    if (stopped_.exchange(true, std::memory_order_acq_rel)) return;
+    if (stopped_.exchange(true)) return;
     // From here on no task of this node runs or will run: its state is this thread's.
     context_.executor().Shutdown();
     ingress_.StopAll(Stopping());
@@ -132,6 +126,23 @@ class Node::Impl {
   }
 
  private:
+  // Runs `task` on the executor, or tells `stopped` why it never will: a task the executor drops is
+  // destroyed, and says so then.
+  void PostOrStop(std::function<void(absl::Status)> stopped, Task task) {
+    struct Once {
+      ~Once() {
+        if (stopped) stopped(Stopping());
+      }
+      std::function<void(absl::Status)> stopped;
+    };
+    auto once = std::make_shared<Once>();
+    once->stopped = std::move(stopped);
+    context_.executor().Post([once = std::move(once), task = std::move(task)] {
+      once->stopped = nullptr;
+      task();
+    });
+  }
+
   void OnStreamEpoch(absl::StatusOr<Bytes> row, std::function<void(absl::Status)> ready) {
     std::uint64_t last = 0;
     if (row.ok()) {
@@ -242,7 +253,9 @@ void Node::TicketGet(std::string ticket, absl::Duration timeout,
                      std::function<void(absl::StatusOr<TicketStatus>)> done) {
   impl_->TicketGet(std::move(ticket), timeout, std::move(done));
 }
-void Node::Status(std::function<void(NodeStatus)> done) { impl_->Status(std::move(done)); }
+void Node::Status(std::function<void(absl::StatusOr<NodeStatus>)> done) {
+  impl_->Status(std::move(done));
+}
 void Node::Stop() { impl_->Stop(); }
 
 }  // namespace worldb::engine

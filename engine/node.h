@@ -2,8 +2,8 @@
 // gathers values for readers.
 //
 // Threads: Create, Set, Get, TicketGet, Status and Forget may be called from any thread; they stamp or
-//          copy, post to the node's executor and return. Callbacks run on that executor and must not
-//          block. Stop() and the destructor must not run on it.
+//          copy, post to the node's executor and return. Callbacks run on that executor, once the node
+//          stops on the stopping or the calling thread, and must not block. Stop() and the destructor must not run on it.
 // Source:  ARCHITECTURE.md.
 #ifndef WORLDB_ENGINE_NODE_H_
 #define WORLDB_ENGINE_NODE_H_
@@ -32,7 +32,8 @@ struct NodeOptions {
   absl::Duration clock_bound_max = absl::Milliseconds(50);  // U_max: wider and it may not stamp
 };
 
-// Everything a node touches of the world. All of it outlives the node.
+// Everything a node touches of the world. All of it outlives the node; secrets and entropy also outlive
+// what the node has offloaded to the pool.
 struct NodeParts {
   std::shared_ptr<const Cell> cell;
   NodeIndex index;
@@ -57,12 +58,13 @@ class Node {
   using CallId = std::uint64_t;
   // Stamps at once if the value rides in the frame; later, when it is staged, if it is larger.
   CallId Set(SetRequest request, SetObserver observer);
-  // The observer of this call is not run any more; the op goes on.
+  // The observer of this call is not run any more, except that a Stop() under way may still tell it
+  // so; the op goes on.
   void Forget(CallId call);
   void Get(GetRequest request, std::function<void(absl::StatusOr<GetReply>)> done);
   void TicketGet(std::string ticket, absl::Duration timeout,
                  std::function<void(absl::StatusOr<TicketStatus>)> done);
-  void Status(std::function<void(NodeStatus)> done);
+  void Status(std::function<void(absl::StatusOr<NodeStatus>)> done);
 
   // Shuts the executor down and ends every call with NODE_STOPPING, on the calling thread. May be
   // called twice.

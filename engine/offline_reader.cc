@@ -18,8 +18,16 @@ using cryptoscatter::Share;
 OfflineReader::OfflineReader(std::shared_ptr<const Cell> cell, Bytes key_name)
     : cell_(std::move(cell)),
       key_name_(std::move(key_name)),
-      key_tag_(cell_->KeyTagOf(key_name_)),
-      decoder_({cell_->id(), std::nullopt, std::nullopt}, verifier_) {}
+      key_tag_(cell_->KeyTagOf(key_name_)) {}
+
+OfflineReader::Found& OfflineReader::FoundOf(const CoreId& core) {
+  Found& found = found_[core];
+  if (found.decoder == nullptr) {
+    found.decoder = std::make_unique<cryptoscatter::GatherDecoder>(
+        cryptoscatter::GatherDecoder::Expectation{cell_->id(), core, std::nullopt}, verifier_);
+  }
+  return found;
+}
 
 void OfflineReader::AddNode(NodeIndex node, const NodeSecrets& secrets,
                             const std::vector<StoreRow>& rows, const std::vector<StoreRow>& blobs) {
@@ -40,8 +48,9 @@ void OfflineReader::AddShareRow(NodeIndex node, const NodeSecrets& secrets, cons
     rejected_.push_back(absl::StrCat("node ", name, ": ", stored.status().message()));
     return;
   }
-  found_ = true;
   Share& share = stored->share;
+  Found& found = FoundOf(share.core.Id());
+  found.version = std::max(found.version, std::pair(share.slot_epoch, share.version));
   bool has_fragment = !stored->fragment_apart;
   if (stored->fragment_apart) {
     const auto blob = std::find_if(blobs.begin(), blobs.end(),
@@ -56,7 +65,7 @@ void OfflineReader::AddShareRow(NodeIndex node, const NodeSecrets& secrets, cons
       secrets.storage_key, {share.core.Id(), share.generation, share.index, cell_->node(node).id},
       stored->key_share);
   if (unwrapped.ok()) key_share = *std::move(unwrapped);
-  decoder_.Add(std::move(share), std::move(key_share), name, has_fragment);
+  found.decoder->Add(std::move(share), std::move(key_share), name, has_fragment);
 }
 
 void OfflineReader::AddStaged(NodeIndex node, const NodeSecrets& secrets, const StoreRow& row) {
@@ -70,7 +79,7 @@ void OfflineReader::AddStaged(NodeIndex node, const NodeSecrets& secrets, const 
     rejected_.push_back(absl::StrCat("node ", name, ": ", fragments.status().message()));
     return;
   }
-  found_ = true;
+  Found& found = FoundOf(sealed->core.Id());
   const auto pairwise = secrets.exchange.PairwiseKeyAsOpener(sealed->writer_exchange_key);
   for (int i = 0; i < kNodeCount; ++i) {
     Share share = cryptoscatter::MakeShare(*sealed, std::move((*fragments)[i]), NodeAt(i), Slot(),
@@ -82,23 +91,39 @@ void OfflineReader::AddStaged(NodeIndex node, const NodeSecrets& secrets, const 
                                                 cell_->node(NodeAt(i)).id, sealed->key_shares[i]);
       if (opened.ok()) key_share = *std::move(opened);
     }
-    decoder_.Add(std::move(share), std::move(key_share), name);
+    found.decoder->Add(std::move(share), std::move(key_share), name);
   }
 }
 
-absl::StatusOr<cryptoscatter::OpenedValue> OfflineReader::Read() const {
-  if (!found_) return absl::NotFoundError("no row of these stores is of this key");
-  if (!decoder_.IsReadable()) {
-    const auto held = decoder_.good_key_shares();
-    const auto counts = held.PerDataCenter();
-    return absl::FailedPreconditionError(
-        absl::StrCat("needs key shares of two nodes in each of two data centers; found ", counts[0],
-                     " in ", cell_->data_center_name(DataCenterAt(0)), ", ", counts[1], " in ",
-                     cell_->data_center_name(DataCenterAt(1)), ", ", counts[2], " in ",
-                     cell_->data_center_name(DataCenterAt(2)), " (and fragments of ",
-                     decoder_.good_fragments().Count(), " nodes)"));
+const OfflineReader::Found* OfflineReader::Newest() const {
+  const Found* newest = nullptr;
+  for (const auto& [core, found] : found_) {
+    if (newest == nullptr || found.version > newest->version) newest = &found;
   }
-  return decoder_.Open(ByteSpan(key_name_));
+  return newest;
+}
+
+NodeSet OfflineReader::key_shares() const {
+  const Found* newest = Newest();
+  return newest == nullptr ? NodeSet() : newest->decoder->good_key_shares();
+}
+
+absl::StatusOr<cryptoscatter::OpenedValue> OfflineReader::Read() const {
+  const Found* newest = Newest();
+  if (newest == nullptr) return absl::NotFoundError("no row of these stores is of this key");
+  const Found* readable = nullptr;
+  for (const auto& [core, found] : found_) {
+    if (!found.decoder->IsReadable()) continue;
+    if (readable == nullptr || found.version > readable->version) readable = &found;
+  }
+  if (readable != nullptr) return readable->decoder->Open(ByteSpan(key_name_));
+  const auto counts = key_shares().PerDataCenter();
+  return absl::FailedPreconditionError(
+      absl::StrCat("needs key shares of two nodes in each of two data centers; found ", counts[0],
+                   " in ", cell_->data_center_name(DataCenterAt(0)), ", ", counts[1], " in ",
+                   cell_->data_center_name(DataCenterAt(1)), ", ", counts[2], " in ",
+                   cell_->data_center_name(DataCenterAt(2)), " (and fragments of ",
+                   newest->decoder->good_fragments().Count(), " nodes)"));
 }
 
 }  // namespace worldb::engine

@@ -10,8 +10,10 @@
 #ifndef WORLDB_ENGINE_OFFLINE_READER_H_
 #define WORLDB_ENGINE_OFFLINE_READER_H_
 
+#include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -32,9 +34,8 @@ class OfflineReader {
                const std::vector<StoreRow>& blobs);
 
   absl::StatusOr<cryptoscatter::OpenedValue> Read() const;
-  // Nodes whose key share of the key's best version was opened.
-  NodeSet key_shares() const { return decoder_.good_key_shares(); }
-  NodeSet fragments() const { return decoder_.good_fragments(); }
+  // Nodes whose key share of the key's newest version was opened.
+  NodeSet key_shares() const;
   // Bad rows, each named with its reason.
   const std::vector<std::string>& rejected() const { return rejected_; }
 
@@ -46,9 +47,18 @@ class OfflineReader {
   const std::shared_ptr<const Cell> cell_;
   const Bytes key_name_;
   const KeyTag key_tag_;
+  // One value of the key, from stored shares and staged payloads alike.
+  struct Found {
+    // Of a stored share; zero while it was only seen staged.
+    std::pair<SlotEpoch, Version> version;
+    std::unique_ptr<cryptoscatter::GatherDecoder> decoder;
+  };
+  Found& FoundOf(const CoreId& core);
+  // Null without any.
+  const Found* Newest() const;
+
   cryptoscatter::BatchVerifier verifier_;
-  cryptoscatter::GatherDecoder decoder_;
-  bool found_ = false;
+  std::map<CoreId, Found> found_;
   std::vector<std::string> rejected_;
 };
 

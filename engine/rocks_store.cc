@@ -151,7 +151,8 @@ class RocksStore::Core : public std::enable_shared_from_this<RocksStore::Core> {
 
   absl::Status Open(const std::string& dir, RocksResources::Impl& resources);
   void Commit(std::vector<StoreWrite> writes, bool sync, std::function<void(absl::Status)> done);
-  void Get(RowFamily family, std::string key, std::function<void(absl::StatusOr<Bytes>)> done);
+  void GetMany(RowFamily family, std::vector<std::string> keys,
+               std::function<void(std::vector<absl::StatusOr<Bytes>>)> done);
   void Scan(RowFamily family, std::string begin, std::string end, std::size_t count_max,
             std::function<void(absl::StatusOr<std::vector<StoreRow>>)> done);
   void Stop();
@@ -196,7 +197,8 @@ class RocksStore::Core : public std::enable_shared_from_this<RocksStore::Core> {
                                                   const std::string& end, std::size_t count_max);
   // Offloads `read`, which the store's stop may overtake, and hands its result to `done`.
   template <typename Result>
-  void OffloadRead(std::function<Result()> read, std::function<void(Result)> done);
+  void OffloadRead(std::function<Result()> read, Result when_stopped,
+                   std::function<void(Result)> done);
   // Answers on the executor, in order. Callbacks and what they hold end there too.
   void Answer(std::vector<PendingCommit> commits, absl::Status status);
 
@@ -380,8 +382,9 @@ void RocksStore::Core::Answer(std::vector<PendingCommit> commits, absl::Status s
 }
 
 template <typename Result>
-void RocksStore::Core::OffloadRead(std::function<Result()> read, std::function<void(Result)> done) {
-  auto result = std::make_shared<Result>(Stopped());
+void RocksStore::Core::OffloadRead(std::function<Result()> read, Result when_stopped,
+                                   std::function<void(Result)> done) {
+  auto result = std::make_shared<Result>(std::move(when_stopped));
   completions_.Offload(
       [self = shared_from_this(), read = std::move(read), result] {
         if (!self->Enter()) return;
@@ -391,10 +394,17 @@ void RocksStore::Core::OffloadRead(std::function<Result()> read, std::function<v
       [result, done = std::move(done)] { done(std::move(*result)); });
 }
 
-void RocksStore::Core::Get(RowFamily family, std::string key,
-                           std::function<void(absl::StatusOr<Bytes>)> done) {
-  OffloadRead<absl::StatusOr<Bytes>>(
-      [this, family, key = std::move(key)] { return ReadRow(family, key); }, std::move(done));
+void RocksStore::Core::GetMany(RowFamily family, std::vector<std::string> keys,
+                               std::function<void(std::vector<absl::StatusOr<Bytes>>)> done) {
+  const std::size_t count = keys.size();
+  OffloadRead<std::vector<absl::StatusOr<Bytes>>>(
+      [this, family, keys = std::move(keys)] {
+        std::vector<absl::StatusOr<Bytes>> values;
+        values.reserve(keys.size());
+        for (const std::string& key : keys) values.push_back(ReadRow(family, key));
+        return values;
+      },
+      std::vector<absl::StatusOr<Bytes>>(count, Stopped()), std::move(done));
 }
 
 void RocksStore::Core::Scan(RowFamily family, std::string begin, std::string end,
@@ -404,7 +414,7 @@ void RocksStore::Core::Scan(RowFamily family, std::string begin, std::string end
       [this, family, begin = std::move(begin), end = std::move(end), count_max] {
         return ReadRange(family, begin, end, count_max);
       },
-      std::move(done));
+      Stopped(), std::move(done));
 }
 
 absl::StatusOr<Bytes> RocksStore::Core::ReadRow(RowFamily family, const std::string& key) {
@@ -464,9 +474,9 @@ void RocksStore::Commit(std::vector<StoreWrite> writes, bool sync,
                         std::function<void(absl::Status)> done) {
   core_->Commit(std::move(writes), sync, std::move(done));
 }
-void RocksStore::Get(RowFamily family, std::string key,
-                     std::function<void(absl::StatusOr<Bytes>)> done) {
-  core_->Get(family, std::move(key), std::move(done));
+void RocksStore::GetMany(RowFamily family, std::vector<std::string> keys,
+                         std::function<void(std::vector<absl::StatusOr<Bytes>>)> done) {
+  core_->GetMany(family, std::move(keys), std::move(done));
 }
 void RocksStore::Scan(RowFamily family, std::string begin, std::string end, std::size_t count_max,
                       std::function<void(absl::StatusOr<std::vector<StoreRow>>)> done) {

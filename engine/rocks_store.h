@@ -84,8 +84,8 @@ class RocksStore final : public Store {
 
   void Commit(std::vector<StoreWrite> writes, bool sync,
               std::function<void(absl::Status)> done) override;
-  void Get(RowFamily family, std::string key,
-           std::function<void(absl::StatusOr<Bytes>)> done) override;
+  void GetMany(RowFamily family, std::vector<std::string> keys,
+               std::function<void(std::vector<absl::StatusOr<Bytes>>)> done) override;
   void Scan(RowFamily family, std::string begin, std::string end, std::size_t count_max,
             std::function<void(absl::StatusOr<std::vector<StoreRow>>)> done) override;
 

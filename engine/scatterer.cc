@@ -13,6 +13,9 @@ constexpr std::size_t kBatchBytesMax = std::size_t{4} << 20;
 constexpr std::size_t kBatchesUnderWayMax = 8;
 constexpr absl::Duration kAnswerPatience = absl::Seconds(3);
 constexpr absl::Duration kRefusedAgainAfter = absl::Seconds(1);
+constexpr absl::Duration kRestMax = absl::Seconds(30);
+// What was refused alone, or could not be prepared, is looked at again this often.
+constexpr absl::Duration kSweepEvery = absl::Seconds(10);
 
 using Deliveries = std::array<std::shared_ptr<const ShareDelivery>, kNodeCount>;
 
@@ -47,8 +50,61 @@ void Scatterer::Scatter(const arbiter::ClosedVersion& version) {
   it->second.commitment = version.commitment;
   it->second.held = version.held;
   it->second.level = version.reached;
-  to_load_.push_back(version.id);
+  Enqueue(version.id, it->second);
   Load();
+  if (!std::exchange(sweeping_, true)) Sweep();
+}
+
+void Scatterer::Enqueue(const arbiter::RoundId& id, Work& work) {
+  if (!std::exchange(work.queued, true)) to_load_.push_back(id);
+}
+
+// Bounded by what is unsettled; finds work for every node that is up and not resting.
+void Scatterer::Sweep() {
+  context_.executor().PostAfter(kSweepEvery, [this, term = term_] {
+    if (term != term_) return;
+    for (int i = 0; i < kNodeCount; ++i) {
+      if (Willing().Has(i)) OnNodeReturned(NodeAt(i));
+    }
+    Sweep();
+  });
+}
+
+NodeSet Scatterer::Willing() const {
+  NodeSet willing = peers_.Reachable();
+  for (int i = 0; i < kNodeCount; ++i) {
+    if (rests_[i].resting) willing.Remove(NodeAt(i));
+  }
+  return willing;
+}
+
+// A node that is up and takes nothing gets one version to try with, after a while that doubles.
+void Scatterer::Rest(NodeIndex node) {
+  NodeRest& rest = rests_[node.value()];
+  if (rest.resting && !rest.probe.has_value()) return;  // its turn to be tried comes
+  rest.resting = true;
+  rest.probe.reset();
+  rest.length = std::clamp(2 * rest.length, kRefusedAgainAfter, kRestMax);
+  context_.executor().PostAfter(rest.length, [this, node, term = term_] {
+    if (term == term_) Probe(node);
+  });
+}
+
+void Scatterer::Probe(NodeIndex node) {
+  NodeRest& rest = rests_[node.value()];
+  if (!rest.resting || rest.probe.has_value()) return;
+  for (auto& [id, work] : works_) {
+    if (work.held.Has(node) || work.sent.Has(node)) continue;
+    rest.probe = id;  // it rests on for all others
+    if (work.prepared) {
+      Offer(id, work, node);
+    } else if (!work.loading) {
+      Enqueue(id, work);
+      Load();
+    }
+    return;
+  }
+  rest = {};  // nothing to try it with
 }
 
 void Scatterer::StepDown() {
@@ -58,6 +114,8 @@ void Scatterer::StepDown() {
   under_way_bytes_ = 0;
   under_way_count_ = 0;
   outboxes_ = {};
+  rests_ = {};
+  sweeping_ = false;
   sibling_asks_.clear();
 }
 
@@ -67,7 +125,9 @@ void Scatterer::Load() {
     const arbiter::RoundId id = to_load_.front();
     to_load_.pop_front();
     const auto it = works_.find(id);
-    if (it == works_.end() || it->second.loading || it->second.prepared) continue;
+    if (it == works_.end()) continue;
+    it->second.queued = false;
+    if (it->second.loading || it->second.prepared) continue;
     it->second.loading = true;
     ++under_way_count_;
     staging_.Get(it->second.commitment,
@@ -102,7 +162,10 @@ void Scatterer::On(NodeIndex, const StageGetReply& reply) {
   if (it == sibling_asks_.end() || !reply.status.ok()) return;  // the timer asks the other one
   const arbiter::RoundId id = it->second;
   const auto work = works_.find(id);
-  if (work == works_.end() || reply.payload->commitment != work->second.commitment) return;
+  if (work == works_.end() || reply.payload == nullptr ||
+      reply.payload->commitment != work->second.commitment) {
+    return;
+  }
   sibling_asks_.erase(it);
   Prepare(id, reply.payload);
 }
@@ -116,8 +179,7 @@ void Scatterer::Prepare(const arbiter::RoundId& id, PayloadPtr payload) {
     *deliveries = MakeDeliveries(*script, *payload, slot, slot_epoch, version);
   };
   const auto done = [this, deliveries, id, core, term = term_] {
-    // A payload that was checked before it was recorded, and read back by its own checksum, codes.
-    if (term == term_ && deliveries->ok()) OnPrepared(id, core, **std::move(deliveries));
+    if (term == term_) OnPrepared(id, core, std::move(*deliveries));
   };
   if (payload->sealed.ciphertext.size() <= kOffloadBytes) {
     make();
@@ -127,22 +189,26 @@ void Scatterer::Prepare(const arbiter::RoundId& id, PayloadPtr payload) {
   }
 }
 
-void Scatterer::OnPrepared(const arbiter::RoundId& id, const CoreId& core, Deliveries deliveries) {
-  const auto it = works_.find(id);
-  if (it == works_.end()) return;
-  Work& work = it->second;
-  work.core = core;
+void Scatterer::OnPrepared(const arbiter::RoundId& id, const CoreId& core,
+                           absl::StatusOr<Deliveries> deliveries) {
+  Work& work = works_.at(id);
   work.loading = false;
+  if (!deliveries.ok()) {  // damaged in staging; the sweep asks again, a sibling next time
+    --under_way_count_;
+    return;
+  }
+  work.core = core;
   work.prepared = true;
-  work.deliveries = std::move(deliveries);
+  work.deliveries = *std::move(deliveries);
   work.bytes = 0;
   for (const auto& delivery : work.deliveries) work.bytes += BytesOf(*delivery);
   under_way_bytes_ += work.bytes;
-  const NodeSet reachable = peers_.Reachable();
+  NodeSet willing = Willing();
   for (int i = 0; i < kNodeCount; ++i) {
-    if (!work.held.Has(i) && reachable.Has(i)) Offer(id, work, NodeAt(i));
+    if (rests_[i].probe == id) willing.Add(NodeAt(i));
+    if (!work.held.Has(i) && willing.Has(i)) Offer(id, work, NodeAt(i));
   }
-  MaybePark(id, work);
+  MaybePark(work);
 }
 
 void Scatterer::Offer(const arbiter::RoundId& id, Work& work, NodeIndex node) {
@@ -185,19 +251,9 @@ void Scatterer::OnUnanswered(NodeIndex node, RequestId request) {
   if (it == outbox.under_way.end()) return;
   const std::vector<arbiter::RoundId> ids = std::move(it->second);
   outbox.under_way.erase(it);
-  const bool reachable = peers_.Reachable().Has(node);
-  for (const arbiter::RoundId& id : ids) {
-    const auto work = works_.find(id);
-    if (work == works_.end()) continue;
-    work->second.sent.Remove(node);
-    if (work->second.held.Has(node)) continue;
-    if (reachable && work->second.prepared) {
-      Offer(id, work->second, node);
-    } else {
-      MaybePark(id, work->second);
-    }
-  }
-  Flush(node);
+  TakeBack(node, ids);
+  for (const Delivery& delivery : std::exchange(outbox.waiting, {})) TakeBack(node, {delivery.id});
+  Rest(node);
 }
 
 void Scatterer::On(NodeIndex from, const PutSharesReply& reply) {
@@ -224,19 +280,28 @@ void Scatterer::On(NodeIndex from, const PutSharesReply& reply) {
     next = of + 1;
     OnHeld(*of, from);
   }
-  for (const arbiter::RoundId& id : ids) {
-    const auto work = works_.find(id);
-    if (work == works_.end() || work->second.held.Has(from)) continue;
-    // Refused, or its disk is full: not at once again.
-    context_.executor().PostAfter(kRefusedAgainAfter, [this, id, from, term = term_] {
-      if (term != term_) return;
-      const auto again = works_.find(id);
-      if (again == works_.end() || again->second.held.Has(from)) return;
-      again->second.sent.Remove(from);
-      if (again->second.prepared) Offer(id, again->second, from);
-    });
+  TakeBack(from, ids);
+  NodeRest& rest = rests_[from.value()];
+  if (reply.receipts.empty()) {
+    // Its disk is full, or worse: nothing more for now.
+    for (const Delivery& delivery : std::exchange(outbox.waiting, {})) {
+      TakeBack(from, {delivery.id});
+    }
+    Rest(from);
+  } else if (rest.resting) {
+    OnNodeReturned(from);
   }
   Flush(from);
+}
+
+// What of these the node does not hold is not on its way any more.
+void Scatterer::TakeBack(NodeIndex node, const std::vector<arbiter::RoundId>& ids) {
+  for (const arbiter::RoundId& id : ids) {
+    const auto work = works_.find(id);
+    if (work == works_.end() || work->second.held.Has(node)) continue;
+    work->second.sent.Remove(node);
+    MaybePark(work->second);
+  }
 }
 
 void Scatterer::OnHeld(const arbiter::RoundId& id, NodeIndex node) {
@@ -257,12 +322,12 @@ void Scatterer::OnHeld(const arbiter::RoundId& id, NodeIndex node) {
     works_.erase(id);
     Load();
   } else {
-    MaybePark(id, work);
+    MaybePark(work);
   }
 }
 
 // Nobody left to hand anything to: give the memory back and wait for a node to return.
-void Scatterer::MaybePark(const arbiter::RoundId&, Work& work) {
+void Scatterer::MaybePark(Work& work) {
   if (!work.prepared || !work.sent.empty()) return;
   Release(work);
   Load();
@@ -276,12 +341,13 @@ void Scatterer::Release(Work& work) {
 }
 
 void Scatterer::OnNodeReturned(NodeIndex node) {
+  rests_[node.value()] = {};
   for (auto& [id, work] : works_) {
     if (work.held.Has(node) || work.sent.Has(node)) continue;
     if (work.prepared) {
       Offer(id, work, node);
     } else if (!work.loading) {
-      to_load_.push_back(id);
+      Enqueue(id, work);
     }
   }
   Load();

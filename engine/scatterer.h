@@ -2,7 +2,8 @@
 //
 // Runs at the sequencer. A version's payload is taken from staging, coded, and each node is handed its
 // share; a node's signed receipt, verified, is what counts as held. HELD, SAFE and FULL become log
-// entries. What cannot be delivered stays staged and is tried again when the node is back.
+// entries. What cannot be delivered stays staged and is tried again when the node is back. A node that
+// is up but takes nothing rests: one such node must not hold up the versions of all others.
 // Memory:  shares under way are bounded by kUnderWayBytesMax; the rest wait as names.
 // Threads: its node's executor.
 // Source:  ARCHITECTURE.md, life of a write, and invariant 17.
@@ -14,6 +15,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "arbiter/home_state.h"
@@ -52,6 +54,7 @@ class Scatterer {
     // Null until prepared and again once parked.
     std::array<std::shared_ptr<const ShareDelivery>, kNodeCount> deliveries;
     std::size_t bytes = 0;
+    bool queued = false;  // in to_load_
     bool loading = false;
     bool prepared = false;
     std::size_t asked = 0;  // siblings asked for the payload
@@ -66,16 +69,30 @@ class Scatterer {
     bool posted = false;
   };
 
+  // A node that is up but takes nothing: its disk is full, or it is stuck.
+  struct NodeRest {
+    bool resting = false;
+    std::optional<arbiter::RoundId> probe;  // the one version it is tried with
+    absl::Duration length = absl::ZeroDuration();
+  };
+
   void Load();
   void OnPayload(const arbiter::RoundId& id, absl::StatusOr<PayloadPtr> payload);
   void Prepare(const arbiter::RoundId& id, PayloadPtr payload);
-  void OnPrepared(const arbiter::RoundId& id, const CoreId& core,
-                  std::array<std::shared_ptr<const ShareDelivery>, kNodeCount> deliveries);
+  void OnPrepared(
+      const arbiter::RoundId& id, const CoreId& core,
+      absl::StatusOr<std::array<std::shared_ptr<const ShareDelivery>, kNodeCount>> deliveries);
+  void Enqueue(const arbiter::RoundId& id, Work& work);
+  void Sweep();
+  NodeSet Willing() const;
+  void Rest(NodeIndex node);
+  void Probe(NodeIndex node);
+  void TakeBack(NodeIndex node, const std::vector<arbiter::RoundId>& ids);
   void Offer(const arbiter::RoundId& id, Work& work, NodeIndex node);
   void Flush(NodeIndex node);
   void OnUnanswered(NodeIndex node, RequestId request);
   void OnHeld(const arbiter::RoundId& id, NodeIndex node);
-  void MaybePark(const arbiter::RoundId& id, Work& work);
+  void MaybePark(Work& work);
   void Release(Work& work);
 
   NodeContext& context_;
@@ -88,6 +105,8 @@ class Scatterer {
   std::size_t under_way_bytes_ = 0;
   std::size_t under_way_count_ = 0;
   std::array<Outbox, kNodeCount> outboxes_;
+  std::array<NodeRest, kNodeCount> rests_;
+  bool sweeping_ = false;
   std::map<RequestId, arbiter::RoundId> sibling_asks_;
 };
 

@@ -20,12 +20,9 @@ constexpr std::size_t kStageItemsMax = 256;
 constexpr std::size_t kStageBytesMax = std::size_t{8} << 20;
 constexpr std::size_t kCandidatesPerEntryMax = 1024;
 constexpr std::size_t kLevelsPerEntryMax = 2048;
-constexpr std::size_t kReadsMax = 100'000;
+// No timer for a CLOSE runs longer: the clock may be set meanwhile.
+constexpr absl::Duration kCloseLookMax = absl::Milliseconds(100);
 constexpr absl::Duration kWindowChangeMin = absl::Milliseconds(1);
-
-absl::Duration WindowDifference(absl::Duration a, absl::Duration b) {
-  return absl::AbsDuration(a - b);
-}
 
 // The payload's own consistency: signed by a node of this cell, roots as coded.
 absl::Status CheckPayload(const Cell& cell, const cryptoscatter::Script& script,
@@ -51,6 +48,7 @@ Sequencer::Sequencer(NodeContext& context, Home& home, Staging& staging, PeerTab
       home_(home),
       staging_(staging),
       peers_(peers),
+      reads_(context, home),
       window_(context.options.window) {}
 
 void Sequencer::Lead(LogEpoch epoch) {
@@ -58,7 +56,8 @@ void Sequencer::Lead(LogEpoch epoch) {
   epoch_ = epoch;
   ++term_;
   streams_ = {};
-  applied_at_ = context_.now();
+  log_earliest_ = home_.state().log_earliest();
+  log_earliest_at_ = context_.now();
   BeatAll();
   ArmClose();
 }
@@ -72,10 +71,10 @@ void Sequencer::StepDown() {
   in_entry_ = 0;
   appending_ = false;
   levels_.clear();
-  // Whoever waits for a read asks the new sequencer at its next try.
-  reads_.clear();
-  marked_reads_.clear();
-  waiting_for_safe_.clear();
+  staged_.clear();
+  staging_values_.clear();
+  under_way_.reset();
+  reads_.Clear();
   close_intent_.reset();
   close_posted_ = false;
   context_.executor().Cancel(close_timer_);
@@ -120,8 +119,9 @@ absl::Status Sequencer::CheckFrameFields(const Item& item) const {
     return absl::InvalidArgumentError("the key's home is another data center");
   }
   if (absl::Status status = arbiter::CheckOpId(c.op); !status.ok()) return status;
+  if (absl::Status status = arbiter::CheckCandidate(c); !status.ok()) return status;
   if (item.frame.payload == nullptr) {
-    if (staging_.Has(c.commitment)) return absl::OkStatus();
+    if (staged_.contains(c.commitment) || staging_.Has(c.commitment)) return absl::OkStatus();
     return MakeError(absl::StatusCode::kUnavailable, reason::kTriadUnavailable,
                      "the home changed its sequencer while the value was under way and recorded "
                      "nothing; retry with the same op id");
@@ -145,19 +145,40 @@ void Sequencer::CheckFrame(std::uint64_t sequence) {
     status =
         CheckPayload(context_.cell(), *context_.script, *item.frame.payload, context_.verifier);
   }
-  OnChecked(sequence, status);
+  if (!status.ok()) {
+    Refuse(item, std::move(status));
+  } else if (item.frame.payload != nullptr) {
+    item.stage = Item::Stage::kToStage;
+  } else if (staged_.erase(item.frame.candidate->commitment) != 0) {
+    item.stage = Item::Stage::kReady;
+  } else {
+    Restage(sequence);
+  }
 }
 
-void Sequencer::OnChecked(std::uint64_t sequence, const absl::Status& status) {
-  Item& item = *Find(sequence);
-  if (!status.ok()) {
-    item.stage = Item::Stage::kRefused;
-    OpNotices notices{context_.data_center(), {}};
-    notices.notices.push_back({item.frame.candidate->op, NoticeRefused{status}});
-    context_.Send(item.from, std::move(notices));
-  } else {
-    item.stage = item.frame.payload == nullptr ? Item::Stage::kReady : Item::Stage::kToStage;
-  }
+void Sequencer::Refuse(Item& item, absl::Status status) {
+  item.stage = Item::Stage::kRefused;
+  OpNotices notices{context_.data_center(), {}};
+  notices.notices.push_back(
+      {item.frame.candidate->op, NoticeRefused{std::move(status), item.frame.number}});
+  context_.Send(item.from, std::move(notices));
+}
+
+// Staged under another sequencer: how many live copies there are is not known here.
+void Sequencer::Restage(std::uint64_t sequence) {
+  staging_.Get(Find(sequence)->frame.candidate->commitment,
+               [this, sequence, term = term_](absl::StatusOr<PayloadPtr> payload) {
+                 if (term != term_) return;
+                 Item& item = *Find(sequence);
+                 if (payload.ok()) {
+                   item.frame.payload = *std::move(payload);
+                   item.stage = Item::Stage::kToStage;
+                 } else {
+                   Refuse(item, payload.status());
+                 }
+                 StageReady();
+                 TryAppend();
+               });
 }
 
 void Sequencer::StageReady() {
@@ -239,11 +260,15 @@ void Sequencer::MaybeFinish(RequestId id) {
 }
 
 void Sequencer::On(NodeIndex from, StageValue request) {
-  if (!leading_) return;
-  auto status = std::make_shared<absl::Status>();
-  const auto answer = [this, from, id = request.id, term = term_](absl::Status s) {
-    if (term == term_) context_.Send(from, StageValueReply{id, std::move(s)});
+  if (!leading_ || request.payload == nullptr) return;
+  const CommitmentId commitment = request.payload->commitment;
+  const auto answer = [this, from, id = request.id](const absl::Status& s) {
+    context_.Send(from, StageValueReply{id, s});
   };
+  if (staged_.contains(commitment)) return answer(absl::OkStatus());
+  // A repeat while the first one is still being staged is answered with it.
+  if (!staging_values_.insert(commitment).second) return;
+  auto status = std::make_shared<absl::Status>();
   context_.executor().Offload(
       [status, payload = request.payload, cell = context_.parts.cell, script = context_.script] {
         cryptoscatter::BatchVerifier verifier;
@@ -251,8 +276,15 @@ void Sequencer::On(NodeIndex from, StageValue request) {
       },
       [this, status, payload = request.payload, answer, term = term_] {
         if (term != term_) return;
-        if (!status->ok()) return answer(*status);
-        StartStageJob({payload}, [answer] { answer(absl::OkStatus()); });
+        if (!status->ok()) {
+          staging_values_.erase(payload->commitment);
+          return answer(*status);
+        }
+        StartStageJob({payload}, [this, answer, commitment = payload->commitment] {
+          staging_values_.erase(commitment);
+          staged_.insert(commitment);
+          answer(absl::OkStatus());
+        });
       });
 }
 
@@ -278,18 +310,33 @@ void Sequencer::TryAppend() {
   entry.author = context_.index();
   entry.author_number = author_number_ + 1;
   entry.log_epoch = epoch_;
-  entry.reading = context_.parts.clock->Now();
+  entry.reading = LogReading();
   AddClose(entry);
   AddWindow(entry);
   AddCandidates(entry);
   AddLevels(entry);
-  entry.read_mark = !reads_.empty();
+  entry.read_mark = reads_.wants_mark();
   if (entry.records.empty() && entry.cursors.empty() && !entry.read_mark) return;
   ++author_number_;
-  marked_reads_ = std::exchange(reads_, {});
+  reads_.MarkTaken();
   appending_ = true;
   auto bytes = std::make_shared<const Bytes>(arbiter::EncodeLogEntry(entry));
-  Append(std::move(entry), std::move(bytes));
+  // What this replica applies is what the others will read.
+  absl::StatusOr<arbiter::LogEntry> read = arbiter::DecodeLogEntry(*bytes);
+  WORLDB_CHECK(read.ok());
+  under_way_ = UnderWay{home_.state().applied(), *std::move(read), std::move(bytes), false};
+  Append();
+}
+
+// Nothing of the entry under way was written: what it carried waits again.
+void Sequencer::TakeBack() {
+  const UnderWay entry = *std::exchange(under_way_, std::nullopt);
+  appending_ = false;
+  in_entry_ = 0;
+  for (const arbiter::LogRecord& record : entry.entry.records) {
+    if (const auto* level = std::get_if<arbiter::LevelReached>(&record)) NoteLevel(*level);
+  }
+  reads_.MarkLost();
 }
 
 void Sequencer::AddClose(arbiter::LogEntry& entry) {
@@ -305,7 +352,7 @@ void Sequencer::AddWindow(arbiter::LogEntry& entry) {
   window_known_ = window_known_ || first;
   window_computed_ = context_.now();
   const absl::Duration window = window_.Compute(context_.now());
-  if (WindowDifference(window, home_.state().window()) < kWindowChangeMin) return;
+  if (absl::AbsDuration(window - home_.state().window()) < kWindowChangeMin) return;
   entry.records.push_back(arbiter::WindowChange{window});
 }
 
@@ -335,51 +382,59 @@ void Sequencer::AddLevels(arbiter::LogEntry& entry) {
   }
 }
 
-void Sequencer::Append(arbiter::LogEntry entry, SharedBytes bytes) {
-  const LogIndex previous = home_.state().applied();
-  context_.parts.log->Append(epoch_, previous, bytes,
-                             [this, entry = std::move(entry), bytes, previous,
-                              term = term_](arbiter::AppendResult result) mutable {
-                               if (term != term_) return;
-                               using Kind = arbiter::AppendResult::Kind;
-                               switch (result.kind) {
-                                 case Kind::kOk:
-                                   appending_ = false;
-                                   applied_at_ = context_.now();
-                                   for (; in_entry_ > 0; --in_entry_, ++first_sequence_)
-                                     pipeline_.pop_front();
-                                   home_.ApplyAppended(previous.Next(), entry);
-                                   return;
-                                 case Kind::kTaken:
-                                 case Kind::kFenced:
-                                   StepDown();
-                                   home_.OnDeposed();
-                                   return;
-                                 case Kind::kRefused:
-                                 case Kind::kUnknown:
-                                   // The identical entry again: whether it happened decides itself.
-                                   context_.executor().PostAfter(
-                                       kAppendAgainAfter,
-                                       [this, entry = std::move(entry), bytes, term]() mutable {
-                                         if (term == term_) Append(std::move(entry), bytes);
-                                       });
-                                   return;
-                               }
+void Sequencer::Append() {
+  context_.parts.log->Append(epoch_, under_way_->previous, under_way_->bytes,
+                             [this, term = term_](arbiter::AppendResult result) {
+                               if (term == term_) OnAppended(std::move(result));
                              });
+}
+
+void Sequencer::OnAppended(arbiter::AppendResult result) {
+  using Kind = arbiter::AppendResult::Kind;
+  switch (result.kind) {
+    case Kind::kOk: {
+      appending_ = false;
+      for (; in_entry_ > 0; --in_entry_, ++first_sequence_) pipeline_.pop_front();
+      const UnderWay entry = *std::exchange(under_way_, std::nullopt);
+      home_.ApplyAppended(entry.previous.Next(), entry.entry);
+      return;
+    }
+    case Kind::kTaken:
+    case Kind::kFenced:
+      StepDown();
+      home_.OnDeposed();
+      return;
+    case Kind::kUnknown:
+      under_way_->unknown = true;
+      break;
+    case Kind::kRefused:
+      // Built anew at the next try, so that no reading grows old in it. After an UNKNOWN it may be
+      // there all the same: then only the identical entry finds out.
+      if (!under_way_->unknown) TakeBack();
+      break;
+  }
+  context_.executor().PostAfter(kAppendAgainAfter, [this, term = term_] {
+    if (term != term_) return;
+    if (under_way_.has_value()) {
+      Append();
+    } else {
+      TryAppend();
+    }
+  });
 }
 
 void Sequencer::OnApplied(const arbiter::LogEntry& entry,
                           const std::vector<arbiter::Effect>& effects) {
+  if (home_.state().log_earliest() > log_earliest_) {
+    log_earliest_ = home_.state().log_earliest();
+    log_earliest_at_ = context_.now();
+  }
   for (const arbiter::StreamCursor& cursor : entry.cursors) BeatTo(cursor.node);
-  AnswerReads();
+  reads_.MarkApplied();
   for (const arbiter::Effect& effect : effects) {
     const auto* level = std::get_if<arbiter::LevelAnnounced>(&effect);
     if (level == nullptr || level->level < arbiter::Level::kSafe) continue;
-    const auto [begin, end] = waiting_for_safe_.equal_range(level->id);
-    for (auto it = begin; it != end; ++it) {
-      Answer(it->second, *home_.state().FindVersion(level->id));
-    }
-    waiting_for_safe_.erase(begin, end);
+    reads_.OnSafe(*home_.state().FindVersion(level->id));
   }
   ArmClose();
   StageReady();
@@ -388,11 +443,26 @@ void Sequencer::OnApplied(const arbiter::LogEntry& entry,
 
 // ---------------------------------------------------------------- time
 
-// Without a licensed reading, true time is at least the log's own plus what has passed since.
+bool Sequencer::Licensed(const arbiter::ClockReading& reading) const {
+  return reading.quality != arbiter::ClockQuality::kNone &&
+         reading.bound <= context_.options.clock_bound_max;
+}
+
+// True time has reached this, whatever the clock says: the log's own earliest bound and what has
+// passed since.
 absl::Time Sequencer::EarliestNow() const {
+  const absl::Time elapsed = log_earliest_ + (context_.now() - log_earliest_at_);
   const arbiter::ClockReading reading = context_.parts.clock->Now();
-  if (reading.quality != arbiter::ClockQuality::kNone) return reading.Earliest();
-  return home_.state().log_earliest() + (context_.now() - applied_at_);
+  return Licensed(reading) ? std::max(reading.Earliest(), elapsed) : elapsed;
+}
+
+// What the next entry is recorded under. Without a licence the midpoint is an estimate by elapsed time,
+// and says so.
+arbiter::ClockReading Sequencer::LogReading() const {
+  const arbiter::ClockReading reading = context_.parts.clock->Now();
+  if (Licensed(reading) || log_earliest_ == absl::InfinitePast()) return reading;
+  return {absl::FromUnixNanos(absl::ToUnixNanos(EarliestNow())), absl::ZeroDuration(),
+          arbiter::ClockQuality::kNone};
 }
 
 void Sequencer::ArmClose() {
@@ -401,7 +471,7 @@ void Sequencer::ArmClose() {
   if (close_armed_for_ <= due) return;
   context_.executor().Cancel(close_timer_);
   close_armed_for_ = due;
-  const absl::Duration wait = std::max(due - EarliestNow(), absl::ZeroDuration());
+  const absl::Duration wait = std::clamp(due - EarliestNow(), absl::ZeroDuration(), kCloseLookMax);
   close_timer_ = context_.executor().PostAfter(wait, [this] { OnCloseTimer(); });
 }
 
@@ -423,7 +493,7 @@ void Sequencer::OnCloseTimer() {
 void Sequencer::BeatAll() {
   if (!leading_) return;
   for (int i = 0; i < kNodeCount; ++i) BeatTo(NodeAt(i));
-  ExpireReads();
+  reads_.Expire();
   ArmClose();
   context_.executor().PostAfter(kBeatEvery, [this, term = term_] {
     if (term == term_) BeatAll();
@@ -440,64 +510,11 @@ void Sequencer::BeatTo(NodeIndex node) {
 // ---------------------------------------------------------------- reads
 
 void Sequencer::On(NodeIndex from, const ReadQuery& query) {
-  if (!leading_ || reads_.size() >= kReadsMax) return;
-  reads_.push_back({from, query, context_.now() + query.patience});
-  TryAppend();
+  if (leading_ && reads_.Take(from, query)) TryAppend();
 }
 
-void Sequencer::AnswerReads() {
-  for (const Read& read : std::exchange(marked_reads_, {})) AnswerRead(read);
-}
-
-void Sequencer::AnswerRead(const Read& read) {
-  const arbiter::ClosedVersion* version =
-      read.query.version.has_value()
-          ? home_.state().FindVersion({read.query.key_tag, *read.query.version})
-          : home_.state().Newest(read.query.key_tag);
-  if (version == nullptr) {
-    ReadReply reply;
-    reply.id = read.query.id;
-    reply.status =
-        MakeError(absl::StatusCode::kNotFound,
-                  read.query.version.has_value() ? reason::kNoSuchVersion : reason::kNoSuchKey,
-                  read.query.version.has_value()
-                      ? absl::StrCat("the key has no version ", read.query.version->value())
-                      : std::string("there is no value under this key"));
-    context_.Send(read.from, std::move(reply));
-  } else if (version->announced < arbiter::Level::kSafe) {
-    waiting_for_safe_.emplace(version->id, read);
-  } else {
-    Answer(read, *version);
-  }
-}
-
-void Sequencer::Answer(const Read& read, const arbiter::ClosedVersion& version) {
-  ReadReply reply;
-  reply.id = read.query.id;
-  reply.facts = VersionFacts{version.id,  context_.cell().slot_epoch(), version.kind,
-                             version.op,  version.commitment,           version.announced,
-                             version.held};
-  context_.Send(read.from, std::move(reply));
-}
-
-void Sequencer::ExpireReads() {
-  for (auto it = waiting_for_safe_.begin(); it != waiting_for_safe_.end();) {
-    if (it->second.deadline > context_.now()) {
-      ++it;
-      continue;
-    }
-    const arbiter::ClosedVersion& version = *home_.state().FindVersion(it->first);
-    ReadReply reply;
-    reply.id = it->second.query.id;
-    reply.status =
-        MakeError(absl::StatusCode::kUnavailable, reason::kVersionNotReadable,
-                  absl::StrCat("version ", it->first.version.value(), " is the latest and only ",
-                               arbiter::LevelName(version.announced),
-                               " yet; wait for SAFE, or read with --surviving"),
-                  {{"version", absl::StrCat(it->first.version.value())}});
-    context_.Send(it->second.from, std::move(reply));
-    it = waiting_for_safe_.erase(it);
-  }
+void Sequencer::ReadTicket(NodeIndex from, const TicketQuery& query) {
+  if (leading_ && reads_.Take(from, query)) TryAppend();
 }
 
 }  // namespace worldb::engine

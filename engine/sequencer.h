@@ -15,12 +15,14 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "arbiter/latency_window.h"
 #include "engine/home.h"
 #include "engine/node_context.h"
 #include "engine/peer_table.h"
+#include "engine/read_desk.h"
 #include "engine/staging.h"
 
 namespace worldb::engine {
@@ -41,17 +43,19 @@ class Sequencer {
   void On(NodeIndex from, const ReadQuery& query);
   // To be logged with the next entry.
   void NoteLevel(const arbiter::LevelReached& level);
+  // Answered from the state applied with a READ mark.
+  void ReadTicket(NodeIndex from, const TicketQuery& query);
 
   // The home applied an entry while this node leads.
   void OnApplied(const arbiter::LogEntry& entry, const std::vector<arbiter::Effect>& effects);
 
  private:
   struct Item {
-    enum class Stage { kChecking, kToStage, kStaging, kReady, kRefused };
+    enum class Stage { kFetching, kToStage, kStaging, kReady, kRefused };
     NodeIndex from;
     StreamEpoch stream_epoch;
     Frame frame;
-    Stage stage = Stage::kChecking;
+    Stage stage = Stage::kFetching;
   };
   struct StageJob {
     std::vector<PayloadPtr> payloads;
@@ -59,10 +63,11 @@ class Sequencer {
     bool patient = true;  // waits for the third node
     std::function<void()> done;
   };
-  struct Read {
-    NodeIndex from;
-    ReadQuery query;
-    absl::Duration deadline;
+  struct UnderWay {
+    LogIndex previous;
+    arbiter::LogEntry entry;
+    SharedBytes bytes;
+    bool unknown = false;  // some append of it had no clear answer
   };
   struct Stream {
     StreamEpoch epoch;
@@ -75,7 +80,8 @@ class Sequencer {
 
   Item* Find(std::uint64_t sequence);
   void CheckFrame(std::uint64_t sequence);
-  void OnChecked(std::uint64_t sequence, const absl::Status& status);
+  void Refuse(Item& item, absl::Status status);
+  void Restage(std::uint64_t sequence);
   absl::Status CheckFrameFields(const Item& item) const;
   void StageReady();
   void StartStageJob(std::vector<PayloadPtr> payloads, std::function<void()> done);
@@ -87,16 +93,16 @@ class Sequencer {
   void AddWindow(arbiter::LogEntry& entry);
   void AddCandidates(arbiter::LogEntry& entry);
   void AddLevels(arbiter::LogEntry& entry);
-  void Append(arbiter::LogEntry entry, SharedBytes bytes);
+  void TakeBack();
+  void Append();
+  void OnAppended(arbiter::AppendResult result);
   void ArmClose();
   void OnCloseTimer();
+  bool Licensed(const arbiter::ClockReading& reading) const;
   absl::Time EarliestNow() const;
+  arbiter::ClockReading LogReading() const;
   void BeatAll();
   void BeatTo(NodeIndex node);
-  void AnswerReads();
-  void AnswerRead(const Read& read);
-  void Answer(const Read& read, const arbiter::ClosedVersion& version);
-  void ExpireReads();
 
   NodeContext& context_;
   Home& home_;
@@ -112,13 +118,15 @@ class Sequencer {
   std::uint64_t first_sequence_ = 0;  // of pipeline_.front()
   std::map<RequestId, StageJob> stage_jobs_;
   std::size_t item_jobs_ = 0;
+  // Large values that have no frame yet: being staged, and staged on enough nodes in this term.
+  std::set<CommitmentId> staging_values_;
+  std::set<CommitmentId> staged_;
   bool appending_ = false;
+  std::optional<UnderWay> under_way_;
   bool append_posted_ = false;
   std::size_t in_entry_ = 0;  // pipeline items in the entry under way
   std::map<arbiter::RoundId, arbiter::LevelReached> levels_;
-  std::vector<Read> reads_;         // wait for a mark
-  std::vector<Read> marked_reads_;  // their mark is in the entry under way
-  std::multimap<arbiter::RoundId, Read> waiting_for_safe_;
+  ReadDesk reads_;
   std::optional<CloseIntent> close_intent_;
   absl::Time close_armed_for_ = absl::InfiniteFuture();
   bool close_posted_ = false;
@@ -127,7 +135,9 @@ class Sequencer {
   absl::Duration window_computed_ = -absl::InfiniteDuration();
   std::uint64_t window_samples_ = 0;
   bool window_known_ = false;  // computed from samples at least once
-  absl::Duration applied_at_;
+  // The log's earliest bound, and when it last rose.
+  absl::Time log_earliest_ = absl::InfinitePast();
+  absl::Duration log_earliest_at_;
 };
 
 }  // namespace worldb::engine

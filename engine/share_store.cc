@@ -13,7 +13,8 @@ namespace {
 constexpr std::uint8_t kRowFormat = 1;
 constexpr std::size_t kMetadataBytesMax = 4096;
 constexpr std::size_t kPairwiseKeysMax = 4096;
-constexpr std::size_t kVersionsListedMax = 1024;
+// A reader wants the newest few.
+constexpr std::size_t kVersionsListedMax = 64;
 
 std::string BigEndian(std::uint64_t value, int bytes) {
   std::string out;
@@ -23,6 +24,10 @@ std::string BigEndian(std::uint64_t value, int bytes) {
 
 using cryptoscatter::PairwiseKey;
 using cryptoscatter::Share;
+
+cryptoscatter::KeySharePlace PlaceOf(const Cell& cell, const Share& share) {
+  return {share.core.Id(), share.generation, share.index, cell.node(share.index).id};
+}
 
 }  // namespace
 
@@ -56,8 +61,8 @@ std::string ShareRow::KeyPrefix(const KeyTag& key_tag) {
 }
 
 std::string ShareRow::Key(const KeyTag& key_tag, SlotEpoch slot_epoch, Version version) {
-  return absl::StrCat(KeyPrefix(key_tag), BigEndian(slot_epoch.value(), 4),
-                      BigEndian(version.value(), 8));
+  return absl::StrCat(KeyPrefix(key_tag), BigEndian(~std::uint64_t{slot_epoch.value()}, 4),
+                      BigEndian(~version.value(), 8));
 }
 
 absl::StatusOr<ListedShare> ShareRow::List(ByteSpan bytes) {
@@ -66,49 +71,54 @@ absl::StatusOr<ListedShare> ShareRow::List(ByteSpan bytes) {
                      row.share.script};
 }
 
+struct ShareStore::IntakeItem {
+  std::shared_ptr<const ShareDelivery> delivery;
+  std::shared_ptr<const PairwiseKey> opener;
+  absl::Status status;
+  std::string row_key;
+  // Set by Check when the share is good.
+  SharedBytes row;
+  SharedBytes fragment;
+  bool known = false;      // stored before: receipt again, nothing to write
+  bool under_way = false;  // named in under_way_ until its commit is answered
+};
+// All that checking needs, by value: it may run on the pool while the node is being taken down.
+struct ShareStore::Checker {
+  std::shared_ptr<const Cell> cell;
+  NodeIndex index;
+  const cryptoscatter::StorageKey* storage_key;  // outlives the pool's work, as NodeParts demands
+  Entropy* entropy;
+
+  void Check(IntakeItem& item, cryptoscatter::BatchVerifier& verifier) const;
+};
 struct ShareStore::Intake {
-  struct Item {
-    std::shared_ptr<const ShareDelivery> delivery;
-    std::shared_ptr<const PairwiseKey> opener;
-    absl::Status status;
-    std::string row_key;
-    // Set by Check when the share is good.
-    SharedBytes row;
-    SharedBytes fragment;
-    bool known = false;  // stored before: receipt again, nothing to write
-  };
   NodeIndex from;
   RequestId id = 0;
-  std::vector<Item> items;
-  std::size_t unresolved = 0;
+  std::vector<IntakeItem> items;
 };
 
-cryptoscatter::KeySharePlace ShareStore::PlaceOf(const Share& share) const {
-  return {share.core.Id(), share.generation, share.index, context_.cell().node(share.index).id};
-}
-
-absl::StatusOr<const PairwiseKey*> ShareStore::OpenerKey(
+absl::StatusOr<std::shared_ptr<const PairwiseKey>> ShareStore::OpenerKey(
     const cryptoscatter::ExchangePublicKey& writer) {
-  auto it = opener_keys_.find(writer);
-  if (it == opener_keys_.end()) {
+  std::shared_ptr<const PairwiseKey>& kept = opener_keys_[writer];
+  if (kept == nullptr) {
     WORLDB_ASSIGN_OR_RETURN(PairwiseKey key,
                             context_.parts.secrets->exchange.PairwiseKeyAsOpener(writer));
-    if (opener_keys_.size() >= kPairwiseKeysMax) opener_keys_.clear();
-    it = opener_keys_.emplace(writer, std::make_shared<const PairwiseKey>(std::move(key))).first;
+    if (opener_keys_.size() > kPairwiseKeysMax) opener_keys_.clear();
+    return opener_keys_[writer] = std::make_shared<const PairwiseKey>(std::move(key));
   }
-  return it->second.get();
+  return kept;
 }
 
-absl::StatusOr<const PairwiseKey*> ShareStore::SealerKey(
+absl::StatusOr<std::shared_ptr<const PairwiseKey>> ShareStore::SealerKey(
     const cryptoscatter::ExchangePublicKey& reader) {
-  auto it = sealer_keys_.find(reader);
-  if (it == sealer_keys_.end()) {
+  std::shared_ptr<const PairwiseKey>& kept = sealer_keys_[reader];
+  if (kept == nullptr) {
     WORLDB_ASSIGN_OR_RETURN(PairwiseKey key,
                             context_.parts.secrets->exchange.PairwiseKeyAsSealer(reader));
-    if (sealer_keys_.size() >= kPairwiseKeysMax) sealer_keys_.clear();
-    it = sealer_keys_.emplace(reader, std::make_shared<const PairwiseKey>(std::move(key))).first;
+    if (sealer_keys_.size() > kPairwiseKeysMax) sealer_keys_.clear();
+    return sealer_keys_[reader] = std::make_shared<const PairwiseKey>(std::move(key));
   }
-  return it->second.get();
+  return kept;
 }
 
 void ShareStore::On(NodeIndex from, PutShares request) {
@@ -117,96 +127,105 @@ void ShareStore::On(NodeIndex from, PutShares request) {
   intake->id = request.id;
   std::size_t bytes = 0;
   for (std::shared_ptr<const ShareDelivery>& delivery : request.deliveries) {
-    Intake::Item item;
+    if (delivery == nullptr) continue;
+    IntakeItem item;
     const Share& share = delivery->share;
     bytes += share.fragment.size();
     item.row_key = ShareRow::Key(share.core.key_tag, share.slot_epoch, share.version);
     if (share.index != context_.index()) {
       item.status = absl::InvalidArgumentError(absl::StrCat(
           "share ", share.index.value(), " was handed to node ", context_.index().value()));
-    } else if (const auto key = OpenerKey(delivery->writer_exchange_key); !key.ok()) {
-      item.status = key.status();
+    } else if (auto key = OpenerKey(delivery->writer_exchange_key); key.ok()) {
+      item.opener = *std::move(key);
     } else {
-      item.opener = opener_keys_.at(delivery->writer_exchange_key);
+      item.status = key.status();
     }
     item.delivery = std::move(delivery);
     intake->items.push_back(std::move(item));
   }
+  const Checker checker{context_.parts.cell, context_.index(), &context_.parts.secrets->storage_key,
+                        context_.parts.entropy};
   if (bytes <= kOffloadBytes) {
-    Check(*intake, context_.verifier);
+    for (IntakeItem& item : intake->items) checker.Check(item, context_.verifier);
     Resolve(std::move(intake));
     return;
   }
   context_.executor().Offload(
-      [this, intake] {
+      [checker, intake] {
         cryptoscatter::BatchVerifier verifier;
-        Check(*intake, verifier);
+        for (IntakeItem& item : intake->items) checker.Check(item, verifier);
       },
       [this, intake] { Resolve(intake); });
 }
 
-// Pure work on the intake alone (and immutable parts of the context): may run on the pool.
-void ShareStore::Check(Intake& intake, cryptoscatter::BatchVerifier& verifier) const {
-  for (Intake::Item& item : intake.items) {
-    if (!item.status.ok()) continue;
-    const Share& share = item.delivery->share;
-    const NodeId& node = context_.cell().node(context_.index()).id;
-    absl::StatusOr<cryptoscatter::KeyShare> key_share = cryptoscatter::OpenKeyShare(
-        *item.opener, share.core.Id(), share.index, node, item.delivery->key_share);
-    if (!key_share.ok()) {
-      item.status = key_share.status();
-      continue;
-    }
-    item.status = cryptoscatter::ToStatus(
-        cryptoscatter::VerifyShare(share, context_.cell().id(), verifier, &*key_share));
-    if (!item.status.ok()) continue;
-
-    ShareRow row;
-    row.fragment_apart = share.fragment.size() > ShareRow::kFragmentInRowBytesMax;
-    row.share = share;
-    if (row.fragment_apart) {
-      item.fragment = std::make_shared<const Bytes>(std::exchange(row.share.fragment, {}));
-    }
-    row.key_share = cryptoscatter::WrapKeyShare(context_.parts.secrets->storage_key, PlaceOf(share),
-                                                *key_share, *context_.parts.entropy);
-    item.row = std::make_shared<const Bytes>(row.Encode());
+void ShareStore::Checker::Check(IntakeItem& item, cryptoscatter::BatchVerifier& verifier) const {
+  if (!item.status.ok()) return;
+  const Share& share = item.delivery->share;
+  absl::StatusOr<cryptoscatter::KeyShare> key_share = cryptoscatter::OpenKeyShare(
+      *item.opener, share.core.Id(), share.index, cell->node(index).id, item.delivery->key_share);
+  if (!key_share.ok()) {
+    item.status = key_share.status();
+    return;
   }
+  item.status =
+      cryptoscatter::ToStatus(cryptoscatter::VerifyShare(share, cell->id(), verifier, &*key_share));
+  if (!item.status.ok()) return;
+
+  ShareRow row;
+  row.fragment_apart = share.fragment.size() > ShareRow::kFragmentInRowBytesMax;
+  row.share = share;
+  if (row.fragment_apart) {
+    item.fragment = std::make_shared<const Bytes>(std::exchange(row.share.fragment, {}));
+  }
+  row.key_share =
+      cryptoscatter::WrapKeyShare(*storage_key, PlaceOf(*cell, share), *key_share, *entropy);
+  item.row = std::make_shared<const Bytes>(row.Encode());
 }
 
 // Looks up what is stored under the same version: the same core is a repeat, another one an alarm.
 void ShareStore::Resolve(std::shared_ptr<Intake> intake) {
-  intake->unresolved = 1;
-  for (std::size_t i = 0; i < intake->items.size(); ++i) {
-    if (!intake->items[i].status.ok()) continue;
-    ++intake->unresolved;
-    context_.parts.store->Get(
-        RowFamily::kRows, intake->items[i].row_key,
-        [this, intake, i](absl::StatusOr<Bytes> stored) {
-          Intake::Item& item = intake->items[i];
-          if (stored.ok()) {
-            const absl::StatusOr<ListedShare> listed = ShareRow::List(*stored);
-            const CoreId core = item.delivery->share.core.Id();
-            if (listed.ok() && listed->core == core) {
-              item.known = true;
-            } else if (listed.ok()) {
-              item.status = absl::AlreadyExistsError(absl::StrCat(
-                  "version ", item.delivery->share.version.value(),
-                  " is already stored with another core, ", listed->core.Hex().substr(0, 16),
-                  ", offered ", core.Hex().substr(0, 16), "; ask an auditor"));
-            }
-          } else if (!absl::IsNotFound(stored.status())) {
-            item.status = stored.status();
-          }
-          if (--intake->unresolved == 0) Commit(intake);
-        });
+  std::vector<std::string> keys;
+  for (const IntakeItem& item : intake->items) {
+    if (item.status.ok()) keys.push_back(item.row_key);
   }
-  if (--intake->unresolved == 0) Commit(std::move(intake));
+  context_.parts.store->GetMany(RowFamily::kRows, std::move(keys),
+                                [this, intake](std::vector<absl::StatusOr<Bytes>> stored) {
+                                  auto next = stored.begin();
+                                  for (IntakeItem& item : intake->items) {
+                                    if (item.status.ok()) ResolveItem(item, *next++);
+                                  }
+                                  Commit(intake);
+                                });
+}
+
+void ShareStore::ResolveItem(IntakeItem& item, const absl::StatusOr<Bytes>& stored) {
+  if (!stored.ok() && !absl::IsNotFound(stored.status())) {
+    item.status = stored.status();
+    return;
+  }
+  const CoreId core = item.delivery->share.core.Id();
+  std::optional<CoreId> present;
+  if (const auto it = under_way_.find(item.row_key); it != under_way_.end()) {
+    present = it->second;
+  } else if (stored.ok()) {
+    // A row damaged beyond reading counts as none: it is written anew.
+    if (const auto listed = ShareRow::List(*stored); listed.ok()) present = listed->core;
+    item.known = present == core;
+  }
+  if (!present.has_value()) {
+    item.under_way = under_way_.emplace(item.row_key, core).second;
+    return;
+  }
+  if (*present == core) return;
+  item.status = absl::AlreadyExistsError(absl::StrCat(
+      "version ", item.delivery->share.version.value(), " is already stored with another core, ",
+      present->Hex().substr(0, 16), ", offered ", core.Hex().substr(0, 16), "; ask an auditor"));
 }
 
 void ShareStore::Commit(std::shared_ptr<Intake> intake) {
   std::vector<StoreWrite> writes;
   std::size_t fresh = 0;
-  for (const Intake::Item& item : intake->items) {
+  for (const IntakeItem& item : intake->items) {
     if (!item.status.ok() || item.known) continue;
     ++fresh;
     writes.push_back(StoreWrite::Put(RowFamily::kRows, item.row_key, item.row));
@@ -220,8 +239,9 @@ void ShareStore::Commit(std::shared_ptr<Intake> intake) {
         PutSharesReply reply;
         reply.id = intake->id;
         std::vector<cryptoscatter::ReceiptClaim> claims;
-        for (const Intake::Item& item : intake->items) {
+        for (const IntakeItem& item : intake->items) {
           const Share& share = item.delivery->share;
+          if (item.under_way) under_way_.erase(item.row_key);
           const absl::Status& failed = item.status.ok() ? status : item.status;
           if (failed.ok()) {
             claims.push_back(share.Claim());
@@ -286,8 +306,8 @@ void ShareStore::Answer(NodeIndex to, const FetchShare& request, const ShareRow&
   FetchShareReply reply;
   reply.id = request.id;
   reply.share = std::make_shared<const Share>(row.share);
-  const auto key_share = cryptoscatter::UnwrapKeyShare(context_.parts.secrets->storage_key,
-                                                       PlaceOf(row.share), row.key_share);
+  const auto key_share = cryptoscatter::UnwrapKeyShare(
+      context_.parts.secrets->storage_key, PlaceOf(context_.cell(), row.share), row.key_share);
   const auto sealer = SealerKey(request.reader_exchange_key);
   if (!sealer.ok()) {
     reply.status = sealer.status();

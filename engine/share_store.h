@@ -33,7 +33,8 @@ struct ShareRow {
 
   Bytes Encode() const;
   static absl::StatusOr<ShareRow> Decode(ByteSpan bytes);
-  // "s/", key tag, slot epoch and version big-endian: scans go through a key's versions in order.
+  // "s/", key tag, complements of slot epoch and version, big-endian: a scan meets the newest
+  // version first.
   static std::string Key(const KeyTag& key_tag, SlotEpoch slot_epoch, Version version);
   static std::string KeyPrefix(const KeyTag& key_tag);
   static absl::StatusOr<ListedShare> List(ByteSpan row);
@@ -51,16 +52,17 @@ class ShareStore {
 
  private:
   // A batch of deliveries on its way through check, commit and receipt.
+  struct IntakeItem;
   struct Intake;
-  void Check(Intake& intake, cryptoscatter::BatchVerifier& verifier) const;
+  struct Checker;
   void Resolve(std::shared_ptr<Intake> intake);
+  void ResolveItem(IntakeItem& item, const absl::StatusOr<Bytes>& stored);
   void Commit(std::shared_ptr<Intake> intake);
-  absl::StatusOr<const cryptoscatter::PairwiseKey*> OpenerKey(
+  absl::StatusOr<std::shared_ptr<const cryptoscatter::PairwiseKey>> OpenerKey(
       const cryptoscatter::ExchangePublicKey& writer);
-  absl::StatusOr<const cryptoscatter::PairwiseKey*> SealerKey(
+  absl::StatusOr<std::shared_ptr<const cryptoscatter::PairwiseKey>> SealerKey(
       const cryptoscatter::ExchangePublicKey& reader);
   void Answer(NodeIndex to, const FetchShare& request, const ShareRow& row);
-  cryptoscatter::KeySharePlace PlaceOf(const cryptoscatter::Share& share) const;
 
   using PairwiseCache = absl::flat_hash_map<cryptoscatter::ExchangePublicKey,
                                             std::shared_ptr<const cryptoscatter::PairwiseKey>>;
@@ -68,6 +70,8 @@ class ShareStore {
   NodeContext& context_;
   PairwiseCache opener_keys_;
   PairwiseCache sealer_keys_;
+  // Checked and being written: two cores offered at once for one version must not both get in.
+  absl::flat_hash_map<std::string, CoreId> under_way_;
   std::uint64_t stored_count_ = 0;
 };
 

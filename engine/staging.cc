@@ -54,7 +54,10 @@ void Staging::Put(const std::vector<PayloadPtr>& payloads, std::function<void(ab
   context_.parts.store->Commit(std::move(writes), /*sync=*/true,
                                [this, payloads, done = std::move(done)](absl::Status status) {
                                  if (status.ok()) {
-                                   for (const PayloadPtr& payload : payloads) Remember(payload);
+                                   for (const PayloadPtr& payload : payloads) {
+                                     Remember(payload);
+                                     if (wanted_ && !wanted_(*payload)) Drop(payload->commitment);
+                                   }
                                  }
                                  done(std::move(status));
                                });

@@ -28,6 +28,9 @@ class Staging {
 
   explicit Staging(NodeContext& context) : context_(context) {}
 
+  // Asked after a payload was synced: false when its op ended meanwhile, so that it goes at once.
+  void SetWanted(std::function<bool(const Payload&)> wanted) { wanted_ = std::move(wanted); }
+
   // Finds out what an earlier run left staged. Before that, Has() and Drop() know nothing of it.
   void Load(std::function<void(absl::Status)> done);
   // `done` gets OK when all of them are synced here.
@@ -46,6 +49,7 @@ class Staging {
   void LoadFrom(std::string begin, std::function<void(absl::Status)> done);
 
   NodeContext& context_;
+  std::function<bool(const Payload&)> wanted_;
   absl::flat_hash_map<CommitmentId, PayloadPtr> memory_;
   std::deque<CommitmentId> memory_order_;  // oldest first; may name dropped ones
   std::size_t memory_bytes_ = 0;

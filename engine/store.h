@@ -55,8 +55,15 @@ class Store {
 
   virtual void Commit(std::vector<StoreWrite> writes, bool sync,
                       std::function<void(absl::Status)> done) = 0;
-  virtual void Get(RowFamily family, std::string key,
-                   std::function<void(absl::StatusOr<Bytes>)> done) = 0;
+  // One answer for each key, in the order of the keys.
+  virtual void GetMany(RowFamily family, std::vector<std::string> keys,
+                       std::function<void(std::vector<absl::StatusOr<Bytes>>)> done) = 0;
+  void Get(RowFamily family, std::string key, std::function<void(absl::StatusOr<Bytes>)> done) {
+    GetMany(family, {std::move(key)},
+            [done = std::move(done)](std::vector<absl::StatusOr<Bytes>> values) {
+              done(std::move(values.front()));
+            });
+  }
   // Rows with `begin` <= key < `end` in key order, at most `count_max`. An empty `end` has no bound.
   virtual void Scan(RowFamily family, std::string begin, std::string end, std::size_t count_max,
                     std::function<void(absl::StatusOr<std::vector<StoreRow>>)> done) = 0;

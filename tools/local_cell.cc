@@ -284,6 +284,15 @@ void LocalCell::StopNode(NodeIndex index) {
   running->node->Stop();
 }
 
+std::optional<engine::NodeStatus> LocalCell::StatusOf(NodeIndex index, absl::Duration timeout) {
+  const auto answer = std::make_shared<Arrival<absl::StatusOr<engine::NodeStatus>>>();
+  node(index).Status(
+      [answer](absl::StatusOr<engine::NodeStatus> status) { answer->Set(std::move(status)); });
+  absl::StatusOr<engine::NodeStatus> status = answer->Wait(timeout);
+  if (!status.ok()) return std::nullopt;
+  return *std::move(status);
+}
+
 absl::StatusOr<LocalCell::StoredRows> LocalCell::ReadRows(NodeIndex index) {
   WORLDB_CHECK(!IsRunning(index));
   engine::StrandExecutor executor(pools_);

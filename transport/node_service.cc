@@ -81,8 +81,8 @@ class ClusterService final : public v1::Cluster::CallbackService {
   grpc::ServerUnaryReactor* Status(grpc::CallbackServerContext*, const v1::StatusRequest*,
                                    v1::StatusResponse* response) override {
     const auto call = UnaryCall::Create();
-    node_.Status([call, cell = cell_, response](const engine::NodeStatus& status) {
-      call->Answer(absl::OkStatus(), [&] { NodeStatusToWire(status, *cell, *response); });
+    node_.Status([call, cell = cell_, response](const absl::StatusOr<engine::NodeStatus>& status) {
+      call->Answer(status.status(), [&] { NodeStatusToWire(*status, *cell, *response); });
     });
     return call.get();
   }

@@ -215,6 +215,57 @@ TEST_F(NodeTest, BadInputIsRefusedWithItsReasonAndConsumesNothing) {
             "NO_SUCH_VERSION");
 }
 
+TEST_F(NodeTest, LatestWaitsForSafeAndNamesTheVersionThatIsNot) {
+  const std::string key = cell_.KeyAt(0);
+  ASSERT_GE(cell_.SetAndWait(0, key, "old")->level(), Level::kSafe);
+  cell_.StopDataCenter(2);
+  cell_.world().RunFor(absl::Seconds(2));
+  const auto set = cell_.SetAndWait(0, key, "new", Level::kHeld);
+  ASSERT_EQ(set->level(), Level::kHeld);
+  const auto latest = cell_.Get(3, key);
+  EXPECT_EQ(engine::ReasonOf(latest.status()), "VERSION_NOT_READABLE") << latest.status();
+  EXPECT_THAT(std::string(latest.status().message()), ::testing::HasSubstr("version 2"));
+  cell_.StartDataCenter(2);
+  const auto later = cell_.Get(3, key);
+  ASSERT_TRUE(later.ok()) << later.status();
+  EXPECT_EQ(TextOf(*later), "new");
+}
+
+TEST_F(NodeTest, ANodeWithAFullDiskHoldsNobodyUpAndHealsWhenSpaceComesBack) {
+  cell_.disk(4).SetFull(true);
+  std::vector<std::shared_ptr<SetRecord>> sets;
+  for (int i = 0; i < 300; ++i) {
+    // More bytes than the scatterer keeps under way, so that parking is what saves it.
+    sets.push_back(
+        cell_.SetAndWait(i % 3, absl::StrCat("full-disk-", i), std::string(300'000, 'x')));
+    ASSERT_GE(sets.back()->level(), Level::kSafe) << i;
+  }
+  cell_.disk(4).SetFull(false);
+  cell_.world().RunFor(absl::Seconds(120));
+  for (const auto& set : sets) {
+    EXPECT_EQ(cell_.TicketGet(0, set->accepted()->ticket)->level, Level::kFull);
+  }
+}
+
+TEST_F(NodeTest, WhoeverCallsANodeThatStopsIsAnswered) {
+  const auto set = cell_.Set(0, cell_.KeyAt(0), "v");
+  cell_.StopNode(0);
+  ASSERT_TRUE(set->failed().has_value());
+  EXPECT_EQ(engine::ReasonOf(*set->failed()), "NODE_STOPPING");
+}
+
+TEST_F(NodeTest, ManyVersionsOfOneKeyAndSurvivingReturnsTheNewest) {
+  const std::string key = cell_.KeyAt(0);
+  for (int i = 1; i <= 70; ++i) {
+    ASSERT_EQ(cell_.SetAndWait(0, key, absl::StrCat("v", i), Level::kFull)->level(), Level::kFull);
+  }
+  cell_.StopDataCenter(0);
+  cell_.world().RunFor(absl::Seconds(2));
+  const auto surviving = cell_.Get(4, key, ReadMode::kSurviving);
+  ASSERT_TRUE(surviving.ok()) << surviving.status();
+  EXPECT_EQ(TextOf(*surviving), "v70");
+}
+
 TEST_F(NodeTest, AShareGoneBadIsNamedAndReadAround) {
   const std::string key = cell_.KeyAt(0);
   ASSERT_EQ(cell_.SetAndWait(0, key, std::string(40000, 'x'), Level::kFull)->level(), Level::kFull);

@@ -325,7 +325,8 @@ void ContestOracle::TellUnlessWanted(const Candidate& c, std::vector<Effect>& ef
 void ContestOracle::Record(const LogEntry& entry, const Candidate& c,
                            std::vector<Effect>& effects) {
   if (const std::optional<Refusal> refusal = WhyRefused(entry, c); refusal.has_value()) {
-    effects.push_back(arbiter::OpRefused{c.op, c.stamp.node, *refusal, Newest(c.key_tag)});
+    effects.push_back(
+        arbiter::OpRefused{c.op, c.stamp.node, *refusal, Newest(c.key_tag), c.stamp.number});
     TellUnlessWanted(c, effects);
     return;
   }

@@ -263,12 +263,13 @@ void MemoryStore::Commit(std::vector<StoreWrite> writes, bool sync,
   });
 }
 
-void MemoryStore::Get(RowFamily family, std::string key,
-                      std::function<void(absl::StatusOr<Bytes>)> done) {
+void MemoryStore::GetMany(RowFamily family, std::vector<std::string> keys,
+                          std::function<void(std::vector<absl::StatusOr<Bytes>>)> done) {
   Run(disk_.read_delay(),
-      [disk = &disk_, opening = opening_, family, key = std::move(key), done = std::move(done)] {
-        absl::StatusOr<Bytes> value = disk->Read(opening, family, key);
-        if (disk->IsOpen(opening)) done(std::move(value));
+      [disk = &disk_, opening = opening_, family, keys = std::move(keys), done = std::move(done)] {
+        std::vector<absl::StatusOr<Bytes>> values;
+        for (const std::string& key : keys) values.push_back(disk->Read(opening, family, key));
+        if (disk->IsOpen(opening)) done(std::move(values));
       });
 }
 

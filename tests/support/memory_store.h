@@ -150,8 +150,8 @@ class MemoryStore final : public engine::Store {
 
   void Commit(std::vector<engine::StoreWrite> writes, bool sync,
               std::function<void(absl::Status)> done) override;
-  void Get(engine::RowFamily family, std::string key,
-           std::function<void(absl::StatusOr<Bytes>)> done) override;
+  void GetMany(engine::RowFamily family, std::vector<std::string> keys,
+               std::function<void(std::vector<absl::StatusOr<Bytes>>)> done) override;
   void Scan(engine::RowFamily family, std::string begin, std::string end, std::size_t count_max,
             std::function<void(absl::StatusOr<std::vector<engine::StoreRow>>)> done) override;
 

@@ -213,7 +213,8 @@ absl::StatusOr<engine::TicketStatus> SimCell::TicketGet(int node, const std::str
 
 engine::NodeStatus SimCell::Status(int node) {
   std::optional<engine::NodeStatus> reply;
-  members_[node].node->Status([&reply](engine::NodeStatus status) { reply = std::move(status); });
+  members_[node].node->Status(
+      [&reply](absl::StatusOr<engine::NodeStatus> status) { reply = *std::move(status); });
   WORLDB_CHECK(world_.RunUntil([&] { return reply.has_value(); }, absl::Seconds(60)));
   return *std::move(reply);
 }

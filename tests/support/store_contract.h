@@ -182,6 +182,24 @@ TEST_P(StoreContract, AReadMadeInACommitsCallbackSeesTheCommit) {
   ASSERT_TRUE(harness_->world().Await(done, 50));
 }
 
+TEST_P(StoreContract, ManyKeysAreAnsweredInTheirOrder) {
+  StoreDriver store = Driver();
+  ASSERT_TRUE(store.Put(kRows, "a", "1").ok());
+  ASSERT_TRUE(store.Put(kRows, "c", "3").ok());
+  using Values = std::vector<absl::StatusOr<Bytes>>;
+  const Values values = harness_->world().template Await<Values>([&](auto done) {
+    harness_->store().GetMany(kRows, {"c", "b", "a"}, std::move(done));
+  });
+  ASSERT_EQ(values.size(), 3u);
+  EXPECT_EQ(ToString(*values[0]), "3");
+  EXPECT_EQ(values[1].status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(ToString(*values[2]), "1");
+  EXPECT_TRUE(harness_->world()
+                  .template Await<Values>(
+                      [&](auto done) { harness_->store().GetMany(kRows, {}, std::move(done)); })
+                  .empty());
+}
+
 TEST_P(StoreContract, SyncedRowsOutliveTheProcess) {
   {
     StoreDriver store = Driver();
