@@ -42,11 +42,14 @@ void AddClientOptions(CLI::App& command, ClientOptions& options) {
   command
       .add_option("--endpoints", options.endpoints,
                   "HOST:PORT,... tried in order (default 127.0.0.1:7070 to 7078)")
+      ->type_name("LIST")
       ->envname("WORLDB_ENDPOINTS");
   command.add_option("--timeout", options.timeout_text, "seconds, or with a unit: 500ms, 10s")
+      ->type_name("TIME")
       ->capture_default_str();
-  command.add_option("-o,--output", options.format_text, "text or json")
+  command.add_option("-o,--output", options.format_text, "text or json, one object a line")
       ->check(CLI::IsMember({"text", "json"}))
+      ->type_name("FORM")
       ->capture_default_str();
 }
 

@@ -37,7 +37,7 @@ struct DemoArguments {
   bool once = false;
   std::string data;
   int port = -1;
-  std::string window = "20ms..1s";
+  std::string window = "20ms..2s";
 };
 
 absl::StatusOr<arbiter::WindowLimits> ParseWindow(const std::string& text) {
@@ -141,15 +141,19 @@ void AddDemoCommand(CLI::App& app, int& exit_code) {
   const auto arguments = std::make_shared<DemoArguments>();
   CLI::App* command = app.add_subcommand("demo", kDescription);
   command->add_flag("--once", arguments->once, "play the story and exit");
-  command->add_option("--data", arguments->data,
-                      "keep the nodes' data here (default: a temporary directory)");
+  command
+      ->add_option("--data", arguments->data,
+                   "keep the nodes' data here (default: a temporary directory)")
+      ->type_name("DIR");
   command
       ->add_option("--port", arguments->port,
-                   "of the first endpoint, the others follow; 0 for free ones "
-                   "(default 7070; free ones with --once)")
-      ->check(CLI::Range(0, 65535 - kNodeCount + 1));
+                   "of the first endpoint, the others follow; 0: free ones "
+                   "(default 7070, with --once 0)")
+      ->check(CLI::Range(0, 65535 - kNodeCount + 1))
+      ->type_name("N");
   command
-      ->add_option("--window", arguments->window, "MIN..MAX a round stays open for earlier stamps")
+      ->add_option("--window", arguments->window, "how long a round stays open for earlier stamps")
+      ->type_name("MIN..MAX")
       ->capture_default_str();
   command->callback([arguments, &exit_code] {
     const absl::Status status = Run(*arguments);

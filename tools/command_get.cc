@@ -81,14 +81,16 @@ ExitCode RunAndReport(const GetArguments& arguments) {
 void AddGetCommand(CLI::App& app, int& exit_code) {
   const auto arguments = std::make_shared<GetArguments>();
   CLI::App* command = app.add_subcommand("get", kDescription);
-  command->add_option("KEY", arguments->key, "the key")->required();
+  command->add_option("KEY", arguments->key, "the key")->required()->type_name("");
   CLI::Option* surviving =
       command->add_flag("--surviving", arguments->surviving,
                         "ask no home: the newest version the reachable nodes can read");
   command->add_option("--version", arguments->version, "this version instead of the newest")
       ->check(CLI::PositiveNumber)
+      ->type_name("VERSION")
       ->excludes(surviving);
-  command->add_option("--out", arguments->out, "write the value to this file, whole or not at all");
+  command->add_option("--out", arguments->out, "write the value to this file, whole or not at all")
+      ->type_name("FILE");
   AddClientOptions(*command, arguments->client);
   command->callback([arguments, &exit_code] { exit_code = RunAndReport(*arguments); });
 }

@@ -45,7 +45,9 @@ void AddVerb(CLI::App& node, int& exit_code, bool start) {
               "Brings a stopped node of a demo back on its old data and port."
             : "Examples:\n  worldb node stop tokyo-2\n  worldb node stop tokyo-2 -o json\n\n"
               "Takes one node of a demo off: its endpoint refuses connections from then on.");
-  command->add_option("NAME", arguments->name, "of the node, such as tokyo-2")->required();
+  command->add_option("NAME", arguments->name, "of the node, such as tokyo-2")
+      ->required()
+      ->type_name("");
   AddClientOptions(*command, arguments->client);
   command->callback(
       [arguments, start, &exit_code] { exit_code = RunAndReport(*arguments, start); });

@@ -24,7 +24,8 @@ constexpr char kDescription[] =
     "  worldb set greeting @hello.txt\n"
     "  echo -n hello | worldb set greeting - --wait full -o json\n\n"
     "Stores a value under a key and tells how it goes: accepted with a ticket, won or lost,\n"
-    "and how far it has spread. A lost write exits with 4.";
+    "and how far it has spread. A lost write exits with 4. Other users of this machine can see\n"
+    "a value given as text: prefer @FILE or -.";
 
 struct SetArguments {
   std::string key;
@@ -160,20 +161,24 @@ ExitCode RunAndReport(const SetArguments& arguments) {
 void AddSetCommand(CLI::App& app, int& exit_code) {
   const auto arguments = std::make_shared<SetArguments>();
   CLI::App* command = app.add_subcommand("set", kDescription);
-  command->add_option("KEY", arguments->key, "1 byte to 1 KiB")->required();
+  command->add_option("KEY", arguments->key, "1 byte to 1 KiB")->required()->type_name("");
   command
       ->add_option("VALUE", arguments->value,
-                   "at most 4 MiB: text, @FILE, or - for standard input; @@ for a text with one @. "
-                   "Other users of this machine can see text given here; prefer @FILE or -")
-      ->required();
+                   "text, @FILE, or - for standard input; at most 4 MiB (@@ for a text with one @)")
+      ->required()
+      ->type_name("");
   command
-      ->add_option("--wait", arguments->wait,
-                   "return at this level: accepted, decided, held, safe or full")
+      ->add_option("--wait", arguments->wait, "return once accepted, decided, held, safe or full")
+      ->type_name("LEVEL")
       ->capture_default_str();
-  command->add_option("--base", arguments->base,
-                      "VERSION it builds on, or absent; STALE if that is outdated");
-  command->add_option("--op-id", arguments->op_id,
-                      "of a set that was cut off: tried again under it, it happens only once");
+  command
+      ->add_option("--base", arguments->base,
+                   "the version it builds on, or absent; STALE if that is outdated")
+      ->type_name("VERSION");
+  command
+      ->add_option("--op-id", arguments->op_id,
+                   "of a set that was cut off: tried again under it, it happens only once")
+      ->type_name("UUID");
   AddClientOptions(*command, arguments->client);
   command->callback([arguments, &exit_code] { exit_code = RunAndReport(*arguments); });
 }

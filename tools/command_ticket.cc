@@ -57,7 +57,9 @@ void AddTicketCommand(CLI::App& app, int& exit_code) {
       "claim checks of writes.");
   ticket->require_subcommand(1);
   CLI::App* command = ticket->add_subcommand("get", kDescription);
-  command->add_option("TICKET", arguments->ticket, "from the ACCEPTED line of a set")->required();
+  command->add_option("TICKET", arguments->ticket, "from the ACCEPTED line of a set")
+      ->required()
+      ->type_name("");
   AddClientOptions(*command, arguments->client);
   command->callback([arguments, &exit_code] {
     const OutputFormat format = arguments->client.format();

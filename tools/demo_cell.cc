@@ -26,6 +26,13 @@ absl::StatusOr<std::unique_ptr<DemoCell>> DemoCell::Start(const Options& options
     demo->ports_[i] = options.port == 0 ? 0 : options.port + i;
     WORLDB_RETURN_IF_ERROR(demo->Raise(NodeAt(i)));
   }
+  for (int i = 0; i < kDataCenterCount; ++i) {
+    if (!demo->AwaitSettled(DataCenterAt(i))) {
+      return absl::UnavailableError(
+          absl::StrCat("the triad of ", demo->cell_->cell()->data_center_name(DataCenterAt(i)),
+                       " does not serve its keys; the machine may be overloaded"));
+    }
+  }
   demo->thread_ = std::thread([raw = demo.get()] { raw->RunOrders(); });
   return demo;
 }
@@ -76,10 +83,43 @@ void DemoCell::Lower(NodeIndex index) {
   cell_->StopNode(index);
 }
 
+int DemoCell::RunningCountIn(DataCenterIndex dc) const {
+  int count = 0;
+  for (int i = 0; i < kNodeCount; ++i) {
+    const NodeIndex node = NodeAt(i);
+    count += DataCenterOf(node) == dc && cell_->IsRunning(node) ? 1 : 0;
+  }
+  return count;
+}
+
 int DemoCell::RunningCount() const {
   int count = 0;
-  for (int i = 0; i < kNodeCount; ++i) count += cell_->IsRunning(NodeAt(i)) ? 1 : 0;
+  for (int i = 0; i < kDataCenterCount; ++i) count += RunningCountIn(DataCenterAt(i));
   return count;
+}
+
+bool DemoCell::IsSettled(DataCenterIndex dc) {
+  if (RunningCountIn(dc) < 2) return true;
+  int sequencers = 0;
+  for (int i = 0; i < kNodeCount; ++i) {
+    const NodeIndex node = NodeAt(i);
+    if (DataCenterOf(node) != dc || !cell_->IsRunning(node)) continue;
+    const std::optional<engine::NodeStatus> status = cell_->StatusOf(node, kSettleTimeMax);
+    if (!status.has_value() || !status->home.serving) return false;
+    sequencers += status->home.sequencer ? 1 : 0;
+  }
+  return sequencers == 1;
+}
+
+bool DemoCell::AwaitSettled(DataCenterIndex dc) {
+  constexpr absl::Duration kLookAgainAfter = absl::Milliseconds(10);
+  const absl::Time deadline = absl::Now() + kSettleTimeMax;
+  while (!IsSettled(dc)) {
+    MutexLock lock(mu_);
+    if (ending_ || absl::Now() >= deadline) return false;
+    changed_.WaitFor(mu_, kLookAgainAfter);
+  }
+  return true;
 }
 
 void DemoCell::RunOrders() {
@@ -128,6 +168,7 @@ void DemoCell::StopNode(std::string node, std::string asked, Done done) {
               {{"node", node}}));
         }
         Lower(*index);
+        AwaitSettled(DataCenterOf(*index));  // false: it is stopped all the same
         done(true);
       },
       done);
@@ -141,6 +182,7 @@ void DemoCell::StartNode(std::string node, Done done) {
         if (cell_->IsRunning(*index)) return done(false);
         const absl::Status status = Raise(*index);
         if (!status.ok()) return done(status);
+        AwaitSettled(DataCenterOf(*index));  // false: it runs all the same
         done(true);
       },
       done);

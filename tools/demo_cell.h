@@ -29,9 +29,10 @@ class DemoCell final : public transport::DemoControl {
     int port = 0;  // of the first endpoint, the others follow; 0: nine free ones
   };
   static constexpr absl::Duration kStopGrace = absl::Milliseconds(300);
+  static constexpr absl::Duration kSettleTimeMax = absl::Seconds(10);
   static constexpr std::size_t kOrdersMax = 64;
 
-  // All nine nodes run and listen when it returns.
+  // All nine nodes run, listen and serve their homes when it returns.
   static absl::StatusOr<std::unique_ptr<DemoCell>> Start(const Options& options);
   // Stops everything.
   ~DemoCell() override;
@@ -43,7 +44,9 @@ class DemoCell final : public transport::DemoControl {
   std::vector<std::string> endpoints() const;
   const LocalCell& cell() const { return *cell_; }
 
-  // False if it was so already. The endpoint refuses connections once StopNodeNow returns.
+  // False if it was so already. When StopNodeNow returns, the endpoint refuses connections and the
+  // other two nodes of its triad have settled who writes the accept log; when StartNodeNow does, the
+  // node serves its home. Neither waits longer than kSettleTimeMax for that.
   absl::StatusOr<bool> StopNodeNow(NodeIndex index);
   absl::StatusOr<bool> StartNodeNow(NodeIndex index);
 
@@ -62,6 +65,11 @@ class DemoCell final : public transport::DemoControl {
   absl::Status Raise(NodeIndex index);
   void Lower(NodeIndex index);
   int RunningCount() const;
+  int RunningCountIn(DataCenterIndex dc) const;
+  // One node of the triad writes its log and all that run apply it; true at once where fewer than two
+  // nodes run, since nothing can be settled there.
+  bool IsSettled(DataCenterIndex dc);
+  bool AwaitSettled(DataCenterIndex dc);
 
   const std::unique_ptr<LocalCell> cell_;
   std::array<int, kNodeCount> ports_{};  // set before the thread starts, then only read

@@ -17,6 +17,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -71,6 +72,9 @@ class LocalCell {
   bool IsRunning(NodeIndex index) const { return nodes_[index.value()] != nullptr; }
   // REQUIRES: it runs.
   engine::Node& node(NodeIndex index);
+
+  // What the node says of itself, or nothing when it does not answer in time. REQUIRES: it runs.
+  std::optional<engine::NodeStatus> StatusOf(NodeIndex index, absl::Duration timeout);
 
   struct StoredRows {
     std::vector<engine::StoreRow> rows;

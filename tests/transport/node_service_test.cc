@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -53,7 +54,7 @@ class NodeServiceTest : public ::testing::Test {
     options.cell.data_dir = directory_->path() + "/data";
     options.cell.delays = tools::WanDelays::None();
     options.cell.window.window_min = absl::Milliseconds(20);
-    options.cell.window.window_max = absl::Milliseconds(200);
+    options.cell.window.window_max = absl::Milliseconds(500);
     auto demo = tools::DemoCell::Start(options);
     ASSERT_TRUE(demo.ok()) << demo.status();
     demo_ = demo->release();
@@ -290,7 +291,7 @@ TEST_F(NodeServiceTest, DeadlineBeforeTheOutcomeNamesTheTicket) {
   SetOptions options = NewSet();
   // Longer than it takes to be put on record here, shorter than the window. Where a slow machine has
   // it otherwise, the call ends in one of the other two ways it may.
-  options.timeout = absl::Milliseconds(150);
+  options.timeout = absl::Milliseconds(300);
   const auto set = Set(*client, "impatient", "v", options);
   if (set.ok()) GTEST_SKIP() << "decided before its deadline";
   EXPECT_EQ(set.status().code(), absl::StatusCode::kDeadlineExceeded) << set.status();
@@ -426,8 +427,6 @@ TEST_F(NodeServiceTest, StatusIsTheNodesOwn) {
 }
 
 TEST_F(NodeServiceTest, TwoServersNeverShareAPort) {
-  NodeService::Options options;
-  options.port = 0;
   const std::string endpoint = demo_->endpoint(NodeAt(0));
   tools::DemoCell::Options second;
   second.cell.data_dir = directory_->path() + "/second";
