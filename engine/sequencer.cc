@@ -331,7 +331,6 @@ void Sequencer::TryAppend() {
 // Nothing of the entry under way was written: what it carried waits again.
 void Sequencer::TakeBack() {
   const UnderWay entry = *std::exchange(under_way_, std::nullopt);
-  appending_ = false;
   in_entry_ = 0;
   for (const arbiter::LogRecord& record : entry.entry.records) {
     if (const auto* level = std::get_if<arbiter::LevelReached>(&record)) NoteLevel(*level);
@@ -413,13 +412,13 @@ void Sequencer::OnAppended(arbiter::AppendResult result) {
       if (!under_way_->unknown) TakeBack();
       break;
   }
-  context_.executor().PostAfter(kAppendAgainAfter, [this, term = term_] {
+  // A log that refuses is not asked without pause: `appending_` stays set until then.
+  const bool same_entry = under_way_.has_value();
+  context_.executor().PostAfter(kAppendAgainAfter, [this, same_entry, term = term_] {
     if (term != term_) return;
-    if (under_way_.has_value()) {
-      Append();
-    } else {
-      TryAppend();
-    }
+    if (same_entry) return Append();
+    appending_ = false;
+    TryAppend();
   });
 }
 
