@@ -97,28 +97,12 @@ struct ShareStore::Intake {
   std::vector<IntakeItem> items;
 };
 
-absl::StatusOr<std::shared_ptr<const PairwiseKey>> ShareStore::OpenerKey(
-    const cryptoscatter::ExchangePublicKey& writer) {
-  std::shared_ptr<const PairwiseKey>& kept = opener_keys_[writer];
-  if (kept == nullptr) {
-    WORLDB_ASSIGN_OR_RETURN(PairwiseKey key,
-                            context_.parts.secrets->exchange.PairwiseKeyAsOpener(writer));
-    if (opener_keys_.size() > kPairwiseKeysMax) opener_keys_.clear();
-    return opener_keys_[writer] = std::make_shared<const PairwiseKey>(std::move(key));
-  }
-  return kept;
-}
-
-absl::StatusOr<std::shared_ptr<const PairwiseKey>> ShareStore::SealerKey(
-    const cryptoscatter::ExchangePublicKey& reader) {
-  std::shared_ptr<const PairwiseKey>& kept = sealer_keys_[reader];
-  if (kept == nullptr) {
-    WORLDB_ASSIGN_OR_RETURN(PairwiseKey key,
-                            context_.parts.secrets->exchange.PairwiseKeyAsSealer(reader));
-    if (sealer_keys_.size() > kPairwiseKeysMax) sealer_keys_.clear();
-    return sealer_keys_[reader] = std::make_shared<const PairwiseKey>(std::move(key));
-  }
-  return kept;
+absl::StatusOr<std::shared_ptr<const PairwiseKey>> ShareStore::KeyWith(
+    const cryptoscatter::ExchangePublicKey& peer, PairwiseCache& cache, Derivation derive) const {
+  if (const auto it = cache.find(peer); it != cache.end()) return it->second;
+  WORLDB_ASSIGN_OR_RETURN(PairwiseKey key, (context_.parts.secrets->exchange.*derive)(peer));
+  if (cache.size() >= kPairwiseKeysMax) cache.clear();
+  return cache[peer] = std::make_shared<const PairwiseKey>(std::move(key));
 }
 
 void ShareStore::On(NodeIndex from, PutShares request) {
@@ -135,7 +119,9 @@ void ShareStore::On(NodeIndex from, PutShares request) {
     if (share.index != context_.index()) {
       item.status = absl::InvalidArgumentError(absl::StrCat(
           "share ", share.index.value(), " was handed to node ", context_.index().value()));
-    } else if (auto key = OpenerKey(delivery->writer_exchange_key); key.ok()) {
+    } else if (auto key = KeyWith(delivery->writer_exchange_key, opener_keys_,
+                                  &cryptoscatter::ExchangeKeyPair::PairwiseKeyAsOpener);
+               key.ok()) {
       item.opener = *std::move(key);
     } else {
       item.status = key.status();
@@ -308,7 +294,8 @@ void ShareStore::Answer(NodeIndex to, const FetchShare& request, const ShareRow&
   reply.share = std::make_shared<const Share>(row.share);
   const auto key_share = cryptoscatter::UnwrapKeyShare(
       context_.parts.secrets->storage_key, PlaceOf(context_.cell(), row.share), row.key_share);
-  const auto sealer = SealerKey(request.reader_exchange_key);
+  const auto sealer = KeyWith(request.reader_exchange_key, sealer_keys_,
+                              &cryptoscatter::ExchangeKeyPair::PairwiseKeyAsSealer);
   if (!sealer.ok()) {
     reply.status = sealer.status();
   } else if (!key_share.ok()) {

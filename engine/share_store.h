@@ -51,6 +51,14 @@ class ShareStore {
   std::uint64_t stored_count() const { return stored_count_; }
 
  private:
+  using PairwiseCache = absl::flat_hash_map<cryptoscatter::ExchangePublicKey,
+                                            std::shared_ptr<const cryptoscatter::PairwiseKey>>;
+  using Derivation = absl::StatusOr<cryptoscatter::PairwiseKey> (cryptoscatter::ExchangeKeyPair::*)(
+      const cryptoscatter::ExchangePublicKey&) const;
+  // Derived once per peer: it costs a scalar multiplication.
+  absl::StatusOr<std::shared_ptr<const cryptoscatter::PairwiseKey>> KeyWith(
+      const cryptoscatter::ExchangePublicKey& peer, PairwiseCache& cache, Derivation derive) const;
+
   // A batch of deliveries on its way through check, commit and receipt.
   struct IntakeItem;
   struct Intake;
@@ -58,14 +66,7 @@ class ShareStore {
   void Resolve(std::shared_ptr<Intake> intake);
   void ResolveItem(IntakeItem& item, const absl::StatusOr<Bytes>& stored);
   void Commit(std::shared_ptr<Intake> intake);
-  absl::StatusOr<std::shared_ptr<const cryptoscatter::PairwiseKey>> OpenerKey(
-      const cryptoscatter::ExchangePublicKey& writer);
-  absl::StatusOr<std::shared_ptr<const cryptoscatter::PairwiseKey>> SealerKey(
-      const cryptoscatter::ExchangePublicKey& reader);
   void Answer(NodeIndex to, const FetchShare& request, const ShareRow& row);
-
-  using PairwiseCache = absl::flat_hash_map<cryptoscatter::ExchangePublicKey,
-                                            std::shared_ptr<const cryptoscatter::PairwiseKey>>;
 
   NodeContext& context_;
   PairwiseCache opener_keys_;
