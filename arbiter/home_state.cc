@@ -342,7 +342,7 @@ void HomeState::CloseRound(const KeyTag& key_tag, Key& key, absl::Time earliest,
   for (const Contender& c : round.contenders) {
     if (&c == &winner) continue;
     if (runner_up == nullptr || c.rank < runner_up->rank) runner_up = &c;
-    if (c.stamp.Earliest() <= winner.stamp.Latest()) op.outcome.ambiguous = true;
+    if (CompareStamps(winner.stamp, c.stamp) != StampOrder::kBefore) op.outcome.ambiguous = true;
   }
   if (runner_up != nullptr) {
     op.outcome.rival = Rival{runner_up->op, runner_up->stamp};

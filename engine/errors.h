@@ -30,7 +30,6 @@ inline constexpr absl::string_view kNoSuchKey = "NO_SUCH_KEY";
 inline constexpr absl::string_view kNoSuchVersion = "NO_SUCH_VERSION";
 inline constexpr absl::string_view kVersionNotReadable = "VERSION_NOT_READABLE";
 inline constexpr absl::string_view kSharesInsufficient = "SHARES_INSUFFICIENT";
-inline constexpr absl::string_view kShareCorrupt = "SHARE_CORRUPT";
 inline constexpr absl::string_view kUnknownTicket = "UNKNOWN_TICKET";
 inline constexpr absl::string_view kNodeStopping = "NODE_STOPPING";
 }  // namespace reason

@@ -224,7 +224,6 @@ void Home::Answer(NodeIndex to, const TicketQuery& query, bool authoritative) co
   reply.authoritative = authoritative;
   if (const arbiter::OpRecord* op = state_.FindOp(query.op)) {
     TicketFacts facts;
-    facts.key_tag = op->key_tag;
     facts.stamp = op->stamp;
     facts.outcome = op->outcome;
     facts.level = state_.LevelOf(*op);

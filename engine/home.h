@@ -9,10 +9,6 @@
 #ifndef WORLDB_ENGINE_HOME_H_
 #define WORLDB_ENGINE_HOME_H_
 
-#include <functional>
-#include <map>
-#include <vector>
-
 #include "arbiter/home_state.h"
 #include "engine/node_api.h"
 #include "engine/node_context.h"

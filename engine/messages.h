@@ -109,7 +109,6 @@ struct TicketQuery {
   OpId op;
 };
 struct TicketFacts {
-  KeyTag key_tag;
   arbiter::Stamp stamp;
   arbiter::Outcome outcome;
   arbiter::Level level = arbiter::Level::kAccepted;

@@ -59,6 +59,15 @@ void Scatterer::Enqueue(const arbiter::RoundId& id, Work& work) {
   if (!std::exchange(work.queued, true)) to_load_.push_back(id);
 }
 
+// Now if its shares are at hand; otherwise they are loaded, and offered to all who are willing then.
+void Scatterer::OfferWhenReady(const arbiter::RoundId& id, Work& work, NodeIndex node) {
+  if (work.prepared) {
+    Offer(id, work, node);
+  } else if (!work.loading) {
+    Enqueue(id, work);
+  }
+}
+
 // Bounded by what is unsettled; finds work for every node that is up and not resting.
 void Scatterer::Sweep() {
   context_.executor().PostAfter(kSweepEvery, [this, term = term_] {
@@ -96,12 +105,8 @@ void Scatterer::Probe(NodeIndex node) {
   for (auto& [id, work] : works_) {
     if (work.held.Has(node) || work.sent.Has(node)) continue;
     rest.probe = id;  // it rests on for all others
-    if (work.prepared) {
-      Offer(id, work, node);
-    } else if (!work.loading) {
-      Enqueue(id, work);
-      Load();
-    }
+    OfferWhenReady(id, work, node);
+    Load();
     return;
   }
   rest = {};  // nothing to try it with
@@ -344,11 +349,7 @@ void Scatterer::OnNodeReturned(NodeIndex node) {
   rests_[node.value()] = {};
   for (auto& [id, work] : works_) {
     if (work.held.Has(node) || work.sent.Has(node)) continue;
-    if (work.prepared) {
-      Offer(id, work, node);
-    } else if (!work.loading) {
-      Enqueue(id, work);
-    }
+    OfferWhenReady(id, work, node);
   }
   Load();
 }

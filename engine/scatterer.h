@@ -83,6 +83,7 @@ class Scatterer {
       const arbiter::RoundId& id, const CoreId& core,
       absl::StatusOr<std::array<std::shared_ptr<const ShareDelivery>, kNodeCount>> deliveries);
   void Enqueue(const arbiter::RoundId& id, Work& work);
+  void OfferWhenReady(const arbiter::RoundId& id, Work& work, NodeIndex node);
   void Sweep();
   NodeSet Willing() const;
   void Rest(NodeIndex node);

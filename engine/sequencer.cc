@@ -365,9 +365,6 @@ void Sequencer::AddCandidates(arbiter::LogEntry& entry) {
     cursors[item.from.value()] = {item.from, item.stream_epoch, item.frame.number};
     if (item.stage == Item::Stage::kRefused) continue;
     entry.records.push_back(*item.frame.candidate);
-    ++window_samples_;
-    window_.AddSample(context_.now(),
-                      entry.reading.midpoint - item.frame.candidate->stamp.midpoint);
   }
   for (const auto& cursor : cursors) {
     if (cursor.has_value()) entry.cursors.push_back(*cursor);
@@ -395,6 +392,7 @@ void Sequencer::OnAppended(arbiter::AppendResult result) {
       appending_ = false;
       for (; in_entry_ > 0; --in_entry_, ++first_sequence_) pipeline_.pop_front();
       const UnderWay entry = *std::exchange(under_way_, std::nullopt);
+      SampleDelays(entry.entry);
       home_.ApplyAppended(entry.previous.Next(), entry.entry);
       return;
     }
@@ -420,6 +418,16 @@ void Sequencer::OnAppended(arbiter::AppendResult result) {
     appending_ = false;
     TryAppend();
   });
+}
+
+// Once for each recorded candidate, however often its entry was built.
+void Sequencer::SampleDelays(const arbiter::LogEntry& entry) {
+  for (const arbiter::LogRecord& record : entry.records) {
+    const auto* candidate = std::get_if<arbiter::Candidate>(&record);
+    if (candidate == nullptr) continue;
+    ++window_samples_;
+    window_.AddSample(context_.now(), entry.reading.midpoint - candidate->stamp.midpoint);
+  }
 }
 
 void Sequencer::OnApplied(const arbiter::LogEntry& entry,

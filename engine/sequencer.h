@@ -96,6 +96,7 @@ class Sequencer {
   void TakeBack();
   void Append();
   void OnAppended(arbiter::AppendResult result);
+  void SampleDelays(const arbiter::LogEntry& entry);
   void ArmClose();
   void OnCloseTimer();
   bool Licensed(const arbiter::ClockReading& reading) const;
