@@ -32,6 +32,10 @@ inline constexpr absl::string_view kVersionNotReadable = "VERSION_NOT_READABLE";
 inline constexpr absl::string_view kSharesInsufficient = "SHARES_INSUFFICIENT";
 inline constexpr absl::string_view kUnknownTicket = "UNKNOWN_TICKET";
 inline constexpr absl::string_view kNodeStopping = "NODE_STOPPING";
+inline constexpr absl::string_view kToleranceNotReached = "TOLERANCE_NOT_REACHED";
+inline constexpr absl::string_view kBadScript = "BAD_SCRIPT";
+inline constexpr absl::string_view kBadPageToken = "BAD_PAGE_TOKEN";
+inline constexpr absl::string_view kBadResumeToken = "BAD_RESUME_TOKEN";
 }  // namespace reason
 
 using ErrorDetails = std::vector<std::pair<std::string, std::string>>;

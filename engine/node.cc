@@ -256,6 +256,21 @@ void Node::TicketGet(std::string ticket, absl::Duration timeout,
 void Node::Status(std::function<void(absl::StatusOr<NodeStatus>)> done) {
   impl_->Status(std::move(done));
 }
+void Node::TicketWait(std::string, arbiter::Level, absl::Duration,
+                      std::function<void(absl::StatusOr<TicketStatus>)> done) {
+  done(absl::UnimplementedError("ticket wait"));
+}
+void Node::List(ListRequest, std::function<void(absl::StatusOr<ListReply>)> done) {
+  done(absl::UnimplementedError("list"));
+}
+void Node::History(HistoryRequest, std::function<void(absl::StatusOr<HistoryReply>)> done) {
+  done(absl::UnimplementedError("history"));
+}
+Node::CallId Node::Watch(WatchRequest, WatchObserver observer) {
+  observer(WatchFailed{absl::UnimplementedError("watch")});
+  return 0;
+}
+void Node::DeclareOut(DataCenterIndex) {}
 void Node::Stop() { impl_->Stop(); }
 
 }  // namespace worldb::engine

@@ -1,9 +1,10 @@
 // One node of a cell: it takes writes in, judges those its data center is home to, stores shares, and
 // gathers values for readers.
 //
-// Threads: Create, Set, Get, TicketGet, Status and Forget may be called from any thread; they stamp or
-//          copy, post to the node's executor and return. Callbacks run on that executor, once the node
-//          stops on the stopping or the calling thread, and must not block. Stop() and the destructor must not run on it.
+// Threads: all but Stop() and the destructor may be called from any thread; calls stamp or copy, post
+//          to the node's executor and return. Callbacks run on that executor, once the node stops on
+//          the stopping or the calling thread, and must not block. Stop() and the destructor must not
+//          run on it.
 // Source:  ARCHITECTURE.md.
 #ifndef WORLDB_ENGINE_NODE_H_
 #define WORLDB_ENGINE_NODE_H_
@@ -64,7 +65,18 @@ class Node {
   void Get(GetRequest request, std::function<void(absl::StatusOr<GetReply>)> done);
   void TicketGet(std::string ticket, absl::Duration timeout,
                  std::function<void(absl::StatusOr<TicketStatus>)> done);
+  // Answers once the op's outcome is final or its level is at least `until`, or at the timeout with
+  // what is known then.
+  void TicketWait(std::string ticket, arbiter::Level until, absl::Duration timeout,
+                  std::function<void(absl::StatusOr<TicketStatus>)> done);
+  void List(ListRequest request, std::function<void(absl::StatusOr<ListReply>)> done);
+  void History(HistoryRequest request, std::function<void(absl::StatusOr<HistoryReply>)> done);
+  // Until Forget(), or WatchFailed.
+  CallId Watch(WatchRequest request, WatchObserver observer);
   void Status(std::function<void(absl::StatusOr<NodeStatus>)> done);
+  // An operator says that the data center is gone for now: if this node writes its triad's log, the
+  // log marks it as OUT at once and not only after ten seconds of silence.
+  void DeclareOut(DataCenterIndex data_center);
 
   // Shuts the executor down and ends every call with NODE_STOPPING, on the calling thread. May be
   // called twice.

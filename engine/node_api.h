@@ -26,14 +26,20 @@ namespace worldb::engine {
 
 using ShareCounts = std::array<int, kDataCenterCount>;
 
+// A Set, or a Delete: a write without a value, judged and scattered like any other.
 struct SetRequest {
-  Bytes key;          // 1 byte to 1 KiB
-  SecretBytes value;  // at most 4 MiB
+  Bytes key;  // 1 byte to 1 KiB
+  arbiter::OpKind kind = arbiter::OpKind::kSet;
+  SecretBytes value;  // at most 4 MiB; empty for a Delete
+  // How the value is scattered: the id of a shipped script; nested without one.
+  std::optional<ScriptId> script;
   OpId op;
   arbiter::Base base;
   Version seen;
   std::uint32_t attempt = 0;
   std::optional<ContentTag> content_tag;
+  // The level the caller waits for; the call is over when it is reached.
+  arbiter::Level until = arbiter::Level::kFull;
   // After this long without an end the call fails, naming the ticket; the op itself goes on.
   absl::Duration timeout = absl::Seconds(10);
 };
@@ -45,6 +51,10 @@ struct SetAccepted {
   DataCenterIndex home;
   Version version;  // the one it competes for or was judged against
   bool leading = false;
+  // The data centers the home's log marks as OUT, and the highest level that can be reached without
+  // them under the value's script.
+  std::vector<DataCenterIndex> out;
+  arbiter::Level within_reach = arbiter::Level::kFull;
 };
 struct SetDecided {
   arbiter::Outcome outcome;
@@ -60,7 +70,7 @@ struct SetFailed {
 };
 using SetEvent = std::variant<SetAccepted, SetDecided, SetLevel, SetFailed>;
 // Runs on the node's executor; must not block. The call is over after SetFailed, after a decided
-// outcome other than WON, and after SetLevel FULL.
+// outcome other than WON, and once `until` is reached.
 using SetObserver = std::function<void(const SetEvent&)>;
 
 enum class ReadMode : std::uint8_t {
@@ -95,6 +105,76 @@ struct TicketStatus {
   NodeSet held;
 };
 
+// The newest version of every key under a prefix, in byte order of the names, from all three homes.
+// Deleted keys are left out.
+struct ListRequest {
+  Bytes prefix;                 // may be empty: all keys
+  std::size_t page_size = 100;  // at most kListPageMax
+  std::string page_token;       // empty, or next_page_token of a call with the same prefix
+  absl::Duration timeout = absl::Seconds(10);
+};
+inline constexpr std::size_t kListPageMax = 1000;
+struct ListedKey {
+  Bytes key;
+  Version version;
+  arbiter::Level level = arbiter::Level::kDecided;
+  std::uint64_t payload_bytes = 0;  // of sealed ciphertext
+  OpId op;
+};
+struct ListReply {
+  std::vector<ListedKey> keys;
+  std::string next_page_token;  // empty at the end
+};
+
+// All versions of one key, newest first, deletions and void versions included.
+struct HistoryRequest {
+  Bytes key;
+  std::size_t page_size = 100;  // at most kListPageMax
+  std::string page_token;
+  absl::Duration timeout = absl::Seconds(10);
+};
+struct VersionRecord {
+  Version version;
+  arbiter::OpKind kind = arbiter::OpKind::kSet;
+  arbiter::OutcomeKind outcome = arbiter::OutcomeKind::kWon;  // or VOID
+  arbiter::Level level = arbiter::Level::kDecided;
+  arbiter::Fairness fairness = arbiter::Fairness::kTimeout;
+  NodeSet held;
+  OpId op;
+  arbiter::Stamp stamp;
+  ScriptId script;
+  std::uint64_t payload_bytes = 0;
+  absl::Time closed;  // earliest bound of the closer's clock
+};
+struct HistoryReply {
+  std::vector<VersionRecord> versions;
+  std::string next_page_token;
+};
+
+// Every version of one key, or of every key under a prefix, from the moment LATEST may answer with
+// it, in version order per key. At least once: a resumed watch may repeat what came after its token.
+struct WatchRequest {
+  Bytes key;
+  bool prefix = false;       // `key` is a prefix, which may be empty
+  std::string resume_token;  // empty: from now on
+};
+struct WatchChange {
+  Bytes key;
+  VersionRecord version;
+  std::string resume_token;  // everything up to and including this change has been told
+};
+// Nothing new, but the token moved on. Sent once when the watch stands, and every few seconds.
+struct WatchProgress {
+  std::string resume_token;
+};
+// The watch is over.
+struct WatchFailed {
+  absl::Status status;
+};
+using WatchEvent = std::variant<WatchChange, WatchProgress, WatchFailed>;
+// Runs on the node's executor; must not block.
+using WatchObserver = std::function<void(const WatchEvent&)>;
+
 struct HomeStatus {
   bool serving = false;  // this node applies the log of its data center
   std::string halted;    // why it stopped applying for good; empty while it has not
@@ -106,6 +186,7 @@ struct HomeStatus {
   std::uint64_t ops = 0;
   std::uint64_t unsettled = 0;  // won versions below FULL
   std::uint64_t late_first = 0;
+  std::vector<DataCenterIndex> out;  // data centers the log marks as gone for now
 };
 struct NodeStatus {
   NodeIndex node;
