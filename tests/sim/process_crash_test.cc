@@ -167,7 +167,8 @@ class LongRun {
   void Write() {
     const int node = Draw(kNodeCount);
     if (witness_.op_count() > 0 && Draw(6) == 0) {
-      return witness_.Retry(random_() % witness_.op_count(), node);
+      witness_.Retry(random_() % witness_.op_count(), node);
+      return;
     }
     const std::string key = absl::StrCat("key-", Draw(8));
     SimCell::SetOptions options;
@@ -249,6 +250,7 @@ TEST(ProcessCrashTest, WhatWasToldHoldsWhereverTheProcessDies) {
   for (std::uint64_t seed = seeds.first; seed <= seeds.last; ++seed) {
     const std::vector<std::uint64_t> points = ShortRun(seed).CrashPoints();
     ASSERT_GT(points.size(), 300u);
+    RecordProperty("crash_points", static_cast<int>(points.size()));
     // Prime to the number of ways a disk can keep its commits, so that all of them have their turn.
     const std::uint64_t stride = StrideOr(31);
     for (std::uint64_t i = 0; i < points.size() * kAllKept.size(); i += stride) {

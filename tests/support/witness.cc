@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "arbiter/op_id.h"
-#include "cryptoscatter/base/check.h"
+#include "engine/errors.h"
 
 namespace worldb::testing {
 namespace {
@@ -15,6 +15,8 @@ using arbiter::Outcome;
 using arbiter::OutcomeKind;
 
 constexpr int kRetriesMax = 6;
+// Longer than any pause between two attempts inside the cell.
+constexpr absl::Duration kPatience = absl::Seconds(20);
 constexpr std::size_t kComplaintsMax = 20;
 
 std::string Hex(const OpId& op) { return HexEncode(op.span()); }
@@ -44,16 +46,18 @@ void Witness::Complain(std::string text) {
 void Witness::Set(int node, std::string key, std::string value, SimCell::SetOptions options) {
   options.op = arbiter::MakeOpId(cell_.clock(0).TrueTime(), entropy_);
   ops_.push_back({std::move(key), std::move(value), options, {}});
-  Retry(ops_.size() - 1, node);
+  Retry(ops_.size() - 1, node, options.timeout);
 }
 
-void Witness::Retry(std::size_t index, int node) {
+std::shared_ptr<SetRecord> Witness::Retry(std::size_t index, int node, absl::Duration timeout) {
   Op& op = ops_[index];
   node = RunningNode(node);
-  if (node < 0) return;
+  if (node < 0) return nullptr;
   SimCell::SetOptions options = op.options;
   options.attempt = static_cast<std::uint32_t>(op.tries.size());
+  options.timeout = timeout;
   op.tries.push_back(cell_.Set(node, op.key, op.value, options));
+  return op.tries.back();
 }
 
 std::uint64_t Witness::told_count() const {
@@ -137,13 +141,20 @@ void Witness::EndAll() {
     // Nodes that have just been started refuse at once.
     cell_.world().RunFor(absl::Milliseconds(500));
     bool all = true;
+    std::vector<std::shared_ptr<SetRecord>> tried;
     for (std::size_t op = 0; op < ops_.size(); ++op) {
       const bool told = std::any_of(ops_[op].tries.begin(), ops_[op].tries.end(),
                                     [](const auto& t) { return t->outcome().has_value(); });
       all = all && told;
-      if (!told || (i == 0 && random_() % 4 == 0)) Retry(op, AnyNode());
+      if (!told || (i == 0 && random_() % 4 == 0)) tried.push_back(Retry(op, AnyNode(), kPatience));
     }
-    cell_.world().RunUntil([this] { return AllAnswered(); }, absl::Seconds(20));
+    cell_.world().RunUntil([this] { return AllAnswered(); }, 2 * kPatience);
+    for (const auto& record : tried) {
+      const absl::Status failed = record->failed().value_or(absl::OkStatus());
+      if (failed.ok() || engine::ReasonOf(failed) == engine::reason::kNoClock) continue;
+      Complain(absl::StrCat("op ", Hex(record->op),
+                            ": with nothing broken any more a try ended with ", failed.ToString()));
+    }
     if (all) return;
   }
 }

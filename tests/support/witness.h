@@ -34,8 +34,9 @@ class Witness {
   // A Set under a new op id through `node`, or the next one that runs; with none running it stays
   // unsent until it is retried.
   void Set(int node, std::string key, std::string value, SimCell::SetOptions options = {});
-  // Sends an op again: same id, one attempt more.
-  void Retry(std::size_t op, int node);
+  // Sends an op again: same id, one attempt more. Null while no node runs.
+  std::shared_ptr<SetRecord> Retry(std::size_t op, int node,
+                                   absl::Duration timeout = absl::Seconds(10));
   std::size_t op_count() const { return ops_.size(); }
   // Events told to all clients so far.
   std::uint64_t told_count() const;
