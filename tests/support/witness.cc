@@ -121,6 +121,9 @@ void Witness::JudgeRead(const std::string& key, const engine::GetReply& reply) {
 }
 
 void Witness::Judge() {
+  // Nodes that have just been started refuse at once.
+  cell_.world().RunFor(absl::Milliseconds(500));
+  SetThroughAll();
   EndAll();
   AwaitRest();
   Winners winners;
@@ -135,27 +138,45 @@ void Witness::Judge() {
   }
 }
 
+// A stream that a crash cut off shows whether it goes on.
+void Witness::SetThroughAll() {
+  std::vector<std::shared_ptr<SetRecord>> tries;
+  SimCell::SetOptions options;
+  options.timeout = kPatience;
+  for (int node = 0; node < kNodeCount; ++node) {
+    const int home = static_cast<int>(random_() % kDataCenterCount);
+    Set(node, cell_.KeyAt(home, "after"), absl::StrCat("through ", node), options);
+    tries.push_back(ops_.back().tries.back());
+  }
+  AwaitAnswers(tries);
+}
+
+void Witness::AwaitAnswers(const std::vector<std::shared_ptr<SetRecord>>& tries) {
+  cell_.world().RunUntil([this] { return AllAnswered(); }, 2 * kPatience);
+  for (const auto& record : tries) {
+    const absl::Status failed = record->failed().value_or(absl::OkStatus());
+    if (failed.ok() || engine::ReasonOf(failed) == engine::reason::kNoClock) continue;
+    Complain(absl::StrCat("op ", Hex(record->op),
+                          ": with nothing broken any more a try ended with ", failed.ToString()));
+  }
+}
+
 // Whoever was not told an outcome tries again, and so do some of those who were.
 void Witness::EndAll() {
   for (int i = 0; i < kRetriesMax; ++i) {
-    // Nodes that have just been started refuse at once.
-    cell_.world().RunFor(absl::Milliseconds(500));
     bool all = true;
-    std::vector<std::shared_ptr<SetRecord>> tried;
+    std::vector<std::shared_ptr<SetRecord>> tries;
     for (std::size_t op = 0; op < ops_.size(); ++op) {
       const bool told = std::any_of(ops_[op].tries.begin(), ops_[op].tries.end(),
                                     [](const auto& t) { return t->outcome().has_value(); });
       all = all && told;
-      if (!told || (i == 0 && random_() % 4 == 0)) tried.push_back(Retry(op, AnyNode(), kPatience));
+      if (!told || (i == 0 && random_() % 4 == 0)) {
+        tries.push_back(Retry(op, AnyNode(), kPatience));
+      }
     }
-    cell_.world().RunUntil([this] { return AllAnswered(); }, 2 * kPatience);
-    for (const auto& record : tried) {
-      const absl::Status failed = record->failed().value_or(absl::OkStatus());
-      if (failed.ok() || engine::ReasonOf(failed) == engine::reason::kNoClock) continue;
-      Complain(absl::StrCat("op ", Hex(record->op),
-                            ": with nothing broken any more a try ended with ", failed.ToString()));
-    }
+    AwaitAnswers(tries);
     if (all) return;
+    cell_.world().RunFor(absl::Milliseconds(500));
   }
 }
 

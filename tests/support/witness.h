@@ -46,8 +46,8 @@ class Witness {
   // Reads LATEST of every key that was told SAFE or read before. It may fail while the cell is not
   // well, but not be wrong.
   void Probe();
-  // Brings every op to its end, then asks for everything again. REQUIRES: all nodes run and nothing
-  // is broken any more.
+  // Writes once more through every node, brings every op to its end, then asks for everything again.
+  // REQUIRES: all nodes run and nothing is broken any more.
   void Judge();
   // What turned out untrue so far, each in one line.
   const std::vector<std::string>& complaints() const { return complaints_; }
@@ -64,6 +64,8 @@ class Witness {
   int RunningNode(int from) const;
   int AnyNode();
   void Complain(std::string text);
+  void SetThroughAll();
+  void AwaitAnswers(const std::vector<std::shared_ptr<SetRecord>>& tries);
   void EndAll();
   void AwaitRest();
   void JudgeOp(std::size_t index, Winners& winners);
