@@ -18,7 +18,7 @@ import grpc  # noqa: E402
 from worldb.v1 import (key_value_pb2, key_value_pb2_grpc, tickets_pb2, tickets_pb2_grpc,  # noqa: E402
                        types_pb2)
 
-SAFE, FULL = types_pb2.LEVEL_SAFE, types_pb2.LEVEL_FULL
+HELD, SAFE, FULL = types_pb2.LEVEL_HELD, types_pb2.LEVEL_SAFE, types_pb2.LEVEL_FULL
 WON, VOID, PERISHED = types_pb2.OUTCOME_WON, types_pb2.OUTCOME_VOID, types_pb2.OUTCOME_PERISHED
 PENDING = types_pb2.OUTCOME_PENDING
 # The call knows nothing of the outcome, or the cell is not well: try again.
@@ -52,6 +52,7 @@ class Op:
         self.op_id = new_op_id()
         self.attempts = 0
         self.ticket = ""
+        self.home = ""
         self.decided = None  # content_of
         self.level = types_pb2.LEVEL_UNSPECIFIED
 
@@ -72,6 +73,7 @@ class Witness:
         self.ops = []
         self.complaints = []
         self.told_count = 0
+        self.within_reach = FULL  # no level above it can be true now
         self.mutex = threading.Condition()
         self.pool = concurrent.futures.ThreadPoolExecutor(PARALLEL)
         self.loading = threading.Event()
@@ -117,10 +119,13 @@ class Witness:
             self.mutex.notify_all()
             if event.HasField("accepted"):
                 op.ticket = event.accepted.ticket
+                op.home = event.accepted.home_data_center
             elif event.HasField("decided"):
                 self.compare(op, content_of(event.decided), op.level)
             else:
                 op.level = max(op.level, event.level.level)
+                if op.level > self.within_reach:
+                    self.complaints.append(f"{op} is out of reach of that level")
 
     def compare(self, op, now, level):
         """REQUIRES: the mutex is held."""
@@ -147,9 +152,11 @@ class Witness:
 
     # ------------------------------------------------------------------ load
 
-    def start_load(self):
+    def start_load(self, chooser=None, until=SAFE, threads=PARALLEL):
+        """`chooser` names the op that a thread of this number sets next."""
         self.loading.set()
-        self.load = [threading.Thread(target=self.load_on) for _ in range(PARALLEL)]
+        self.load = [threading.Thread(target=self.load_on, args=(chooser or self.any_op, i, until))
+                     for i in range(threads)]
         for thread in self.load:
             thread.start()
 
@@ -162,19 +169,24 @@ class Witness:
             thread.join()
         self.load = []
 
-    def load_on(self):
+    def load_on(self, chooser, number, until):
         while self.loading.is_set():
-            if self.ops and random.random() < 0.05:  # as a client does that was not answered in time
-                self.set(random.choice(self.ops[-200:]))
-                continue
-            fresh = random.random() < 0.5
-            key = f"fresh-{random.getrandbits(64):x}" if fresh else f"hot-{random.randrange(HOT_KEYS)}"
-            size = random.choices((random.randrange(600), random.randrange(16_000, 70_000), 300_000),
-                                  (95, 4, 1))[0]
-            op = Op(key.encode(), os.urandom(size))
-            with self.mutex:
-                self.ops.append(op)
-            self.set(op)
+            self.set(chooser(number), until)
+
+    def new_op(self, key):
+        size = random.choices((random.randrange(600), random.randrange(16_000, 70_000), 300_000),
+                              (95, 4, 1))[0]
+        op = Op(key.encode(), os.urandom(size))
+        with self.mutex:
+            self.ops.append(op)
+        return op
+
+    def any_op(self, _):
+        if self.ops and random.random() < 0.05:  # as a client does that was not answered in time
+            return random.choice(self.ops[-200:])
+        if random.random() < 0.5:
+            return self.new_op(f"fresh-{random.getrandbits(64):x}")
+        return self.new_op(f"hot-{random.randrange(HOT_KEYS)}")
 
     def await_told(self, count, seconds=60):
         """Until `count` more events were told."""
