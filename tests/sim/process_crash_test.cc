@@ -48,6 +48,15 @@ std::string Name(const CrashCase& c) {
                       ":", c.kept);
 }
 
+// No disk was lost, so no payload may be either.
+std::vector<std::string> Complaints(const Witness& witness) {
+  std::vector<std::string> complaints = witness.complaints();
+  if (witness.void_count() > 0) {
+    complaints.push_back(absl::StrCat(witness.void_count(), " ops ended VOID"));
+  }
+  return complaints;
+}
+
 std::string Value(const std::string& name, std::size_t bytes) {
   std::string value = name + ":";
   value.resize(std::max(value.size(), bytes), 'x');
@@ -114,7 +123,7 @@ class ShortRun {
       cell_.world().RunFor(kWorkloadEnd - cell_.world().Elapsed());
     }
     witness_.Judge();
-    return witness_.complaints();
+    return Complaints(witness_);
   }
 
  private:
@@ -158,7 +167,7 @@ class LongRun {
     witness_.Probe();
     for (int i = 0; i < 5; ++i) Write();
     witness_.Judge();
-    return witness_.complaints();
+    return Complaints(witness_);
   }
 
  private:

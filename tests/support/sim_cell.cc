@@ -119,12 +119,10 @@ void SimCell::StartNode(int index) {
   m.log = std::make_unique<engine::EmbeddedLogHandle>(log.core, *m.executor);
   m.network = network_->Attach(NodeAt(index), *m.executor);
   log.core->SetRunning(NodeAt(index), true);
-  engine::NodeOptions node_options;
-  node_options.window = options_.window;
   m.node = std::make_unique<engine::Node>(
       engine::NodeParts{cell_, NodeAt(index), &secrets_[index], m.executor.get(), m.network.get(),
                         m.store.get(), m.log.get(), m.clock.get(), &entropy_},
-      node_options, [](absl::Status status) { WORLDB_CHECK(status.ok()); });
+      options_.node, [](absl::Status status) { WORLDB_CHECK(status.ok()); });
 }
 
 void SimCell::StopNode(int index) {

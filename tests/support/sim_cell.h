@@ -41,7 +41,7 @@ class SimCell {
  public:
   struct Options {
     std::uint64_t seed = 1;
-    arbiter::WindowLimits window{2.0, absl::Milliseconds(20), absl::Milliseconds(400)};
+    engine::NodeOptions node{.window = {2.0, absl::Milliseconds(20), absl::Milliseconds(400)}};
   };
   SimCell() : SimCell(Options{}) {}
   explicit SimCell(Options options);

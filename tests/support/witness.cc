@@ -223,7 +223,10 @@ void Witness::JudgeOp(std::size_t index, Winners& winners) {
   if (!winners[op.key].emplace(version, now->outcome.kind).second) {
     Complain(absl::StrCat(name, " is the second winner of version ", version));
   }
-  if (now->outcome.kind == OutcomeKind::kVoid) return;
+  if (now->outcome.kind == OutcomeKind::kVoid) {
+    ++void_count_;
+    return;
+  }
   const absl::StatusOr<engine::GetReply> read =
       cell_.Get(AnyNode(), op.key, engine::ReadMode::kVersion, now->outcome.version);
   if (!read.ok()) {

@@ -49,6 +49,8 @@ class Witness {
   // Writes once more through every node, brings every op to its end, then asks for everything again.
   // REQUIRES: all nodes run and nothing is broken any more.
   void Judge();
+  // Wins that ended VOID. None may, unless a disk was lost.
+  int void_count() const { return void_count_; }
   // What turned out untrue so far, each in one line.
   const std::vector<std::string>& complaints() const { return complaints_; }
 
@@ -81,6 +83,7 @@ class Witness {
   std::vector<Op> ops_;
   std::map<std::string, std::uint64_t> newest_read_;                        // LATEST, by key
   std::map<std::string, std::map<std::uint64_t, std::string>> version_op_;  // op id by version read
+  int void_count_ = 0;
   std::vector<std::string> complaints_;
 };
 
