@@ -4,11 +4,13 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/checkpointer.h"
 #include "engine/errors.h"
 #include "engine/gatherer.h"
 #include "engine/home.h"
 #include "engine/ingress.h"
 #include "engine/node_context.h"
+#include "engine/outage_watch.h"
 #include "engine/peer_table.h"
 #include "engine/scatterer.h"
 #include "engine/sequencer.h"
@@ -41,8 +43,10 @@ class Node::Impl {
         peers_(context_),
         staging_(context_),
         shares_(context_),
-        home_(context_, staging_, RuleOf(options)),
+        checkpointer_(context_, RuleOf(options)),
+        home_(context_, staging_, checkpointer_, RuleOf(options)),
         sequencer_(context_, home_, staging_, peers_),
+        outages_(context_, home_, sequencer_, peers_),
         scatterer_(context_, staging_, peers_),
         ingress_(context_),
         gatherer_(context_, ingress_, peers_),
@@ -116,6 +120,10 @@ class Node::Impl {
     });
   }
 
+  void DeclareOut(DataCenterIndex data_center) {
+    context_.executor().Post([this, data_center] { outages_.DeclareOut(data_center); });
+  }
+
   void Stop() {
     if (stopped_.exchange(true)) return;
     // From here on no task of this node runs or will run: its state is this thread's.
@@ -165,6 +173,7 @@ class Node::Impl {
               ingress_.Start(epoch);
               home_.Start();
               peers_.Start();
+              outages_.Start();
               live_ = true;
             }
             ready(std::move(loaded));
@@ -201,7 +210,13 @@ class Node::Impl {
       context_.Send(from, StagePutReply{id, std::move(status)});
     });
   }
-  void Handle(NodeIndex from, StagePutReply& m) { sequencer_.On(from, m); }
+  void Handle(NodeIndex from, StagePutReply& m) {
+    sequencer_.On(from, m);
+    scatterer_.On(from, m);
+  }
+  void Handle(NodeIndex from, CheckpointSynced& m) { sequencer_.On(from, m); }
+  void Handle(NodeIndex from, CheckpointGet& m) { checkpointer_.On(from, m); }
+  void Handle(NodeIndex from, CheckpointGetReply& m) { checkpointer_.On(from, m); }
   void Handle(NodeIndex from, StageGet& m) {
     if (DataCenterOf(from) != context_.data_center()) return;
     staging_.Get(m.commitment, [this, from, id = m.id](absl::StatusOr<PayloadPtr> payload) {
@@ -213,6 +228,7 @@ class Node::Impl {
     });
   }
   void Handle(NodeIndex from, StageGetReply& m) { scatterer_.On(from, m); }
+  void Handle(NodeIndex, OwedShare&) {}
   void Handle(NodeIndex from, PutShares& m) { shares_.On(from, std::move(m)); }
   void Handle(NodeIndex from, PutSharesReply& m) { scatterer_.On(from, m); }
   void Handle(NodeIndex from, ListShares& m) { shares_.On(from, m); }
@@ -224,8 +240,10 @@ class Node::Impl {
   PeerTable peers_;
   Staging staging_;
   ShareStore shares_;
+  Checkpointer checkpointer_;
   Home home_;
   Sequencer sequencer_;
+  OutageWatch outages_;
   Scatterer scatterer_;
   Ingress ingress_;
   Gatherer gatherer_;
@@ -270,7 +288,7 @@ Node::CallId Node::Watch(WatchRequest, WatchObserver observer) {
   observer(WatchFailed{absl::UnimplementedError("watch")});
   return 0;
 }
-void Node::DeclareOut(DataCenterIndex) {}
+void Node::DeclareOut(DataCenterIndex data_center) { impl_->DeclareOut(data_center); }
 void Node::Stop() { impl_->Stop(); }
 
 }  // namespace worldb::engine
