@@ -32,8 +32,8 @@ LogEpoch NextEpochOf(NodeIndex node, LogEpoch known) {
 
 }  // namespace
 
-Home::Home(NodeContext& context, Staging& staging, arbiter::ContestRule rule)
-    : context_(context), staging_(staging), state_(context.data_center(), rule) {
+Home::Home(NodeContext& context, Staging& staging, NameIndex& names, arbiter::ContestRule rule)
+    : context_(context), staging_(staging), names_(names), state_(context.data_center(), rule) {
   staging_.SetWanted([this](const Payload& payload) {
     const arbiter::OpRecord* op = state_.FindOp(payload.sealed.core.op_id);
     if (op == nullptr) return true;  // not on record yet
@@ -116,6 +116,8 @@ bool Home::Apply(LogIndex index, const arbiter::LogEntry& entry) {
       }
     } else if (const auto* unwanted = std::get_if<arbiter::PayloadUnwanted>(&effect)) {
       staging_.Drop(unwanted->commitment);
+    } else if (const auto* decided = std::get_if<arbiter::VersionDecided>(&effect)) {
+      names_.Need(decided->id.key_tag);
     }
   }
   if (!sequencer_->leading()) return true;
@@ -216,7 +218,10 @@ void Home::Lead() {
   const LogEpoch epoch = std::exchange(claimed_, LogEpoch());
   if (epoch < known_epoch_) return;
   sequencer_->Lead(epoch);
+  // A state that was not replayed from the log named no key on the way.
+  for (const arbiter::RoundId& id : state_.VisibleSince(LogIndex())) names_.Need(id.key_tag);
   for (const arbiter::RoundId& id : state_.unsettled()) {
+    names_.Need(id.key_tag);
     scatterer_->Scatter(*state_.FindVersion(id));
   }
 }
@@ -224,9 +229,10 @@ void Home::Lead() {
 void Home::On(NodeIndex from, const TicketQuery& query) {
   // What is not on record here may be on record elsewhere: only a marked read can say that it is not.
   if (state_.FindOp(query.op) == nullptr && sequencer_->leading()) {
-    sequencer_->ReadTicket(from, query);
+    sequencer_->Ask(from, query);
   } else {
     Answer(from, query, /*authoritative=*/false);
+    sequencer_->HoldTicket(from, query);
   }
 }
 
