@@ -34,10 +34,11 @@ LogEpoch NextEpochOf(NodeIndex node, LogEpoch known) {
 
 }  // namespace
 
-Home::Home(NodeContext& context, Staging& staging, Checkpointer& checkpointer,
+Home::Home(NodeContext& context, Staging& staging, Checkpointer& checkpointer, NameIndex& names,
            arbiter::ContestRule rule)
     : context_(context),
       staging_(staging),
+      names_(names),
       checkpointer_(checkpointer),
       state_(context.data_center(), rule) {
   staging_.SetWanted([this](const OpId& id, const CommitmentId& commitment) {
@@ -172,6 +173,8 @@ bool Home::Apply(LogIndex index, const arbiter::LogEntry& entry) {
       staging_.Drop(unwanted->commitment);
     } else if (auto* made = std::get_if<arbiter::CheckpointMade>(&effect)) {
       checkpointer_.Save(std::move(made->checkpoint));
+    } else if (const auto* decided = std::get_if<arbiter::VersionDecided>(&effect)) {
+      names_.Need(decided->id.key_tag);
     }
   }
   if (!sequencer_->leading()) return true;
@@ -282,7 +285,10 @@ void Home::Lead() {
   if (epoch < known_epoch_) return;
   leader_.reset();
   sequencer_->Lead(epoch);
+  // A state that was not replayed from the log named no key on the way.
+  for (const arbiter::RoundId& id : state_.VisibleSince(LogIndex())) names_.Need(id.key_tag);
   for (const arbiter::RoundId& id : state_.unsettled()) {
+    names_.Need(id.key_tag);
     scatterer_->Scatter(*state_.FindVersion(id));
   }
 }
@@ -290,9 +296,10 @@ void Home::Lead() {
 void Home::On(NodeIndex from, const TicketQuery& query) {
   // What is not on record here may be on record elsewhere: only a marked read can say that it is not.
   if (state_.FindOp(query.op) == nullptr && sequencer_->leading()) {
-    sequencer_->ReadTicket(from, query);
+    sequencer_->Ask(from, query);
   } else {
     Answer(from, query, /*authoritative=*/false);
+    sequencer_->HoldTicket(from, query);
   }
 }
 

@@ -11,6 +11,7 @@
 
 #include "arbiter/home_state.h"
 #include "engine/checkpointer.h"
+#include "engine/name_index.h"
 #include "engine/node_api.h"
 #include "engine/node_context.h"
 #include "engine/staging.h"
@@ -22,7 +23,7 @@ class Sequencer;
 
 class Home {
  public:
-  Home(NodeContext& context, Staging& staging, Checkpointer& checkpointer,
+  Home(NodeContext& context, Staging& staging, Checkpointer& checkpointer, NameIndex& names,
        arbiter::ContestRule rule);
 
   // Both outlive this object's use.
@@ -64,6 +65,7 @@ class Home {
 
   NodeContext& context_;
   Staging& staging_;
+  NameIndex& names_;
   Sequencer* sequencer_ = nullptr;
   Scatterer* scatterer_ = nullptr;
   Checkpointer& checkpointer_;

@@ -58,6 +58,10 @@ absl::StatusOr<Ingress::Admitted> Ingress::Admit(Node::CallId call, SetRequest r
                                   cryptoscatter::kValueBytesMax, " are allowed"),
                      {{"field", "value"}});
   }
+  if (request.kind == arbiter::OpKind::kDelete && request.value.size() != 0) {
+    return MakeError(absl::StatusCode::kInvalidArgument, reason::kValueTooLarge,
+                     "a Delete has no value", {{"field", "value"}});
+  }
   std::shared_ptr<const cryptoscatter::Script> script = cryptoscatter::Script::Nested();
   if (request.script.has_value()) {
     auto found = cryptoscatter::FindScript(*request.script);
@@ -155,10 +159,10 @@ void Ingress::SealNow(Admitted admitted) {
 
     void Run() {
       const SetRequest& request = admitted.request;
-      sealed = cryptoscatter::Seal(
-          *admitted.script,
-          {cell->id(), admitted.key_tag, request.op, request.key, request.value.ExposeSecret()},
-          *session, *entropy);
+      sealed = cryptoscatter::Seal(*admitted.script,
+                                   {cell->id(), admitted.key_tag, request.op, request.key,
+                                    request.value.ExposeSecret(), ValueKindOf(request.kind)},
+                                   *session, *entropy);
       admitted.request.value = SecretBytes();
     }
   };
@@ -206,6 +210,7 @@ void Ingress::SignBatches() {
       payload->sealed = std::move(batch[i].value);
       payload->sealed.proof = std::move(proofs[i]);
       payload->commitment = commitments[i];
+      payload->key = batch[i].admitted.request.key;
       payload->encoded = std::make_shared<const Bytes>(payload->sealed.Encode());
       Admitted& admitted = batch[i].admitted;
       if (admitted.stamp.has_value()) {
@@ -382,7 +387,7 @@ void Ingress::Ask(const Call& call) {
   asked_.emplace(id, call.op);
   // Answers that never come must not pile up.
   while (asked_.size() > kPendingOpsMax) asked_.erase(asked_.begin());
-  context_.Send(*sequencer, TicketQuery{id, call.op});
+  context_.Send(*sequencer, TicketQuery{id, call.op, std::nullopt, absl::ZeroDuration()});
 }
 
 void Ingress::On(NodeIndex from, const TicketReply& reply) {

@@ -43,19 +43,30 @@ absl::Status CheckPayload(const Cell& cell, const Payload& payload,
     known_writer = known_writer || cell.node(NodeAt(i)).signing_key == sealed.proof.signer;
   }
   if (!known_writer) return absl::InvalidArgumentError("the writer is not known to this cell");
+  if (cell.KeyTagOf(payload.key) != sealed.core.key_tag) {
+    return absl::InvalidArgumentError("the key's name is not that of its tag");
+  }
   absl::Status status = verifier.VerifyCommit(sealed.proof, cell.id(), payload.commitment);
   if (!status.ok()) return absl::InvalidArgumentError(status.message());
   return cryptoscatter::CheckSealedValue(**script, sealed).status();
 }
 
+absl::Status CheckKind(const arbiter::Candidate& candidate, const Payload& payload) {
+  if (payload.sealed.core.kind == ValueKindOf(candidate.kind)) return absl::OkStatus();
+  return absl::InvalidArgumentError("the frame and what its writer signed differ in kind");
+}
+
 }  // namespace
 
-Sequencer::Sequencer(NodeContext& context, Home& home, Staging& staging, PeerTable& peers)
+Sequencer::Sequencer(NodeContext& context, Home& home, Staging& staging, NameIndex& names,
+                     PeerTable& peers)
     : context_(context),
       home_(home),
       staging_(staging),
       peers_(peers),
-      reads_(context, home),
+      lister_(context, home, names),
+      watches_(context, home, names),
+      reads_(context, home, lister_, watches_),
       window_(context.options.window) {}
 
 void Sequencer::Lead(LogEpoch epoch) {
@@ -91,6 +102,7 @@ void Sequencer::StepDown() {
   staging_values_.clear();
   under_way_.reset();
   reads_.Clear();
+  watches_.Clear();
   close_intent_.reset();
   close_posted_ = false;
   context_.executor().Cancel(close_timer_);
@@ -137,6 +149,9 @@ absl::Status Sequencer::CheckFrameFields(const Item& item) const {
   if (absl::Status status = arbiter::CheckOpId(c.op); !status.ok()) return status;
   if (absl::Status status = arbiter::CheckCandidate(c); !status.ok()) return status;
   if (item.frame.payload == nullptr) {
+    if (c.kind == arbiter::OpKind::kDelete) {
+      return absl::InvalidArgumentError("a Delete without what its writer sealed");
+    }
     const auto staged = staged_.find(c.commitment);
     if (staged != staged_.end() && staged->second.script != c.script) {
       return absl::InvalidArgumentError("the payload was staged under another script");
@@ -151,7 +166,7 @@ absl::Status Sequencer::CheckFrameFields(const Item& item) const {
       payload.sealed.core.key_tag != c.key_tag || payload.sealed.script != c.script) {
     return absl::InvalidArgumentError("the payload belongs to another op");
   }
-  return absl::OkStatus();
+  return CheckKind(c, payload);
 }
 
 void Sequencer::CheckFrame(std::uint64_t sequence) {
@@ -196,6 +211,10 @@ void Sequencer::Restage(std::uint64_t sequence) {
                  if (payload.ok() && (*payload)->sealed.script != item.frame.candidate->script) {
                    payload =
                        absl::InvalidArgumentError("the payload is staged under another script");
+                 }
+                 if (payload.ok()) {
+                   const absl::Status kind = CheckKind(*item.frame.candidate, **payload);
+                   if (!kind.ok()) payload = kind;
                  }
                  if (payload.ok()) {
                    item.frame.payload = *std::move(payload);
@@ -306,6 +325,9 @@ void Sequencer::On(NodeIndex from, StageValue request) {
       [status, payload = request.payload, cell = context_.parts.cell] {
         cryptoscatter::BatchVerifier verifier;
         *status = CheckPayload(*cell, *payload, verifier);
+        if (status->ok() && payload->sealed.core.kind != cryptoscatter::ValueKind::kValue) {
+          *status = absl::InvalidArgumentError("a tombstone rides in its frame");
+        }
       },
       [this, status, payload = request.payload, answer, term = term_] {
         if (term != term_) return;
@@ -547,12 +569,9 @@ void Sequencer::OnApplied(const arbiter::LogEntry& entry,
     log_earliest_at_ = context_.now();
   }
   for (const arbiter::StreamCursor& cursor : entry.cursors) BeatTo(cursor.node);
+  watches_.OnEffects(effects);
   reads_.MarkApplied();
-  for (const arbiter::Effect& effect : effects) {
-    const auto* level = std::get_if<arbiter::LevelAnnounced>(&effect);
-    if (level == nullptr || level->level < arbiter::Level::kSafe) continue;
-    reads_.OnSafe(*home_.state().FindVersion(level->id));
-  }
+  reads_.OnEffects(effects);
   ArmClose();
   StageReady();
   TryAppend();
@@ -611,6 +630,7 @@ void Sequencer::BeatAll() {
   if (!leading_) return;
   for (int i = 0; i < kNodeCount; ++i) BeatTo(NodeAt(i));
   reads_.Expire();
+  watches_.Tick();
   ArmClose();
   context_.executor().PostAfter(kBeatEvery, [this, term = term_] {
     if (term == term_) BeatAll();
@@ -626,12 +646,14 @@ void Sequencer::BeatTo(NodeIndex node) {
 
 // ---------------------------------------------------------------- reads
 
-void Sequencer::On(NodeIndex from, const ReadQuery& query) {
-  if (leading_ && reads_.Take(from, query)) TryAppend();
+void Sequencer::Ask(NodeIndex from, ReadDesk::Query query) {
+  if (leading_ && reads_.Take(from, std::move(query))) TryAppend();
 }
 
-void Sequencer::ReadTicket(NodeIndex from, const TicketQuery& query) {
-  if (leading_ && reads_.Take(from, query)) TryAppend();
+void Sequencer::HoldTicket(NodeIndex from, const TicketQuery& query) {
+  if (leading_) reads_.Hold(from, query);
 }
+
+void Sequencer::On(NodeIndex from, const WatchAck& ack) { watches_.On(from, ack); }
 
 }  // namespace worldb::engine

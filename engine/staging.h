@@ -1,7 +1,8 @@
 // Sealed payloads of ops that have not spread to all nine nodes yet, on one triad node.
 //
 // What is staged is ciphertext with nine sealed key shares: this node could open one of them.
-// A payload is kept in memory while the budget allows, and read back from the store otherwise.
+// A payload is kept in memory while the budget allows, and read back from the store otherwise. The
+// commit that stages it brings the name of its key to the index, if it is new there.
 // Errors:  NotFound when it is not here; the store's own errors otherwise.
 // Threads: its node's executor.
 // Source:  docs/protocol.md 4.
@@ -15,6 +16,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
+#include "engine/name_index.h"
 #include "engine/node_context.h"
 
 namespace worldb::engine {
@@ -26,7 +28,7 @@ class Staging {
   static constexpr char kRowPrefix[] = "p/";
   static constexpr absl::Duration kStrayAfter = absl::Minutes(10);
 
-  explicit Staging(NodeContext& context) : context_(context) {}
+  Staging(NodeContext& context, NameIndex& names) : context_(context), names_(names) {}
 
   // What the applied log says of a payload.
   enum class Wish {
@@ -77,6 +79,7 @@ class Staging {
   void LoadFrom(std::string begin, std::function<void(absl::Status)> done);
 
   NodeContext& context_;
+  NameIndex& names_;
   std::function<Wish(const OpId&, const CommitmentId&)> wanted_;
   absl::flat_hash_map<CommitmentId, PayloadPtr> memory_;
   std::deque<CommitmentId> memory_order_;  // oldest first; may name dropped ones
