@@ -44,7 +44,9 @@ void WriteMoment(ByteWriter& w, absl::Time t) {
 absl::Time ReadMoment(ByteReader& r) {
   const bool finite = ReadBool(r);
   const absl::Time t = ReadTime(r);
-  return finite ? t : absl::InfinitePast();
+  if (finite) return t;
+  if (t != absl::UnixEpoch()) r.Fail("a time that is none");
+  return absl::InfinitePast();
 }
 
 void WriteOutcome(ByteWriter& w, const Outcome& o) {
@@ -342,6 +344,8 @@ absl::Status HomeState::RestoreRound(ByteSpan key, ByteReader& r, RowSum sum) {
   return absl::OkStatus();
 }
 
+// The sum finds faults; that rows fit each other is looked at as well, so that not even rows made to add
+// up can lead to a state whose questions have no answer.
 absl::Status HomeState::FinishRestore() {
   if (!restored_header_.has_value()) {
     return absl::DataLossError(
@@ -353,6 +357,7 @@ absl::Status HomeState::FinishRestore() {
         "the rows of the checkpoint do not add up to its sum; the state must be fetched from a "
         "sibling");
   }
+  absl::flat_hash_set<OpId> contending;
   for (auto& [tag, key] : keys_) {
     key.newest_absent = NewestAbsent(key.versions);
     while (key.told < key.versions.size() &&
@@ -363,13 +368,29 @@ absl::Status HomeState::FinishRestore() {
     // Rows come in key order: rounds before the versions they follow.
     if (!key.round.has_value()) continue;
     const Round& round = *key.round;
-    const bool known = std::all_of(round.contenders.begin(), round.contenders.end(),
-                                   [this](const Contender& c) { return ops_.contains(c.op); });
-    if (round.version != key.Newest().Next() || !known) {
+    bool fits = round.version == key.Newest().Next();
+    for (const Contender& c : round.contenders) {
+      const auto op = ops_.find(c.op);
+      fits = fits && op != ops_.end() && op->second.key_tag == tag;
+      contending.insert(c.op);
+    }
+    if (!fits) {
       return absl::DataLossError(
           "a round of the checkpoint fits no version; the state must be fetched from a sibling");
     }
     Reschedule(tag, *key.round);
+  }
+  for (const auto& [id, op] : ops_) {
+    const OutcomeKind kind = op.outcome.kind;
+    bool fits = kind != OutcomeKind::kPending || contending.contains(id);
+    if (kind == OutcomeKind::kWon || kind == OutcomeKind::kVoid) {
+      const ClosedVersion* version = FindVersion({op.key_tag, op.outcome.version});
+      fits = version != nullptr && version->op == id && version->outcome == kind;
+    }
+    if (!fits) {
+      return absl::DataLossError(
+          "an op of the checkpoint fits no round; the state must be fetched from a sibling");
+    }
   }
   applied_ = restored_header_->index;
   checkpoint_ = {applied_, restored_header_->sum};
