@@ -9,6 +9,7 @@
 #include "cryptoscatter/base/status_macros.h"
 #include "tools/command.h"
 #include "tools/files.h"
+#include "tools/waiting.h"
 
 namespace worldb::tools {
 namespace {
@@ -33,6 +34,10 @@ absl::StatusOr<transport::GetResult> Run(const GetArguments& arguments) {
   if (arguments.version != 0) mode = engine::ReadMode::kVersion;
   WORLDB_ASSIGN_OR_RETURN(const absl::Duration timeout, arguments.client.timeout());
   WORLDB_ASSIGN_OR_RETURN(const auto client, arguments.client.Connect());
+  const WaitingLine waiting(arguments.client.format(), [&]() -> std::string {
+    if (arguments.surviving) return "enough nodes to give their shares";
+    return WaitingForHome(*client, AsBytes(arguments.key));
+  });
   return client->Get(AsBytes(arguments.key), mode, Version(arguments.version), timeout);
 }
 
