@@ -216,10 +216,15 @@ absl::StatusOr<SealedValue> Seal(const Script& script, const SealRequest& reques
     return absl::InvalidArgumentError(
         absl::StrCat("the value has ", request.value.size(), " bytes, at most ", kValueBytesMax));
   }
+  if (request.kind == ValueKind::kTombstone && !request.value.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a tombstone has no value, not one of ", request.value.size(), " bytes"));
+  }
   DrawnEntropy drawn(entropy);
   SealedValue sealed;
   sealed.script = script.id();
   Core& core = sealed.core;
+  core.kind = request.kind;
   core.cell = request.cell;
   core.key_tag = request.key_tag;
   core.op_id = request.op_id;

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "cryptoscatter/base/check.h"
 #include "engine/errors.h"
+#include "engine/levels.h"
 #include "engine/scatterer.h"
 #include "engine/sequencer.h"
 
@@ -31,8 +32,8 @@ LogEpoch NextEpochOf(NodeIndex node, LogEpoch known) {
 
 }  // namespace
 
-Home::Home(NodeContext& context, Staging& staging, arbiter::ContestRule rule)
-    : context_(context), staging_(staging), state_(context.data_center(), rule) {
+Home::Home(NodeContext& context, Staging& staging, NameIndex& names, arbiter::ContestRule rule)
+    : context_(context), staging_(staging), names_(names), state_(context.data_center(), rule) {
   staging_.SetWanted([this](const Payload& payload) {
     const arbiter::OpRecord* op = state_.FindOp(payload.sealed.core.op_id);
     if (op == nullptr) return true;  // not on record yet
@@ -100,8 +101,8 @@ bool Home::Apply(LogIndex index, const arbiter::LogEntry& entry) {
   for (const arbiter::Effect& effect : *effects) {
     if (const auto* accepted = std::get_if<arbiter::OpAccepted>(&effect)) {
       notices[accepted->ingress.value()].push_back(
-          {accepted->op,
-           NoticeAccepted{accepted->stamp, accepted->round.version, accepted->leading}});
+          {accepted->op, NoticeAccepted{accepted->stamp, accepted->round.version, accepted->leading,
+                                        Out(), WithinReach(state_.FindOp(accepted->op)->script)}});
     } else if (const auto* judged = std::get_if<arbiter::OpJudged>(&effect)) {
       notices[judged->ingress.value()].push_back({judged->op, judged->outcome});
     } else if (const auto* refused = std::get_if<arbiter::OpRefused>(&effect)) {
@@ -115,6 +116,8 @@ bool Home::Apply(LogIndex index, const arbiter::LogEntry& entry) {
       }
     } else if (const auto* unwanted = std::get_if<arbiter::PayloadUnwanted>(&effect)) {
       staging_.Drop(unwanted->commitment);
+    } else if (const auto* decided = std::get_if<arbiter::VersionDecided>(&effect)) {
+      names_.Need(decided->id.key_tag);
     }
   }
   if (!sequencer_->leading()) return true;
@@ -148,6 +151,17 @@ absl::Status Home::RefusalStatus(const arbiter::OpRefused& refused) const {
                        "the op id is on record with other content; make a new op id for a new op");
   }
   return absl::InternalError("unknown refusal");
+}
+
+std::vector<DataCenterIndex> Home::Out() const {
+  return {state_.out().begin(), state_.out().end()};
+}
+
+arbiter::Level Home::WithinReach(const ScriptId& script) const {
+  NodeSet in = NodeSet::All();
+  for (const DataCenterIndex dc : state_.out()) in = in.Minus(NodeSet::Of(dc));
+  const auto found = cryptoscatter::FindScript(script);
+  return found.ok() ? LevelOf(**found, in) : arbiter::Level::kDecided;
 }
 
 void Home::ApplyAppended(LogIndex index, const arbiter::LogEntry& entry) { Apply(index, entry); }
@@ -204,7 +218,10 @@ void Home::Lead() {
   const LogEpoch epoch = std::exchange(claimed_, LogEpoch());
   if (epoch < known_epoch_) return;
   sequencer_->Lead(epoch);
+  // A state that was not replayed from the log named no key on the way.
+  for (const arbiter::RoundId& id : state_.VisibleSince(LogIndex())) names_.Need(id.key_tag);
   for (const arbiter::RoundId& id : state_.unsettled()) {
+    names_.Need(id.key_tag);
     scatterer_->Scatter(*state_.FindVersion(id));
   }
 }
@@ -212,9 +229,10 @@ void Home::Lead() {
 void Home::On(NodeIndex from, const TicketQuery& query) {
   // What is not on record here may be on record elsewhere: only a marked read can say that it is not.
   if (state_.FindOp(query.op) == nullptr && sequencer_->leading()) {
-    sequencer_->ReadTicket(from, query);
+    sequencer_->Ask(from, query);
   } else {
     Answer(from, query, /*authoritative=*/false);
+    sequencer_->HoldTicket(from, query);
   }
 }
 
@@ -227,6 +245,8 @@ void Home::Answer(NodeIndex to, const TicketQuery& query, bool authoritative) co
     facts.stamp = op->stamp;
     facts.outcome = op->outcome;
     facts.level = state_.LevelOf(*op);
+    facts.out = Out();
+    facts.within_reach = WithinReach(op->script);
     if (op->outcome.kind == arbiter::OutcomeKind::kWon) {
       facts.held = state_.FindVersion({op->key_tag, op->outcome.version})->held;
     }
@@ -247,6 +267,7 @@ HomeStatus Home::Status() const {
   status.ops = state_.op_count();
   status.unsettled = state_.unsettled().size();
   status.late_first = state_.late_first_count();
+  status.out = Out();
   return status;
 }
 

@@ -10,6 +10,7 @@
 #define WORLDB_ENGINE_HOME_H_
 
 #include "arbiter/home_state.h"
+#include "engine/name_index.h"
 #include "engine/node_api.h"
 #include "engine/node_context.h"
 #include "engine/staging.h"
@@ -21,7 +22,7 @@ class Sequencer;
 
 class Home {
  public:
-  Home(NodeContext& context, Staging& staging, arbiter::ContestRule rule);
+  Home(NodeContext& context, Staging& staging, NameIndex& names, arbiter::ContestRule rule);
 
   // Both outlive this object's use.
   void Connect(Sequencer& sequencer, Scatterer& scatterer);
@@ -50,9 +51,13 @@ class Home {
   void TakeOver();
   void Lead();
   absl::Status RefusalStatus(const arbiter::OpRefused& refused) const;
+  std::vector<DataCenterIndex> Out() const;
+  // The highest level that a value under the script can reach without the data centers that are OUT.
+  arbiter::Level WithinReach(const ScriptId& script) const;
 
   NodeContext& context_;
   Staging& staging_;
+  NameIndex& names_;
   Sequencer* sequencer_ = nullptr;
   Scatterer* scatterer_ = nullptr;
   arbiter::HomeState state_;

@@ -60,6 +60,10 @@ absl::StatusOr<Ingress::Admitted> Ingress::Admit(Node::CallId call, SetRequest r
                                   cryptoscatter::kValueBytesMax, " are allowed"),
                      {{"field", "value"}});
   }
+  if (request.kind == arbiter::OpKind::kDelete && request.value.size() != 0) {
+    return MakeError(absl::StatusCode::kInvalidArgument, reason::kValueTooLarge,
+                     "a Delete has no value", {{"field", "value"}});
+  }
   if (absl::Status status = arbiter::CheckOpId(request.op); !status.ok()) {
     return MakeError(absl::StatusCode::kInvalidArgument, reason::kBadOpId, status.message(),
                      {{"field", "op_id"}});
@@ -149,10 +153,10 @@ void Ingress::SealNow(Admitted admitted) {
 
     void Run() {
       const SetRequest& request = admitted.request;
-      sealed = cryptoscatter::Seal(
-          *script,
-          {cell->id(), admitted.key_tag, request.op, request.key, request.value.ExposeSecret()},
-          *session, *entropy);
+      sealed = cryptoscatter::Seal(*script,
+                                   {cell->id(), admitted.key_tag, request.op, request.key,
+                                    request.value.ExposeSecret(), ValueKindOf(request.kind)},
+                                   *session, *entropy);
       admitted.request.value = SecretBytes();
     }
   };
@@ -200,6 +204,7 @@ void Ingress::SignBatches() {
       payload->sealed = std::move(batch[i].value);
       payload->sealed.proof = std::move(proofs[i]);
       payload->commitment = commitments[i];
+      payload->key = batch[i].admitted.request.key;
       payload->encoded = std::make_shared<const Bytes>(payload->sealed.Encode());
       Admitted& admitted = batch[i].admitted;
       if (admitted.stamp.has_value()) {
@@ -258,17 +263,19 @@ void Ingress::SendFrame(const Admitted& admitted, const arbiter::Stamp& stamp, P
                         bool rides) {
   Frame frame;
   frame.number = stamp.number;
-  frame.candidate = arbiter::Candidate{admitted.request.op,
-                                       admitted.key_tag,
-                                       admitted.slot,
-                                       arbiter::OpKind::kSet,
-                                       admitted.request.base,
-                                       admitted.request.seen,
-                                       stamp,
-                                       admitted.request.attempt,
-                                       payload->commitment,
-                                       admitted.request.content_tag,
-                                       payload->sealed.ciphertext.size()};
+  frame.candidate = arbiter::Candidate{.op = admitted.request.op,
+                                       .key_tag = admitted.key_tag,
+                                       .slot = admitted.slot,
+                                       .kind = admitted.request.kind,
+                                       .base = admitted.request.base,
+                                       .seen = admitted.request.seen,
+                                       .stamp = stamp,
+                                       .attempt = admitted.request.attempt,
+                                       .commitment = payload->commitment,
+                                       .script = payload->sealed.script,
+                                       .content_tag = admitted.request.content_tag,
+                                       .payload_bytes = payload->sealed.ciphertext.size(),
+                                       .staged = {}};
   if (rides) frame.payload = std::move(payload);
   if (const auto call = calls_.find(admitted.call); call != calls_.end()) {
     call->second.frame = stamp.number;
@@ -375,7 +382,7 @@ void Ingress::Ask(const Call& call) {
   asked_.emplace(id, call.op);
   // Answers that never come must not pile up.
   while (asked_.size() > kPendingOpsMax) asked_.erase(asked_.begin());
-  context_.Send(*sequencer, TicketQuery{id, call.op});
+  context_.Send(*sequencer, TicketQuery{id, call.op, std::nullopt, absl::ZeroDuration()});
 }
 
 void Ingress::On(NodeIndex from, const TicketReply& reply) {
@@ -386,7 +393,8 @@ void Ingress::On(NodeIndex from, const TicketReply& reply) {
   if (!reply.facts.has_value()) return;
   const TicketFacts& facts = *reply.facts;
   const DataCenterIndex home = DataCenterOf(from);
-  Notify(home, {op, NoticeAccepted{facts.stamp, facts.outcome.version, false}});
+  Notify(home, {op, NoticeAccepted{facts.stamp, facts.outcome.version, false, facts.out,
+                                   facts.within_reach}});
   if (facts.outcome.kind != arbiter::OutcomeKind::kPending) Notify(home, {op, facts.outcome});
   if (facts.level > arbiter::Level::kDecided) {
     Notify(home, {op, NoticeLevel{facts.level, facts.outcome.version, facts.held}});
@@ -412,13 +420,8 @@ void Ingress::Tell(Node::CallId id, DataCenterIndex home, const OpNotice& notice
   call.heard = context_.now();
   if (const auto* accepted = std::get_if<NoticeAccepted>(&notice.what)) {
     if (std::exchange(call.accepted, true)) return;
-    SetAccepted told;
-    told.ticket = TicketOf(call);
-    told.stamp = accepted->stamp;
-    told.home = call.home;
-    told.version = accepted->version;
-    told.leading = accepted->leading;
-    call.observer(told);
+    call.observer(SetAccepted{TicketOf(call), accepted->stamp, call.home, accepted->version,
+                              accepted->leading, accepted->out, accepted->within_reach});
     if (call.until == arbiter::Level::kAccepted) End(id);
     return;
   }

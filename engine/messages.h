@@ -24,6 +24,7 @@
 #include "cryptoscatter/exchange.h"
 #include "cryptoscatter/sealed_value.h"
 #include "cryptoscatter/share.h"
+#include "engine/node_api.h"
 
 namespace worldb::engine {
 
@@ -35,6 +36,7 @@ struct Payload {
   cryptoscatter::SealedValue sealed;
   CommitmentId commitment;
   SharedBytes encoded;  // sealed.Encode(): what staging stores
+  Bytes key;            // the key's name, for the home's index; empty where it is not known
 };
 using PayloadPtr = std::shared_ptr<const Payload>;
 
@@ -83,6 +85,8 @@ struct NoticeAccepted {
   arbiter::Stamp stamp;
   Version version;
   bool leading = false;
+  std::vector<DataCenterIndex> out;  // data centers the log marks as gone for now
+  arbiter::Level within_reach = arbiter::Level::kFull;
 };
 struct NoticeLevel {
   arbiter::Level level = arbiter::Level::kHeld;
@@ -107,12 +111,17 @@ struct OpNotices {
 struct TicketQuery {
   RequestId id = 0;
   OpId op;
+  // Answer again once the outcome is final or this level is reached, for as long as `patience`.
+  std::optional<arbiter::Level> until;
+  absl::Duration patience;
 };
 struct TicketFacts {
   arbiter::Stamp stamp;
   arbiter::Outcome outcome;
   arbiter::Level level = arbiter::Level::kAccepted;
   NodeSet held;
+  std::vector<DataCenterIndex> out;
+  arbiter::Level within_reach = arbiter::Level::kFull;
 };
 struct TicketReply {
   RequestId id = 0;
@@ -132,13 +141,75 @@ struct VersionFacts {
   arbiter::OpKind kind = arbiter::OpKind::kSet;
   OpId op;
   CommitmentId commitment;
+  ScriptId script;
   arbiter::Level level = arbiter::Level::kDecided;
   NodeSet held;
+  std::vector<Version> void_versions;  // newer ones that ended VOID, newest first
 };
 struct ReadReply {
   RequestId id = 0;
-  absl::Status status;  // NotFound without a version; else `facts` is set
+  absl::Status status;  // NotFound without a version, or with a tombstone; else `facts` is set
   std::optional<VersionFacts> facts;
+};
+// Names with `prefix` that come after `after`, in byte order.
+struct ListQuery {
+  RequestId id = 0;
+  Bytes prefix;
+  Bytes after;  // empty: from the first one
+  std::size_t keys_max = 0;
+};
+struct ListQueryReply {
+  RequestId id = 0;
+  std::vector<ListedKey> keys;
+  // Every key up to and including this name is told. Empty: every key of this home under the prefix.
+  Bytes told_to;
+};
+struct HistoryQuery {
+  RequestId id = 0;
+  KeyTag key_tag;
+  Version before;  // older than this; 0: from the newest
+  std::size_t versions_max = 0;
+};
+struct HistoryQueryReply {
+  RequestId id = 0;
+  std::vector<VersionRecord> versions;  // none: there is no such version
+  bool more = false;
+};
+
+// -- watching a home
+
+// A place in the order in which the versions of one home become visible: that of the version, or
+// before all of entry `index` with a zero version.
+struct WatchPosition {
+  LogIndex index;
+  arbiter::RoundId id;
+  friend auto operator<=>(const WatchPosition&, const WatchPosition&) = default;
+};
+// Drawn at random for each subscription: never that of another one, nor of an earlier run.
+using SubscriptionId = std::uint64_t;
+struct WatchOpen {
+  SubscriptionId id = 0;
+  SubscriptionId replaces = 0;  // an earlier one of the same node, which ends
+  Bytes key;
+  bool prefix = false;
+  std::optional<WatchPosition> after;  // without one: what becomes visible from now on
+};
+struct WatchedVersion {
+  Bytes key;
+  VersionRecord version;
+  LogIndex visible_at;
+};
+// Numbered from 1 without gaps; an empty one says that there is nothing new up to `position`.
+struct WatchBatch {
+  SubscriptionId id = 0;
+  std::uint64_t number = 0;
+  std::vector<WatchedVersion> changes;
+  WatchPosition position;  // everything up to and including it is told
+};
+struct WatchAck {
+  SubscriptionId id = 0;
+  std::uint64_t number = 0;  // and all before it
+  bool over = false;         // nobody listens any more
 };
 
 // -- inside a triad
@@ -161,6 +232,16 @@ struct StageGetReply {
   RequestId id = 0;
   absl::Status status;
   PayloadPtr payload;
+};
+
+// Names of keys, for a node that was down when it should have learnt them.
+struct NamesGet {
+  RequestId id = 0;
+  std::vector<KeyTag> key_tags;
+};
+struct NamesGetReply {
+  RequestId id = 0;
+  std::vector<Bytes> names;  // those known here
 };
 
 // -- shares
@@ -218,7 +299,8 @@ using PeerMessage =
     std::variant<Heartbeat, HeartbeatReply, FrameBatch, StageValue, StageValueReply, SequencerBeat,
                  OpNotices, TicketQuery, TicketReply, ReadQuery, ReadReply, StagePut, StagePutReply,
                  StageGet, StageGetReply, PutShares, PutSharesReply, ListShares, ListSharesReply,
-                 FetchShare, FetchShareReply>;
+                 FetchShare, FetchShareReply, ListQuery, ListQueryReply, HistoryQuery,
+                 HistoryQueryReply, WatchOpen, WatchBatch, WatchAck, NamesGet, NamesGetReply>;
 
 }  // namespace worldb::engine
 

@@ -36,19 +36,30 @@ absl::Status CheckPayload(const Cell& cell, const cryptoscatter::Script& script,
     known_writer = known_writer || cell.node(NodeAt(i)).signing_key == sealed.proof.signer;
   }
   if (!known_writer) return absl::InvalidArgumentError("the writer is not known to this cell");
+  if (cell.KeyTagOf(payload.key) != sealed.core.key_tag) {
+    return absl::InvalidArgumentError("the key's name is not that of its tag");
+  }
   absl::Status status = verifier.VerifyCommit(sealed.proof, cell.id(), payload.commitment);
   if (!status.ok()) return absl::InvalidArgumentError(status.message());
   return cryptoscatter::CheckSealedValue(script, sealed).status();
 }
 
+absl::Status CheckKind(const arbiter::Candidate& candidate, const Payload& payload) {
+  if (payload.sealed.core.kind == ValueKindOf(candidate.kind)) return absl::OkStatus();
+  return absl::InvalidArgumentError("the frame and what its writer signed differ in kind");
+}
+
 }  // namespace
 
-Sequencer::Sequencer(NodeContext& context, Home& home, Staging& staging, PeerTable& peers)
+Sequencer::Sequencer(NodeContext& context, Home& home, Staging& staging, NameIndex& names,
+                     PeerTable& peers)
     : context_(context),
       home_(home),
       staging_(staging),
       peers_(peers),
-      reads_(context, home),
+      lister_(context, home, names),
+      watches_(context, home, names),
+      reads_(context, home, lister_, watches_),
       window_(context.options.window) {}
 
 void Sequencer::Lead(LogEpoch epoch) {
@@ -75,6 +86,7 @@ void Sequencer::StepDown() {
   staging_values_.clear();
   under_way_.reset();
   reads_.Clear();
+  watches_.Clear();
   close_intent_.reset();
   close_posted_ = false;
   context_.executor().Cancel(close_timer_);
@@ -121,6 +133,9 @@ absl::Status Sequencer::CheckFrameFields(const Item& item) const {
   if (absl::Status status = arbiter::CheckOpId(c.op); !status.ok()) return status;
   if (absl::Status status = arbiter::CheckCandidate(c); !status.ok()) return status;
   if (item.frame.payload == nullptr) {
+    if (c.kind == arbiter::OpKind::kDelete) {
+      return absl::InvalidArgumentError("a Delete without what its writer sealed");
+    }
     if (staged_.contains(c.commitment) || staging_.Has(c.commitment)) return absl::OkStatus();
     return MakeError(absl::StatusCode::kUnavailable, reason::kTriadUnavailable,
                      "the home changed its sequencer while the value was under way and recorded "
@@ -131,7 +146,7 @@ absl::Status Sequencer::CheckFrameFields(const Item& item) const {
       payload.sealed.core.key_tag != c.key_tag) {
     return absl::InvalidArgumentError("the payload belongs to another op");
   }
-  return absl::OkStatus();
+  return CheckKind(c, payload);
 }
 
 void Sequencer::CheckFrame(std::uint64_t sequence) {
@@ -170,6 +185,10 @@ void Sequencer::Restage(std::uint64_t sequence) {
                [this, sequence, term = term_](absl::StatusOr<PayloadPtr> payload) {
                  if (term != term_) return;
                  Item& item = *Find(sequence);
+                 if (payload.ok()) {
+                   const absl::Status kind = CheckKind(*item.frame.candidate, **payload);
+                   if (!kind.ok()) payload = kind;
+                 }
                  if (payload.ok()) {
                    item.frame.payload = *std::move(payload);
                    item.stage = Item::Stage::kToStage;
@@ -273,6 +292,9 @@ void Sequencer::On(NodeIndex from, StageValue request) {
       [status, payload = request.payload, cell = context_.parts.cell, script = context_.script] {
         cryptoscatter::BatchVerifier verifier;
         *status = CheckPayload(*cell, *script, *payload, verifier);
+        if (status->ok() && payload->sealed.core.kind != cryptoscatter::ValueKind::kValue) {
+          *status = absl::InvalidArgumentError("a tombstone rides in its frame");
+        }
       },
       [this, status, payload = request.payload, answer, term = term_] {
         if (term != term_) return;
@@ -437,12 +459,9 @@ void Sequencer::OnApplied(const arbiter::LogEntry& entry,
     log_earliest_at_ = context_.now();
   }
   for (const arbiter::StreamCursor& cursor : entry.cursors) BeatTo(cursor.node);
+  watches_.OnEffects(effects);
   reads_.MarkApplied();
-  for (const arbiter::Effect& effect : effects) {
-    const auto* level = std::get_if<arbiter::LevelAnnounced>(&effect);
-    if (level == nullptr || level->level < arbiter::Level::kSafe) continue;
-    reads_.OnSafe(*home_.state().FindVersion(level->id));
-  }
+  reads_.OnEffects(effects);
   ArmClose();
   StageReady();
   TryAppend();
@@ -501,6 +520,7 @@ void Sequencer::BeatAll() {
   if (!leading_) return;
   for (int i = 0; i < kNodeCount; ++i) BeatTo(NodeAt(i));
   reads_.Expire();
+  watches_.Tick();
   ArmClose();
   context_.executor().PostAfter(kBeatEvery, [this, term = term_] {
     if (term == term_) BeatAll();
@@ -516,12 +536,14 @@ void Sequencer::BeatTo(NodeIndex node) {
 
 // ---------------------------------------------------------------- reads
 
-void Sequencer::On(NodeIndex from, const ReadQuery& query) {
-  if (leading_ && reads_.Take(from, query)) TryAppend();
+void Sequencer::Ask(NodeIndex from, ReadDesk::Query query) {
+  if (leading_ && reads_.Take(from, std::move(query))) TryAppend();
 }
 
-void Sequencer::ReadTicket(NodeIndex from, const TicketQuery& query) {
-  if (leading_ && reads_.Take(from, query)) TryAppend();
+void Sequencer::HoldTicket(NodeIndex from, const TicketQuery& query) {
+  if (leading_) reads_.Hold(from, query);
 }
+
+void Sequencer::On(NodeIndex from, const WatchAck& ack) { watches_.On(from, ack); }
 
 }  // namespace worldb::engine

@@ -20,16 +20,18 @@
 
 #include "arbiter/latency_window.h"
 #include "engine/home.h"
+#include "engine/key_lister.h"
 #include "engine/node_context.h"
 #include "engine/peer_table.h"
 #include "engine/read_desk.h"
 #include "engine/staging.h"
+#include "engine/watch_desk.h"
 
 namespace worldb::engine {
 
 class Sequencer {
  public:
-  Sequencer(NodeContext& context, Home& home, Staging& staging, PeerTable& peers);
+  Sequencer(NodeContext& context, Home& home, Staging& staging, NameIndex& names, PeerTable& peers);
 
   // REQUIRES: the home's state is applied up to the tail, and the log is fenced at `epoch`.
   void Lead(LogEpoch epoch);
@@ -40,11 +42,13 @@ class Sequencer {
   void On(NodeIndex from, FrameBatch batch);
   void On(NodeIndex from, StageValue request);
   void On(NodeIndex from, const StagePutReply& reply);
-  void On(NodeIndex from, const ReadQuery& query);
+  void On(NodeIndex from, const WatchAck& ack);
   // To be logged with the next entry.
   void NoteLevel(const arbiter::LevelReached& level);
-  // Answered from the state applied with a READ mark.
-  void ReadTicket(NodeIndex from, const TicketQuery& query);
+  // Answered from the state applied with a READ mark, by nobody while another node leads.
+  void Ask(NodeIndex from, ReadDesk::Query query);
+  // Answered again when the op got where the query wants it.
+  void HoldTicket(NodeIndex from, const TicketQuery& query);
 
   // The home applied an entry while this node leads.
   void OnApplied(const arbiter::LogEntry& entry, const std::vector<arbiter::Effect>& effects);
@@ -127,6 +131,8 @@ class Sequencer {
   bool append_posted_ = false;
   std::size_t in_entry_ = 0;  // pipeline items in the entry under way
   std::map<arbiter::RoundId, arbiter::LevelReached> levels_;
+  KeyLister lister_;
+  WatchDesk watches_;
   ReadDesk reads_;
   std::optional<CloseIntent> close_intent_;
   absl::Time close_armed_for_ = absl::InfiniteFuture();

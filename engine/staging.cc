@@ -12,7 +12,7 @@ constexpr std::size_t kDropsPerCommitMax = 1024;
 constexpr char kRowEnd[] = "p0";
 constexpr std::size_t kRowsPerScan = 32;
 
-absl::StatusOr<PayloadPtr> DecodePayload(Bytes bytes) {
+absl::StatusOr<std::shared_ptr<Payload>> DecodePayload(Bytes bytes) {
   auto payload = std::make_shared<Payload>();
   WORLDB_ASSIGN_OR_RETURN(payload->sealed, cryptoscatter::SealedValue::Decode(bytes));
   payload->commitment = payload->sealed.Commitment();
@@ -47,20 +47,29 @@ void Staging::LoadFrom(std::string begin, std::function<void(absl::Status)> done
 
 void Staging::Put(const std::vector<PayloadPtr>& payloads, std::function<void(absl::Status)> done) {
   std::vector<StoreWrite> writes = std::exchange(drops_, {});
+  std::vector<PayloadPtr> named;
   for (const PayloadPtr& payload : payloads) {
     writes.push_back(
         StoreWrite::Put(RowFamily::kBlobs, RowKey(payload->commitment), payload->encoded));
+    if (auto name = names_.RowFor(payload->sealed.core.key_tag, payload->key)) {
+      writes.push_back(*std::move(name));
+      named.push_back(payload);
+    }
   }
-  context_.parts.store->Commit(std::move(writes), /*sync=*/true,
-                               [this, payloads, done = std::move(done)](absl::Status status) {
-                                 if (status.ok()) {
-                                   for (const PayloadPtr& payload : payloads) {
-                                     Remember(payload);
-                                     if (wanted_ && !wanted_(*payload)) Drop(payload->commitment);
-                                   }
-                                 }
-                                 done(std::move(status));
-                               });
+  context_.parts.store->Commit(
+      std::move(writes), /*sync=*/true,
+      [this, payloads, named = std::move(named), done = std::move(done)](absl::Status status) {
+        if (status.ok()) {
+          for (const PayloadPtr& payload : named) {
+            names_.Learn(payload->sealed.core.key_tag, payload->key);
+          }
+          for (const PayloadPtr& payload : payloads) {
+            Remember(payload);
+            if (wanted_ && !wanted_(*payload)) Drop(payload->commitment);
+          }
+        }
+        done(std::move(status));
+      });
 }
 
 void Staging::Remember(PayloadPtr payload) {
@@ -88,14 +97,17 @@ void Staging::Get(const CommitmentId& commitment,
     context_.executor().Post([payload = it->second, done = std::move(done)] { done(payload); });
     return;
   }
-  context_.parts.store->Get(RowFamily::kBlobs, RowKey(commitment),
-                            [done = std::move(done)](absl::StatusOr<Bytes> bytes) {
-                              if (!bytes.ok()) {
-                                done(bytes.status());
-                              } else {
-                                done(DecodePayload(*std::move(bytes)));
-                              }
-                            });
+  context_.parts.store->Get(
+      RowFamily::kBlobs, RowKey(commitment),
+      [this, done = std::move(done)](absl::StatusOr<Bytes> bytes) {
+        if (!bytes.ok()) return done(bytes.status());
+        auto payload = DecodePayload(*std::move(bytes));
+        if (!payload.ok()) return done(payload.status());
+        if (const Bytes* name = names_.Find((*payload)->sealed.core.key_tag)) {
+          (*payload)->key = *name;
+        }
+        done(*std::move(payload));
+      });
 }
 
 void Staging::Drop(const CommitmentId& commitment) {

@@ -1,7 +1,8 @@
 // Sealed payloads of ops that have not spread to all nine nodes yet, on one triad node.
 //
 // What is staged is ciphertext with nine sealed key shares: this node could open one of them.
-// A payload is kept in memory while the budget allows, and read back from the store otherwise.
+// A payload is kept in memory while the budget allows, and read back from the store otherwise. The
+// commit that stages it brings the name of its key to the index, if it is new there.
 // Errors:  NotFound when it is not here; the store's own errors otherwise.
 // Threads: its node's executor.
 // Source:  docs/protocol.md 4.
@@ -16,6 +17,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
+#include "engine/name_index.h"
 #include "engine/node_context.h"
 
 namespace worldb::engine {
@@ -26,7 +28,7 @@ class Staging {
   // Row keys are this and the commitment, in the blob family.
   static constexpr char kRowPrefix[] = "p/";
 
-  explicit Staging(NodeContext& context) : context_(context) {}
+  Staging(NodeContext& context, NameIndex& names) : context_(context), names_(names) {}
 
   // Asked after a payload was synced: false when its op ended meanwhile, so that it goes at once.
   void SetWanted(std::function<bool(const Payload&)> wanted) { wanted_ = std::move(wanted); }
@@ -49,6 +51,7 @@ class Staging {
   void LoadFrom(std::string begin, std::function<void(absl::Status)> done);
 
   NodeContext& context_;
+  NameIndex& names_;
   std::function<bool(const Payload&)> wanted_;
   absl::flat_hash_map<CommitmentId, PayloadPtr> memory_;
   std::deque<CommitmentId> memory_order_;  // oldest first; may name dropped ones
