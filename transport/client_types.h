@@ -74,6 +74,7 @@ struct GetResult {
   SecretBytes value;
   std::vector<std::string> read_from;
   std::vector<std::string> rejected;
+  std::vector<Version> void_versions;  // newer ones, which won but can never be read
 };
 struct TicketResult {
   std::string endpoint;

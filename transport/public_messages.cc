@@ -91,6 +91,7 @@ void GetReplyToWire(const engine::GetReply& reply, const engine::Cell& cell, v1:
   out.set_home_silent(reply.home_silent);
   NamesToWire(reply.read_from, cell, out.mutable_read_from());
   for (const std::string& reason : reply.rejected) out.add_rejected_shares(reason);
+  for (const Version version : reply.void_versions) out.add_void_versions(version.value());
 }
 
 void TicketToWire(const engine::TicketStatus& ticket, const engine::Cell& cell, v1::Ticket& out) {
@@ -206,6 +207,9 @@ bool GetResultFromWire(v1::GetResponse& response, GetResult& out) {
   out.home_silent = response.home_silent();
   out.read_from.assign(response.read_from().begin(), response.read_from().end());
   out.rejected.assign(response.rejected_shares().begin(), response.rejected_shares().end());
+  for (const std::uint64_t version : response.void_versions()) {
+    out.void_versions.push_back(Version(version));
+  }
   return true;
 }
 
