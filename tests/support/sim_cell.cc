@@ -320,6 +320,33 @@ absl::StatusOr<engine::TicketStatus> SimCell::TicketGet(int node, const std::str
   return *std::move(reply);
 }
 
+void SimCell::AppendToLog(int dc, arbiter::LogRecord record) {
+  arbiter::AcceptLog* log = nullptr;
+  for (int i = 0; i < kNodesPerDataCenter; ++i) {
+    const Member& m = members_[static_cast<std::size_t>(dc * kNodesPerDataCenter + i)];
+    if (m.log != nullptr) log = m.log.get();
+  }
+  WORLDB_CHECK(log != nullptr);
+  // The sequencer may be faster: then once more.
+  for (bool done = false; !done;) {
+    bool answered = false;
+    log->Tail([&](absl::StatusOr<arbiter::AcceptLog::FenceResult> tail) {
+      WORLDB_CHECK(tail.ok());
+      arbiter::LogEntry entry;
+      entry.log_epoch = tail->epoch;
+      entry.reading.quality = arbiter::ClockQuality::kNone;
+      entry.records = {record};
+      log->Append(tail->epoch, tail->tail,
+                  std::make_shared<const Bytes>(arbiter::EncodeLogEntry(entry)),
+                  [&](const arbiter::AppendResult& result) {
+                    done = result.kind == arbiter::AppendResult::Kind::kOk;
+                    answered = true;
+                  });
+    });
+    WORLDB_CHECK(world_.RunUntil([&] { return answered; }, absl::Seconds(10)));
+  }
+}
+
 engine::NodeStatus SimCell::Status(int node) {
   std::optional<engine::NodeStatus> reply;
   members_[node].node->Status(

@@ -117,6 +117,8 @@ class SimCell {
                                      const std::string& resume_token = "");
   void Forget(const WatchRecord& record);
   engine::NodeStatus Status(int node);
+  // Appends an entry to the log of a data center, one of whose nodes runs, past its sequencer.
+  void AppendToLog(int dc, arbiter::LogRecord record);
 
   SimWorld& world() { return world_; }
   SimClock& clock(int node) { return *members_[node].clock; }
