@@ -66,6 +66,14 @@ bool SetRecord::ended() const {
          (how.has_value() && how->kind != arbiter::OutcomeKind::kWon);
 }
 
+std::vector<std::string> WatchRecord::Told() const {
+  std::vector<std::string> told;
+  for (const engine::WatchChange& change : changes) {
+    told.push_back(absl::StrCat(AsText(change.key), ":", change.version.version.value()));
+  }
+  return told;
+}
+
 SimCell::SimCell(Options options)
     : options_(options),
       world_({.seed = options.seed, .shuffle_ties = true, .offload_time = absl::Microseconds(50)}),
@@ -204,6 +212,7 @@ std::shared_ptr<SetRecord> SimCell::Set(int node, absl::string_view key, absl::s
   request.key = ToBytes(AsBytes(key));
   request.value = SecretBytes(ToBytes(AsBytes(value)));
   request.op = options.op.value_or(arbiter::MakeOpId(members_[node].clock->TrueTime(), entropy_));
+  request.kind = options.kind;
   request.base = options.base;
   request.seen = options.seen;
   request.attempt = options.attempt;
@@ -238,6 +247,71 @@ absl::StatusOr<engine::GetReply> SimCell::Get(int node, absl::string_view key,
   return *std::move(reply);
 }
 
+std::shared_ptr<SetRecord> SimCell::DeleteAndWait(int node, absl::string_view key) {
+  SetOptions options;
+  options.kind = arbiter::OpKind::kDelete;
+  auto record = Set(node, key, "", options);
+  world_.RunUntil([&] { return record->ended() || record->level() >= arbiter::Level::kSafe; },
+                  absl::Seconds(30));
+  return record;
+}
+
+absl::StatusOr<engine::TicketStatus> SimCell::TicketWait(int node, const std::string& ticket,
+                                                         arbiter::Level until,
+                                                         absl::Duration timeout) {
+  std::optional<absl::StatusOr<engine::TicketStatus>> reply;
+  members_[node].node->TicketWait(
+      ticket, until, timeout,
+      [&reply](absl::StatusOr<engine::TicketStatus> answer) { reply.emplace(std::move(answer)); });
+  WORLDB_CHECK(world_.RunUntil([&] { return reply.has_value(); }, absl::Seconds(60)));
+  return *std::move(reply);
+}
+
+absl::StatusOr<engine::ListReply> SimCell::List(int node, absl::string_view prefix,
+                                                std::size_t page_size,
+                                                const std::string& page_token) {
+  std::optional<absl::StatusOr<engine::ListReply>> reply;
+  members_[node].node->List(
+      {ToBytes(AsBytes(prefix)), page_size, page_token, absl::Seconds(10)},
+      [&reply](absl::StatusOr<engine::ListReply> answer) { reply.emplace(std::move(answer)); });
+  WORLDB_CHECK(world_.RunUntil([&] { return reply.has_value(); }, absl::Seconds(60)));
+  return *std::move(reply);
+}
+
+absl::StatusOr<engine::HistoryReply> SimCell::History(int node, absl::string_view key,
+                                                      std::size_t page_size,
+                                                      const std::string& page_token) {
+  std::optional<absl::StatusOr<engine::HistoryReply>> reply;
+  members_[node].node->History(
+      {ToBytes(AsBytes(key)), page_size, page_token, absl::Seconds(10)},
+      [&reply](absl::StatusOr<engine::HistoryReply> answer) { reply.emplace(std::move(answer)); });
+  WORLDB_CHECK(world_.RunUntil([&] { return reply.has_value(); }, absl::Seconds(60)));
+  return *std::move(reply);
+}
+
+std::shared_ptr<WatchRecord> SimCell::Watch(int node, absl::string_view key, bool prefix,
+                                            const std::string& resume_token) {
+  auto record = std::make_shared<WatchRecord>();
+  record->node = node;
+  record->call = members_[node].node->Watch(
+      {ToBytes(AsBytes(key)), prefix, resume_token},
+      [this, record](const engine::WatchEvent& event) {
+        if (const auto* change = std::get_if<engine::WatchChange>(&event)) {
+          record->changes.push_back(*change);
+          record->times.push_back(world_.Elapsed());
+          record->resume_token = change->resume_token;
+        } else if (const auto* progress = std::get_if<engine::WatchProgress>(&event)) {
+          record->progress.push_back(*progress);
+          record->resume_token = progress->resume_token;
+        } else {
+          record->failed = std::get<engine::WatchFailed>(event).status;
+        }
+      });
+  return record;
+}
+
+void SimCell::Forget(const WatchRecord& record) { members_[record.node].node->Forget(record.call); }
+
 absl::StatusOr<engine::TicketStatus> SimCell::TicketGet(int node, const std::string& ticket) {
   std::optional<absl::StatusOr<engine::TicketStatus>> reply;
   members_[node].node->TicketGet(
@@ -245,6 +319,33 @@ absl::StatusOr<engine::TicketStatus> SimCell::TicketGet(int node, const std::str
       [&reply](absl::StatusOr<engine::TicketStatus> answer) { reply.emplace(std::move(answer)); });
   WORLDB_CHECK(world_.RunUntil([&] { return reply.has_value(); }, absl::Seconds(60)));
   return *std::move(reply);
+}
+
+void SimCell::AppendToLog(int dc, arbiter::LogRecord record) {
+  arbiter::AcceptLog* log = nullptr;
+  for (int i = 0; i < kNodesPerDataCenter; ++i) {
+    const Member& m = members_[static_cast<std::size_t>(dc * kNodesPerDataCenter + i)];
+    if (m.log != nullptr) log = m.log.get();
+  }
+  WORLDB_CHECK(log != nullptr);
+  // The sequencer may be faster: then once more.
+  for (bool done = false; !done;) {
+    bool answered = false;
+    log->Tail([&](absl::StatusOr<arbiter::AcceptLog::FenceResult> tail) {
+      WORLDB_CHECK(tail.ok());
+      arbiter::LogEntry entry;
+      entry.log_epoch = tail->epoch;
+      entry.reading.quality = arbiter::ClockQuality::kNone;
+      entry.records = {record};
+      log->Append(tail->epoch, tail->tail,
+                  std::make_shared<const Bytes>(arbiter::EncodeLogEntry(entry)),
+                  [&](const arbiter::AppendResult& result) {
+                    done = result.kind == arbiter::AppendResult::Kind::kOk;
+                    answered = true;
+                  });
+    });
+    WORLDB_CHECK(world_.RunUntil([&] { return answered; }, absl::Seconds(10)));
+  }
 }
 
 engine::NodeStatus SimCell::Status(int node) {

@@ -37,6 +37,21 @@ struct SetRecord {
   bool ended() const;
 };
 
+// One Watch as its caller saw it.
+struct WatchRecord {
+  int node = 0;
+  engine::Node::CallId call = 0;
+  std::vector<engine::WatchChange> changes;
+  std::vector<absl::Duration> times;  // of the changes
+  std::vector<engine::WatchProgress> progress;
+  std::optional<absl::Status> failed;
+
+  // Of the last event that has one.
+  std::string resume_token;
+  // "name:version", in the order told.
+  std::vector<std::string> Told() const;
+};
+
 class SimCell {
  public:
   struct Options {
@@ -67,6 +82,7 @@ class SimCell {
   std::string KeyAt(int dc, absl::string_view name = "key") const;
   struct SetOptions {
     std::optional<OpId> op;
+    arbiter::OpKind kind = arbiter::OpKind::kSet;
     arbiter::Base base;
     Version seen;
     std::uint32_t attempt = 0;
@@ -85,8 +101,25 @@ class SimCell {
   absl::StatusOr<engine::GetReply> Get(int node, absl::string_view key,
                                        engine::ReadMode mode = engine::ReadMode::kLatest,
                                        Version version = Version());
+  // Deletes, and runs until SAFE or the end.
+  std::shared_ptr<SetRecord> DeleteAndWait(int node, absl::string_view key);
   absl::StatusOr<engine::TicketStatus> TicketGet(int node, const std::string& ticket);
+  // Run until answered.
+  absl::StatusOr<engine::TicketStatus> TicketWait(int node, const std::string& ticket,
+                                                  arbiter::Level until,
+                                                  absl::Duration timeout = absl::Seconds(10));
+  absl::StatusOr<engine::ListReply> List(int node, absl::string_view prefix, std::size_t page_size,
+                                         const std::string& page_token = "");
+  absl::StatusOr<engine::HistoryReply> History(int node, absl::string_view key,
+                                               std::size_t page_size,
+                                               const std::string& page_token = "");
+  // Until the record's call is forgotten.
+  std::shared_ptr<WatchRecord> Watch(int node, absl::string_view key, bool prefix,
+                                     const std::string& resume_token = "");
+  void Forget(const WatchRecord& record);
   engine::NodeStatus Status(int node);
+  // Appends an entry to the log of a data center, one of whose nodes runs, past its sequencer.
+  void AppendToLog(int dc, arbiter::LogRecord record);
 
   SimWorld& world() { return world_; }
   SimClock& clock(int node) { return *members_[node].clock; }
