@@ -154,6 +154,8 @@ class LongRun {
   std::vector<std::string> Play() {
     const int crashes = 4 + Draw(8);
     for (int i = 0; i < crashes; ++i) {
+      // Now and then long enough for the next entry to ask for a checkpoint, and the log to be trimmed.
+      if (Draw(4) == 0) cell_.world().RunFor(absl::Seconds(11));
       // From a few events to some seconds.
       std::uint64_t gap = 1 + random_() % (std::uint64_t{1} << (4 + Draw(11)));
       while (gap > 0) {
