@@ -75,6 +75,8 @@ class SimCell {
   void StartAllNodes();
   void StopDataCenter(int dc);
   void StartDataCenter(int dc);
+  // To every node that runs, as `node stop` of a data center's third node does.
+  void DeclareOut(int dc);
   bool running(int index) const { return members_[index].node != nullptr; }
 
   // A key whose home is `dc`.
@@ -86,6 +88,7 @@ class SimCell {
     Version seen;
     std::uint32_t attempt = 0;
     std::optional<ContentTag> content_tag;
+    std::optional<ScriptId> script;
     absl::Duration timeout = absl::Seconds(10);
   };
   std::shared_ptr<SetRecord> Set(int node, absl::string_view key, absl::string_view value,
