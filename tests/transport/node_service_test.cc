@@ -535,7 +535,8 @@ TEST_F(NodeServiceTest, WatchTellsEveryVersionAndGoesOnThroughAnotherNode) {
 }
 
 TEST_F(NodeServiceTest, WatcherThatDoesNotReadIsEndedWithTheTokenToResumeFrom) {
-  constexpr int kKeys = 400;
+  constexpr int kKeys = 320;
+  constexpr int kWriters = 16;
   const std::string prefix = "unread/" + std::string(900, 'x');
   const auto stub = StubOf(1);
   v1::WatchRequest request;
@@ -546,12 +547,11 @@ TEST_F(NodeServiceTest, WatcherThatDoesNotReadIsEndedWithTheTokenToResumeFrom) {
   v1::WatchEvent event;
   ASSERT_TRUE(stream->Read(&event));
   std::vector<std::thread> writers;
-  for (int w = 0; w < 8; ++w) {
+  for (int w = 0; w < kWriters; ++w) {
     writers.emplace_back([w, &prefix] {
-      const auto client = ClientOf({w});
-      for (int i = w; i < kKeys; i += 8) {
-        SetOptions options = NewSet();
-        EXPECT_TRUE(Set(*client, prefix + std::to_string(i), "v", options).ok());
+      const auto client = ClientOf({w % kNodeCount});
+      for (int i = w; i < kKeys; i += kWriters) {
+        EXPECT_TRUE(Set(*client, prefix + std::to_string(i), "v").ok());
       }
     });
   }
