@@ -56,6 +56,7 @@ struct SetAccepted {
   std::vector<DataCenterIndex> out = {};
   arbiter::Level within_reach = arbiter::Level::kFull;
 };
+// A WON may be followed by VOID or PERISHED.
 struct SetDecided {
   arbiter::Outcome outcome;
 };
