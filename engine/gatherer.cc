@@ -172,8 +172,9 @@ void Gatherer::OnListed(CallId id) {
                                              " nodes that answered hold too few shares of any "
                                              "version; start more nodes and try again")));
   }
-  // With enough of the cell silent, absence proves nothing.
-  if (!context_.script->IsReadable(call.listed)) {
+  // With enough of the cell silent, absence proves nothing. What is SAFE under any script has shares
+  // on some node of every set that reads under this one.
+  if (!cryptoscatter::Script::Nested()->IsReadable(call.listed)) {
     return Finish(id, MakeError(absl::StatusCode::kUnavailable, reason::kSharesInsufficient,
                                 absl::StrCat("only ", call.listed.Count(),
                                              " nodes answered; start more nodes and try again")));

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/checkpointer.h"
 #include "engine/errors.h"
 #include "engine/gatherer.h"
 #include "engine/home.h"
@@ -11,6 +12,7 @@
 #include "engine/key_reader.h"
 #include "engine/name_index.h"
 #include "engine/node_context.h"
+#include "engine/outage_watch.h"
 #include "engine/peer_table.h"
 #include "engine/scatterer.h"
 #include "engine/sequencer.h"
@@ -45,8 +47,10 @@ class Node::Impl {
         names_(context_),
         staging_(context_, names_),
         shares_(context_),
-        home_(context_, staging_, names_, RuleOf(options)),
+        checkpointer_(context_, RuleOf(options)),
+        home_(context_, staging_, names_, checkpointer_, RuleOf(options)),
         sequencer_(context_, home_, staging_, names_, peers_),
+        outages_(context_, home_, sequencer_, peers_),
         scatterer_(context_, staging_, peers_),
         ingress_(context_),
         gatherer_(context_, ingress_, peers_),
@@ -147,6 +151,10 @@ class Node::Impl {
     });
   }
 
+  void DeclareOut(DataCenterIndex data_center) {
+    context_.executor().Post([this, data_center] { outages_.DeclareOut(data_center); });
+  }
+
   void Stop() {
     if (stopped_.exchange(true)) return;
     // From here on no task of this node runs or will run: its state is this thread's.
@@ -200,6 +208,7 @@ class Node::Impl {
                 ingress_.Start(epoch);
                 home_.Start();
                 peers_.Start();
+                outages_.Start();
                 live_ = true;
               }
               ready(std::move(loaded));
@@ -246,7 +255,13 @@ class Node::Impl {
       context_.Send(from, StagePutReply{id, std::move(status)});
     });
   }
-  void Handle(NodeIndex from, StagePutReply& m) { sequencer_.On(from, m); }
+  void Handle(NodeIndex from, StagePutReply& m) {
+    sequencer_.On(from, m);
+    scatterer_.On(from, m);
+  }
+  void Handle(NodeIndex from, CheckpointSynced& m) { sequencer_.On(from, m); }
+  void Handle(NodeIndex from, CheckpointGet& m) { checkpointer_.On(from, m); }
+  void Handle(NodeIndex from, CheckpointGetReply& m) { checkpointer_.On(from, m); }
   void Handle(NodeIndex from, StageGet& m) {
     if (DataCenterOf(from) != context_.data_center()) return;
     staging_.Get(m.commitment, [this, from, id = m.id](absl::StatusOr<PayloadPtr> payload) {
@@ -258,6 +273,7 @@ class Node::Impl {
     });
   }
   void Handle(NodeIndex from, StageGetReply& m) { scatterer_.On(from, m); }
+  void Handle(NodeIndex, OwedShare&) {}
   void Handle(NodeIndex from, PutShares& m) { shares_.On(from, std::move(m)); }
   void Handle(NodeIndex from, PutSharesReply& m) { scatterer_.On(from, m); }
   void Handle(NodeIndex from, ListShares& m) { shares_.On(from, m); }
@@ -270,8 +286,10 @@ class Node::Impl {
   NameIndex names_;
   Staging staging_;
   ShareStore shares_;
+  Checkpointer checkpointer_;
   Home home_;
   Sequencer sequencer_;
+  OutageWatch outages_;
   Scatterer scatterer_;
   Ingress ingress_;
   Gatherer gatherer_;
@@ -317,7 +335,7 @@ void Node::History(HistoryRequest request, std::function<void(absl::StatusOr<His
 Node::CallId Node::Watch(WatchRequest request, WatchObserver observer) {
   return impl_->Watch(std::move(request), std::move(observer));
 }
-void Node::DeclareOut(DataCenterIndex) {}
+void Node::DeclareOut(DataCenterIndex data_center) { impl_->DeclareOut(data_center); }
 void Node::Stop() { impl_->Stop(); }
 
 }  // namespace worldb::engine

@@ -222,9 +222,15 @@ TEST_F(NodeTest, LatestWaitsForSafeAndNamesTheVersionThatIsNot) {
   cell_.world().RunFor(absl::Seconds(2));
   const auto set = cell_.SetAndWait(0, key, "new", Level::kHeld);
   ASSERT_EQ(set->level(), Level::kHeld);
-  const auto latest = cell_.Get(3, key);
+  const auto latest = cell_.Get(3, key, ReadMode::kLatest, Version(), absl::Seconds(5));
   EXPECT_EQ(engine::ReasonOf(latest.status()), "VERSION_NOT_READABLE") << latest.status();
   EXPECT_THAT(std::string(latest.status().message()), ::testing::HasSubstr("version 2"));
+  // Once the log marks the data center as OUT, HELD is enough, and said.
+  cell_.world().RunFor(absl::Seconds(8));
+  const auto held = cell_.Get(3, key);
+  ASSERT_TRUE(held.ok()) << held.status();
+  EXPECT_EQ(TextOf(*held), "new");
+  EXPECT_EQ(held->level, Level::kHeld);
   cell_.StartDataCenter(2);
   const auto later = cell_.Get(3, key);
   ASSERT_TRUE(later.ok()) << later.status();

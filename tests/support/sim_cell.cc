@@ -198,12 +198,14 @@ std::shared_ptr<SetRecord> SimCell::SetAndWait(int node, absl::string_view key,
 }
 
 absl::StatusOr<engine::GetReply> SimCell::Get(int node, absl::string_view key,
-                                              engine::ReadMode mode, Version version) {
+                                              engine::ReadMode mode, Version version,
+                                              absl::Duration timeout) {
   std::optional<absl::StatusOr<engine::GetReply>> reply;
   engine::GetRequest request;
   request.key = ToBytes(AsBytes(key));
   request.mode = mode;
   request.version = version;
+  request.timeout = timeout;
   members_[node].node->Get(std::move(request), [&reply](absl::StatusOr<engine::GetReply> answer) {
     reply.emplace(std::move(answer));
   });

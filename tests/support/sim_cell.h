@@ -93,7 +93,8 @@ class SimCell {
   // Runs until answered.
   absl::StatusOr<engine::GetReply> Get(int node, absl::string_view key,
                                        engine::ReadMode mode = engine::ReadMode::kLatest,
-                                       Version version = Version());
+                                       Version version = Version(),
+                                       absl::Duration timeout = absl::Seconds(10));
   // Deletes, and runs until SAFE or the end.
   std::shared_ptr<SetRecord> DeleteAndWait(int node, absl::string_view key);
   absl::StatusOr<engine::TicketStatus> TicketGet(int node, const std::string& ticket);
