@@ -24,6 +24,22 @@ constexpr absl::Duration kListSlack = absl::Milliseconds(300);
 using cryptoscatter::GatherDecoder;
 using cryptoscatter::OpenedValue;
 
+// For who got too few shares: nodes with a good one, the fewest that would do, and the others.
+ErrorDetails SharesDetails(const Cell& cell, const cryptoscatter::Script& script, NodeSet have) {
+  int need = kNodeCount;
+  for (int bits = 0; bits < NodeSet::kSubsetCount; ++bits) {
+    const NodeSet set = NodeSet::FromBits(static_cast<std::uint32_t>(bits));
+    if (script.IsReadable(set)) need = std::min(need, set.Count());
+  }
+  std::string missing;
+  for (int i = 0; i < kNodeCount; ++i) {
+    if (!have.Has(NodeAt(i))) {
+      absl::StrAppend(&missing, missing.empty() ? "" : ",", cell.node(NodeAt(i)).name);
+    }
+  }
+  return {{"have", absl::StrCat(have.Count())}, {"need", absl::StrCat(need)}, {"missing", missing}};
+}
+
 }  // namespace
 
 Gatherer::Gatherer(NodeContext& context, const Ingress& ingress, const PeerTable& peers)
@@ -167,17 +183,21 @@ void Gatherer::OnListed(CallId id) {
   call.targets = TargetsOf(call);
   if (!call.targets.empty()) return Gather(id);
   if (!call.holders.empty()) {
+    const auto& [newest, holders] = *call.holders.rbegin();
+    const auto script = cryptoscatter::FindScript(newest.script);
     return Finish(id, MakeError(absl::StatusCode::kUnavailable, reason::kSharesInsufficient,
                                 absl::StrCat("the ", call.listed.Count(),
                                              " nodes that answered hold too few shares of any "
-                                             "version; start more nodes and try again")));
+                                             "version; start more nodes and try again"),
+                                SharesDetails(context_.cell(),
+                                              script.ok() ? **script : *context_.script, holders)));
   }
-  // With enough of the cell silent, absence proves nothing. What is SAFE under any script has shares
-  // on some node of every set that reads under this one.
-  if (!cryptoscatter::Script::Nested()->IsReadable(call.listed)) {
+  // With enough of the cell silent, absence proves nothing.
+  if (!context_.script->IsReadable(call.listed)) {
     return Finish(id, MakeError(absl::StatusCode::kUnavailable, reason::kSharesInsufficient,
                                 absl::StrCat("only ", call.listed.Count(),
-                                             " nodes answered; start more nodes and try again")));
+                                             " nodes answered; start more nodes and try again"),
+                                SharesDetails(context_.cell(), *context_.script, call.listed)));
   }
   Finish(id, MakeError(absl::StatusCode::kNotFound, reason::kNoSuchKey,
                        "no node that answered holds a share of this key"));
@@ -367,24 +387,29 @@ void Gatherer::NextTarget(CallId id) {
     call.opening = false;
     return Gather(id);
   }
+  const Target& target = call.targets[call.target];
+  ErrorDetails details = SharesDetails(context_.cell(), *target.script, call.used);
+  details.emplace_back("version", absl::StrCat(target.version.value()));
   Finish(id, MakeError(absl::StatusCode::kUnavailable, reason::kSharesInsufficient,
-                       absl::StrCat("version ", call.targets[call.target].version.value(),
-                                    " cannot be read from the ", call.answered.Count(),
-                                    " nodes that answered: ",
+                       absl::StrCat("version ", target.version.value(), " cannot be read from the ",
+                                    call.answered.Count(), " nodes that answered: ",
                                     call.rejected.empty() ? "they hold too few shares"
                                                           : absl::StrJoin(call.rejected, "; ")),
-                       {{"version", absl::StrCat(call.targets[call.target].version.value())}}));
+                       details));
 }
 
 void Gatherer::OnDeadline(CallId id) {
   Call* call = Find(id);
   if (call == nullptr) return;
   if (call->decoder != nullptr) {
-    return Finish(
-        id, MakeError(absl::StatusCode::kUnavailable, reason::kSharesInsufficient,
-                      absl::StrCat("version ", call->targets[call->target].version.value(),
-                                   " was not readable in time: ", call->answered.Count(), " of ",
-                                   call->asked.Count(), " nodes answered")));
+    const Target& target = call->targets[call->target];
+    ErrorDetails details = SharesDetails(context_.cell(), *target.script, call->used);
+    details.emplace_back("version", absl::StrCat(target.version.value()));
+    return Finish(id, MakeError(absl::StatusCode::kUnavailable, reason::kSharesInsufficient,
+                                absl::StrCat("version ", target.version.value(),
+                                             " was not readable in time: ", call->answered.Count(),
+                                             " of ", call->asked.Count(), " nodes answered"),
+                                details));
   }
   const std::string& home = context_.cell().data_center_name(call->home);
   ErrorDetails details = {{"home", home}};

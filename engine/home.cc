@@ -34,7 +34,7 @@ LogEpoch NextEpochOf(NodeIndex node, LogEpoch known) {
 
 }  // namespace
 
-Home::Home(NodeContext& context, Staging& staging, NameIndex& names, Checkpointer& checkpointer,
+Home::Home(NodeContext& context, Staging& staging, Checkpointer& checkpointer, NameIndex& names,
            arbiter::ContestRule rule)
     : context_(context),
       staging_(staging),
@@ -171,10 +171,10 @@ bool Home::Apply(LogIndex index, const arbiter::LogEntry& entry) {
       }
     } else if (const auto* unwanted = std::get_if<arbiter::PayloadUnwanted>(&effect)) {
       staging_.Drop(unwanted->commitment);
-    } else if (const auto* decided = std::get_if<arbiter::VersionDecided>(&effect)) {
-      names_.Need(decided->id.key_tag);
     } else if (auto* made = std::get_if<arbiter::CheckpointMade>(&effect)) {
       checkpointer_.Save(std::move(made->checkpoint));
+    } else if (const auto* decided = std::get_if<arbiter::VersionDecided>(&effect)) {
+      names_.Need(decided->id.key_tag);
     }
   }
   if (!sequencer_->leading()) return true;

@@ -23,7 +23,7 @@ class Sequencer;
 
 class Home {
  public:
-  Home(NodeContext& context, Staging& staging, NameIndex& names, Checkpointer& checkpointer,
+  Home(NodeContext& context, Staging& staging, Checkpointer& checkpointer, NameIndex& names,
        arbiter::ContestRule rule);
 
   // Both outlive this object's use.

@@ -48,7 +48,7 @@ class Node::Impl {
         staging_(context_, names_),
         shares_(context_),
         checkpointer_(context_, RuleOf(options)),
-        home_(context_, staging_, names_, checkpointer_, RuleOf(options)),
+        home_(context_, staging_, checkpointer_, names_, RuleOf(options)),
         sequencer_(context_, home_, staging_, names_, peers_),
         outages_(context_, home_, sequencer_, peers_),
         scatterer_(context_, staging_, peers_),

@@ -67,8 +67,8 @@ class Node {
   void Get(GetRequest request, std::function<void(absl::StatusOr<GetReply>)> done);
   void TicketGet(std::string ticket, absl::Duration timeout,
                  std::function<void(absl::StatusOr<TicketStatus>)> done);
-  // Answers once the op's outcome is final or its level is at least `until`, or at the timeout with
-  // what is known then.
+  // Answers once the op's level is at least `until` or never will be, or at the timeout with what is
+  // known then.
   void TicketWait(std::string ticket, arbiter::Level until, absl::Duration timeout,
                   std::function<void(absl::StatusOr<TicketStatus>)> done);
   void List(ListRequest request, std::function<void(absl::StatusOr<ListReply>)> done);

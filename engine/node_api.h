@@ -53,7 +53,7 @@ struct SetAccepted {
   bool leading = false;
   // The data centers the home's log marks as OUT, and the highest level that can be reached without
   // them under the value's script.
-  std::vector<DataCenterIndex> out;
+  std::vector<DataCenterIndex> out = {};
   arbiter::Level within_reach = arbiter::Level::kFull;
 };
 struct SetDecided {

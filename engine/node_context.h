@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "cryptoscatter/records.h"
+#include "cryptoscatter/script.h"
 #include "engine/messages.h"
 #include "engine/node.h"
 
@@ -30,6 +31,7 @@ struct NodeContext {
 
   NodeParts parts;
   NodeOptions options;
+  std::shared_ptr<const cryptoscatter::Script> script = cryptoscatter::Script::Nested();
   cryptoscatter::BatchVerifier verifier;
   RequestId last_request = 0;
 

@@ -137,7 +137,7 @@ bool ReadDesk::IsMet(const TicketQuery& query) const {
   const arbiter::OpRecord* op = home_.state().FindOp(query.op);
   if (op == nullptr || !query.until.has_value()) return true;
   const arbiter::Level level = home_.state().LevelOf(*op);
-  return arbiter::IsFinal(op->outcome.kind, level) || level >= *query.until;
+  return arbiter::EndsWait(op->outcome.kind, level, *query.until);
 }
 
 void ReadDesk::Hold(NodeIndex from, const TicketQuery& query) {

@@ -42,8 +42,8 @@ class Sequencer {
   void On(NodeIndex from, FrameBatch batch);
   void On(NodeIndex from, StageValue request);
   void On(NodeIndex from, const StagePutReply& reply);
-  void On(NodeIndex from, const WatchAck& ack);
   void On(NodeIndex from, const CheckpointSynced& synced);
+  void On(NodeIndex from, const WatchAck& ack);
   // To be logged with the next entry.
   void NoteLevel(const arbiter::LevelReached& level);
   void Note(const arbiter::VersionVoid& lost);

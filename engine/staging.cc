@@ -40,7 +40,7 @@ void Staging::LoadFrom(std::string begin, std::function<void(absl::Status)> done
         const bool last = rows->size() < kRowsPerScan;
         std::string next = last ? std::string() : rows->back().key + '\0';
         for (StoreRow& row : *rows) {
-          const absl::StatusOr<PayloadPtr> payload = DecodePayload(std::move(row.value));
+          const auto payload = DecodePayload(std::move(row.value));
           if (payload.ok() && row.key == RowKey((*payload)->commitment)) {
             Note(**payload);
           } else {  // damaged: as good as not here
@@ -180,15 +180,13 @@ void Staging::Get(const CommitmentId& commitment,
   context_.parts.store->Get(
       RowFamily::kBlobs, RowKey(commitment),
       [this, done = std::move(done)](absl::StatusOr<Bytes> bytes) {
+        // Damaged is as good as not here: whoever asks takes a sibling's.
         if (absl::IsDataLoss(bytes.status())) {
-          // As good as not here: whoever asks takes a sibling's.
           return done(absl::NotFoundError(bytes.status().message()));
         }
         if (!bytes.ok()) return done(bytes.status());
         auto payload = DecodePayload(*std::move(bytes));
-        if (!payload.ok()) {
-          return done(absl::NotFoundError(payload.status().message()));
-        }
+        if (!payload.ok()) return done(absl::NotFoundError(payload.status().message()));
         if (const Bytes* name = names_.Find((*payload)->sealed.core.key_tag)) {
           (*payload)->key = *name;
         }

@@ -76,7 +76,8 @@ void TicketReader::On(NodeIndex from, const TicketReply& reply) {
                         .level = facts.level,
                         .final = arbiter::IsFinal(facts.outcome.kind, facts.level),
                         .held = facts.held};
-    const bool enough = !call.until.has_value() || status.final || status.level >= *call.until;
+    const bool enough = !call.until.has_value() ||
+                        arbiter::EndsWait(status.outcome.kind, status.level, *call.until);
     if (enough) return Finish(reply.id, std::move(status));
     // A replica that lags behind must not take back what another one told.
     if (!call.known.has_value() || status.level >= call.known->level) {

@@ -39,7 +39,11 @@ absl::StatusOr<absl::Duration> ParseTimeout(absl::string_view text);
 // Each adds its command to `app`; when it was chosen, it runs while `app` is parsed and leaves its
 // exit code in `exit_code`. Options and code outlive the app's parsing.
 void AddSetCommand(CLI::App& app, int& exit_code);
+void AddDeleteCommand(CLI::App& app, int& exit_code);
 void AddGetCommand(CLI::App& app, int& exit_code);
+void AddListCommand(CLI::App& app, int& exit_code);
+void AddHistoryCommand(CLI::App& app, int& exit_code);
+void AddWatchCommand(CLI::App& app, int& exit_code);
 void AddTicketCommand(CLI::App& app, int& exit_code);
 void AddStatusCommand(CLI::App& app, int& exit_code);
 void AddNodeCommand(CLI::App& app, int& exit_code);
