@@ -83,11 +83,12 @@ SimCell::SimCell(Options options)
       network_(std::make_unique<engine::InProcessNetwork>(OneWay)) {
   for (int dc = 0; dc < kDataCenterCount; ++dc) {
     Log& log = logs_[dc];
-    log.disk = std::make_unique<MemoryDisk>(options.seed * 100 + dc);
+    log.disk = std::make_unique<MemoryDisk>(options.seed * 100 + dc, options.crash_model);
     log.disk->SetDelays(absl::Microseconds(250), absl::Microseconds(20));
   }
   for (int i = 0; i < kNodeCount; ++i) {
-    members_[i].disk = std::make_unique<MemoryDisk>(options.seed * 100 + 10 + i);
+    members_[i].disk =
+        std::make_unique<MemoryDisk>(options.seed * 100 + 10 + i, options.crash_model);
     members_[i].disk->SetDelays(absl::Microseconds(250), absl::Microseconds(20));
     members_[i].clock = std::make_unique<SimClock>(world_);
   }
