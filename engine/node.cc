@@ -10,7 +10,10 @@
 #include "engine/ingress.h"
 #include "engine/node_context.h"
 #include "engine/peer_table.h"
+#include "engine/repair_desk.h"
+#include "engine/repairer.h"
 #include "engine/scatterer.h"
+#include "engine/scrubber.h"
 #include "engine/sequencer.h"
 #include "engine/share_store.h"
 #include "engine/staging.h"
@@ -41,6 +44,9 @@ class Node::Impl {
         peers_(context_),
         staging_(context_),
         shares_(context_),
+        repairer_(context_, shares_, peers_),
+        repair_desk_(context_, shares_, [this](const VersionRef& v) { repairer_.Repair(v); }),
+        scrubber_(context_, shares_, [this](const VersionRef& v) { repairer_.Repair(v); }),
         home_(context_, staging_, RuleOf(options)),
         sequencer_(context_, home_, staging_, peers_),
         scatterer_(context_, staging_, peers_),
@@ -49,7 +55,9 @@ class Node::Impl {
         tickets_(context_, ingress_) {
     home_.Connect(sequencer_, scatterer_);
     scatterer_.Connect(sequencer_);
+    shares_.OnDamage([this](const VersionRef& version) { repairer_.Repair(version); });
     peers_.OnReturn([this](NodeIndex node) {
+      repairer_.OnNodeReturned();
       if (sequencer_.leading()) scatterer_.OnNodeReturned(node);
     });
   }
@@ -111,6 +119,7 @@ class Node::Impl {
       status.reachable = peers_.Reachable();
       status.shares_stored = shares_.stored_count();
       status.pending_ops = ingress_.pending_count();
+      status.repair = repairer_.Status();
       status.home = home_.Status();
       done(std::move(status));
     });
@@ -165,6 +174,7 @@ class Node::Impl {
               ingress_.Start(epoch);
               home_.Start();
               peers_.Start();
+              scrubber_.Start();
               live_ = true;
             }
             ready(std::move(loaded));
@@ -219,11 +229,20 @@ class Node::Impl {
   void Handle(NodeIndex from, ListSharesReply& m) { gatherer_.On(from, m); }
   void Handle(NodeIndex from, FetchShare& m) { shares_.On(from, m); }
   void Handle(NodeIndex from, FetchShareReply& m) { gatherer_.On(from, m); }
+  void Handle(NodeIndex from, FetchFragment& m) { repair_desk_.On(from, m); }
+  void Handle(NodeIndex from, FetchFragmentReply& m) { repairer_.On(from, m); }
+  void Handle(NodeIndex from, RepairKeyShare& m) { repair_desk_.On(from, m); }
+  void Handle(NodeIndex from, RepairKeyShareReply& m) { repairer_.On(from, m); }
+  void Handle(NodeIndex from, ShareDoubt& m) { repairer_.On(from, m); }
+  void Handle(NodeIndex from, OwedShare& m) { repairer_.On(from, m); }
 
   NodeContext context_;
   PeerTable peers_;
   Staging staging_;
   ShareStore shares_;
+  Repairer repairer_;
+  RepairDesk repair_desk_;
+  Scrubber scrubber_;
   Home home_;
   Sequencer sequencer_;
   Scatterer scatterer_;
