@@ -109,6 +109,7 @@ void SimCell::StartNode(int index) {
   log.core->SetRunning(NodeAt(index), true);
   engine::NodeOptions node_options;
   node_options.window = options_.window;
+  node_options.scrub = options_.scrub;
   m.node = std::make_unique<engine::Node>(
       engine::NodeParts{cell_, NodeAt(index), &secrets_[index], m.executor.get(), m.network.get(),
                         m.store.get(), m.log.get(), m.clock.get(), &entropy_},
@@ -209,6 +210,10 @@ absl::StatusOr<engine::TicketStatus> SimCell::TicketGet(int node, const std::str
       [&reply](absl::StatusOr<engine::TicketStatus> answer) { reply.emplace(std::move(answer)); });
   WORLDB_CHECK(world_.RunUntil([&] { return reply.has_value(); }, absl::Seconds(60)));
   return *std::move(reply);
+}
+
+void SimCell::Send(int from, int to, engine::PeerMessage message) {
+  members_[from].network->Send(NodeAt(to), std::move(message));
 }
 
 engine::NodeStatus SimCell::Status(int node) {

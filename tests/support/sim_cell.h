@@ -42,6 +42,7 @@ class SimCell {
   struct Options {
     std::uint64_t seed = 1;
     arbiter::WindowLimits window{2.0, absl::Milliseconds(20), absl::Milliseconds(400)};
+    engine::ScrubOptions scrub;
   };
   SimCell() : SimCell(Options{}) {}
   explicit SimCell(Options options);
@@ -80,6 +81,8 @@ class SimCell {
                                        Version version = Version());
   absl::StatusOr<engine::TicketStatus> TicketGet(int node, const std::string& ticket);
   engine::NodeStatus Status(int node);
+  // As the running node `from` would.
+  void Send(int from, int to, engine::PeerMessage message);
 
   SimWorld& world() { return world_; }
   SimClock& clock(int node) { return *members_[node].clock; }
