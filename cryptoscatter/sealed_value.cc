@@ -184,7 +184,7 @@ Bytes SealedValue::Encode() const {
   return std::move(out).Take();
 }
 
-absl::StatusOr<SealedValue> SealedValue::Decode(ByteSpan bytes) {
+absl::StatusOr<SealedValue> SealedValue::Decode(ByteSpan bytes, Ciphertext rule) {
   ByteReader in(bytes);
   SealedValue sealed;
   WORLDB_ASSIGN_OR_RETURN(sealed.core, Core::Decode(in.View(Core::kBytes)));
@@ -197,7 +197,8 @@ absl::StatusOr<SealedValue> SealedValue::Decode(ByteSpan bytes) {
   sealed.proof = CommitProof::ReadFrom(in);
   const ByteSpan ciphertext = in.Sized(kCiphertextBytesMax);
   WORLDB_RETURN_IF_ERROR(in.Finish("sealed value"));
-  if (ciphertext.size() != sealed.core.CiphertextBytes()) {
+  const bool absent = ciphertext.empty() && rule == Ciphertext::kMayBeAbsent;
+  if (!absent && ciphertext.size() != sealed.core.CiphertextBytes()) {
     return absl::InvalidArgumentError(absl::StrCat("sealed value: ", ciphertext.size(),
                                                    " bytes of ciphertext, the core says ",
                                                    sealed.core.CiphertextBytes()));

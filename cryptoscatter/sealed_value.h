@@ -86,8 +86,11 @@ struct SealedValue {
 
   // REQUIRES: a proof (SignBatch).
   Bytes Encode() const;
-  // Well formed, and the ciphertext has the size the core says. Nothing is verified.
-  static absl::StatusOr<SealedValue> Decode(ByteSpan bytes);
+  // Well formed, and the ciphertext has the size the core says or, where that is allowed, is absent:
+  // what nodes are still owed when the ciphertext has been let go. Nothing is verified.
+  enum class Ciphertext { kRequired, kMayBeAbsent };
+  static absl::StatusOr<SealedValue> Decode(ByteSpan bytes,
+                                            Ciphertext rule = Ciphertext::kRequired);
   friend bool operator==(const SealedValue&, const SealedValue&) = default;
 };
 

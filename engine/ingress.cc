@@ -58,6 +58,15 @@ absl::StatusOr<Ingress::Admitted> Ingress::Admit(Node::CallId call, SetRequest r
                                   cryptoscatter::kValueBytesMax, " are allowed"),
                      {{"field", "value"}});
   }
+  std::shared_ptr<const cryptoscatter::Script> script = cryptoscatter::Script::Nested();
+  if (request.script.has_value()) {
+    auto found = cryptoscatter::FindScript(*request.script);
+    if (!found.ok()) {
+      return MakeError(absl::StatusCode::kInvalidArgument, reason::kBadScript,
+                       found.status().message(), {{"field", "script"}});
+    }
+    script = *std::move(found);
+  }
   if (absl::Status status = arbiter::CheckOpId(request.op); !status.ok()) {
     return MakeError(absl::StatusCode::kInvalidArgument, reason::kBadOpId, status.message(),
                      {{"field", "op_id"}});
@@ -77,6 +86,7 @@ absl::StatusOr<Ingress::Admitted> Ingress::Admit(Node::CallId call, SetRequest r
                     .key_tag = {},
                     .slot = {},
                     .home = {},
+                    .script = std::move(script),
                     .stamp = std::nullopt,
                     .charged_bytes = 0};
   admitted.key_tag = context_.cell().KeyTagOf(admitted.request.key);
@@ -139,7 +149,6 @@ void Ingress::SealNow(Admitted admitted) {
   struct Job {
     Admitted admitted;
     std::shared_ptr<const cryptoscatter::WriterSession> session;
-    std::shared_ptr<const cryptoscatter::Script> script;
     std::shared_ptr<const Cell> cell;
     Entropy* entropy;
     absl::StatusOr<SealedValue> sealed = absl::UnknownError("not sealed");
@@ -147,15 +156,15 @@ void Ingress::SealNow(Admitted admitted) {
     void Run() {
       const SetRequest& request = admitted.request;
       sealed = cryptoscatter::Seal(
-          *script,
+          *admitted.script,
           {cell->id(), admitted.key_tag, request.op, request.key, request.value.ExposeSecret()},
           *session, *entropy);
       admitted.request.value = SecretBytes();
     }
   };
   const std::size_t bytes = admitted.request.value.size();
-  auto job = std::make_shared<Job>(Job{std::move(admitted), Session(), context_.script,
-                                       context_.parts.cell, context_.parts.entropy});
+  auto job = std::make_shared<Job>(
+      Job{std::move(admitted), Session(), context_.parts.cell, context_.parts.entropy});
   if (bytes <= kOffloadBytes) {
     job->Run();
     OnSealed(std::move(job->admitted), std::move(job->sealed));

@@ -45,6 +45,7 @@ class Ingress {
     KeyTag key_tag;
     Slot slot;
     DataCenterIndex home;
+    std::shared_ptr<const cryptoscatter::Script> script;
     std::optional<arbiter::Stamp> stamp;
     std::uint64_t charged_bytes = 0;  // to the home's budget
   };

@@ -15,6 +15,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "arbiter/checkpoint.h"
 #include "arbiter/log_entry.h"
 #include "arbiter/outcome.h"
 #include "arbiter/stamp.h"
@@ -31,8 +32,12 @@ namespace worldb::engine {
 // Unique per sending node; 0 is never used.
 using RequestId = std::uint64_t;
 
-// A sealed value on its way to being scattered, with what is costly to derive from it.
+// A sealed value on its way to being scattered, with what is costly to derive from it. Without
+// ciphertext it is what is left in staging once enough nodes hold their fragments: the key shares that
+// others are still owed.
 struct Payload {
+  bool whole() const { return !sealed.ciphertext.empty(); }
+
   cryptoscatter::SealedValue sealed;
   CommitmentId commitment;
   SharedBytes encoded;  // sealed.Encode(): what staging stores
@@ -157,6 +162,23 @@ struct StagePutReply {
   absl::Status status;  // OK: synced
 };
 
+// To the sequencer, after each checkpoint and now and then.
+struct CheckpointSynced {
+  LogIndex index;  // the newest this node would start from
+};
+// A node behind the log's floor takes a sibling's state, page by page in key order.
+struct CheckpointGet {
+  RequestId id = 0;
+  std::string after;  // the last key received; empty at first
+};
+struct CheckpointGetReply {
+  RequestId id = 0;
+  absl::Status status;
+  LogIndex index;  // a page of another checkpoint means: begin again
+  std::vector<arbiter::CheckpointRow> rows;
+  bool last = false;
+};
+
 // A triad node that leads without having the payload asks its siblings.
 struct StageGet {
   RequestId id = 0;
@@ -266,8 +288,9 @@ struct OwedShare {
 using PeerMessage =
     std::variant<Heartbeat, HeartbeatReply, FrameBatch, StageValue, StageValueReply, SequencerBeat,
                  OpNotices, TicketQuery, TicketReply, ReadQuery, ReadReply, StagePut, StagePutReply,
-                 StageGet, StageGetReply, PutShares, PutSharesReply, ListShares, ListSharesReply,
-                 FetchShare, FetchShareReply, FetchFragment, FetchFragmentReply, RepairKeyShare,
+                 CheckpointSynced, CheckpointGet, CheckpointGetReply, StageGet, StageGetReply,
+                 PutShares, PutSharesReply, ListShares, ListSharesReply, FetchShare,
+                 FetchShareReply, FetchFragment, FetchFragmentReply, RepairKeyShare,
                  RepairKeyShareReply, ShareDoubt, OwedShare>;
 
 }  // namespace worldb::engine

@@ -4,11 +4,13 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/checkpointer.h"
 #include "engine/errors.h"
 #include "engine/gatherer.h"
 #include "engine/home.h"
 #include "engine/ingress.h"
 #include "engine/node_context.h"
+#include "engine/outage_watch.h"
 #include "engine/peer_table.h"
 #include "engine/repair_desk.h"
 #include "engine/repairer.h"
@@ -47,8 +49,10 @@ class Node::Impl {
         repairer_(context_, shares_, peers_),
         repair_desk_(context_, shares_, [this](const VersionRef& v) { repairer_.Repair(v); }),
         scrubber_(context_, shares_, [this](const VersionRef& v) { repairer_.Repair(v); }),
-        home_(context_, staging_, RuleOf(options)),
+        checkpointer_(context_, RuleOf(options)),
+        home_(context_, staging_, checkpointer_, RuleOf(options)),
         sequencer_(context_, home_, staging_, peers_),
+        outages_(context_, home_, sequencer_, peers_),
         scatterer_(context_, staging_, peers_),
         ingress_(context_),
         gatherer_(context_, ingress_, peers_),
@@ -125,6 +129,10 @@ class Node::Impl {
     });
   }
 
+  void DeclareOut(DataCenterIndex data_center) {
+    context_.executor().Post([this, data_center] { outages_.DeclareOut(data_center); });
+  }
+
   void Stop() {
     if (stopped_.exchange(true)) return;
     // From here on no task of this node runs or will run: its state is this thread's.
@@ -175,6 +183,7 @@ class Node::Impl {
               home_.Start();
               peers_.Start();
               scrubber_.Start();
+              outages_.Start();
               live_ = true;
             }
             ready(std::move(loaded));
@@ -211,7 +220,13 @@ class Node::Impl {
       context_.Send(from, StagePutReply{id, std::move(status)});
     });
   }
-  void Handle(NodeIndex from, StagePutReply& m) { sequencer_.On(from, m); }
+  void Handle(NodeIndex from, StagePutReply& m) {
+    sequencer_.On(from, m);
+    scatterer_.On(from, m);
+  }
+  void Handle(NodeIndex from, CheckpointSynced& m) { sequencer_.On(from, m); }
+  void Handle(NodeIndex from, CheckpointGet& m) { checkpointer_.On(from, m); }
+  void Handle(NodeIndex from, CheckpointGetReply& m) { checkpointer_.On(from, m); }
   void Handle(NodeIndex from, StageGet& m) {
     if (DataCenterOf(from) != context_.data_center()) return;
     staging_.Get(m.commitment, [this, from, id = m.id](absl::StatusOr<PayloadPtr> payload) {
@@ -243,8 +258,10 @@ class Node::Impl {
   Repairer repairer_;
   RepairDesk repair_desk_;
   Scrubber scrubber_;
+  Checkpointer checkpointer_;
   Home home_;
   Sequencer sequencer_;
+  OutageWatch outages_;
   Scatterer scatterer_;
   Ingress ingress_;
   Gatherer gatherer_;
@@ -289,7 +306,7 @@ Node::CallId Node::Watch(WatchRequest, WatchObserver observer) {
   observer(WatchFailed{absl::UnimplementedError("watch")});
   return 0;
 }
-void Node::DeclareOut(DataCenterIndex) {}
+void Node::DeclareOut(DataCenterIndex data_center) { impl_->DeclareOut(data_center); }
 void Node::Stop() { impl_->Stop(); }
 
 }  // namespace worldb::engine

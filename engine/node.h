@@ -41,6 +41,8 @@ struct NodeOptions {
   arbiter::WindowLimits window;
   absl::Duration clock_bound_max = absl::Milliseconds(50);  // U_max: wider and it may not stamp
   ScrubOptions scrub;
+  // Staged payloads above this lose their ciphertext once they are HELD, oldest first.
+  std::uint64_t staging_bytes_max = std::uint64_t{1} << 30;
 };
 
 // Everything a node touches of the world. All of it outlives the node; secrets and entropy also outlive
