@@ -60,9 +60,10 @@ struct Repairer::Job {
   std::vector<NodeSet> failed_helpers;
 
   // Of the present attempt.
-  NodeSet excluded;            // no help from these
-  NodeSet awaited;             // asked, and not heard from
-  std::optional<Share> share;  // trusted metadata; what else is known goes in
+  NodeSet excluded;              // no help from these
+  std::vector<RequestId> asked;  // since Watch()
+  NodeSet awaited;               // asked, and not heard from
+  std::optional<Share> share;    // trusted metadata; what else is known goes in
   std::shared_ptr<const Script> script;
   CoreId core;
   CommitmentId commitment;
@@ -70,7 +71,6 @@ struct Repairer::Job {
   std::optional<cryptoscatter::StoredKeyShare> stored_key_share;
   std::optional<KeyShare> key_share;
   NodeSet helpers;  // for the key share
-  NodeSet helpers_for_fragment;
   std::vector<cryptoscatter::IndexedKeyShare> contributions;
   bool key_share_rebuilt = false;
   SharesByNode answers;                  // metadata or fragments, judged
@@ -261,33 +261,42 @@ template <typename Message>
 void Repairer::Ask(Job& job, NodeIndex node, Message message) {
   message.id = context_.NextRequest();
   message.version = job.version;
-  requests_.emplace(message.id, StepOf(job));
+  requests_.emplace(message.id, Question{StepOf(job), node});
+  job.asked.push_back(message.id);
   job.awaited.Add(node);
   context_.Send(node, std::move(message));
 }
 
 void Repairer::Watch(Job& job) {
+  const std::vector<RequestId> asked = std::exchange(job.asked, {});
   absl::Duration farthest = absl::ZeroDuration();
   for (int i = 0; i < kNodeCount; ++i) {
     if (job.awaited.Has(i)) farthest = std::max(farthest, peers_.RoundTrip(NodeAt(i)));
   }
-  context_.executor().PostAfter(2 * farthest + kAnswerSlack, [this, step = StepOf(job)] {
-    std::erase_if(requests_,
-                  [&step](const auto& entry) { return entry.second.number == step.number; });
-    Job* silent = Find(step);
-    if (silent == nullptr || silent->awaited.empty()) return;
-    silent->excluded = silent->excluded | silent->awaited;
-    Advance(*silent);
+  context_.executor().PostAfter(2 * farthest + kAnswerSlack, [this, asked, step = StepOf(job)] {
+    NodeSet silent;
+    for (const RequestId request : asked) {
+      const auto it = requests_.find(request);
+      if (it == requests_.end()) continue;
+      silent.Add(it->second.node);
+      requests_.erase(it);
+    }
+    Job* found = Find(step);
+    if (found == nullptr || silent.empty()) return;
+    found->excluded = found->excluded | silent;
+    found->awaited = found->awaited.Minus(silent);
+    Advance(*found);
   });
 }
 
 Repairer::Job* Repairer::Answered(NodeIndex from, RequestId request) {
   const auto it = requests_.find(request);
   if (it == requests_.end()) return nullptr;
-  const Step step = it->second;
+  const Question question = it->second;
+  if (question.node != from) return nullptr;
   requests_.erase(it);
-  Job* job = Find(step);
-  if (job == nullptr || !job->awaited.Has(from)) return nullptr;
+  Job* job = Find(question.step);
+  if (job == nullptr) return nullptr;
   job->awaited.Remove(from);
   return job;
 }
@@ -374,8 +383,7 @@ void Repairer::On(NodeIndex from, const FetchFragmentReply& reply) {
   }
   if (usable && reply.share->Commitment() == job->commitment) {
     job->answers[from.value()] = reply.share;
-    if (job->awaited.empty()) Rebuild(*job);
-    return;
+    return MaybeRebuild(*job);
   }
   if (usable) ++counts_.core_conflicts;
   job->excluded.Add(from);
@@ -452,8 +460,7 @@ void Repairer::OnContributions(Job& job) {
 // -- fragment
 
 void Repairer::AskFragments(Job& job) {
-  job.phase = Job::Phase::kFragment;
-  NewStep(job);
+  if (std::exchange(job.phase, Job::Phase::kFragment) != Job::Phase::kFragment) NewStep(job);
   const NodeSet candidates = Candidates(job);
   NodeSet near;
   std::optional<NodeSet> chosen;
@@ -467,19 +474,27 @@ void Repairer::AskFragments(Job& job) {
     }
   }
   if (!chosen.has_value()) return Pause(job);
-  job.helpers_for_fragment = *chosen;
   for (int i = 0; i < kNodeCount; ++i) {
-    if (chosen->Has(i) && job.answers[static_cast<std::size_t>(i)] == nullptr) {
+    if (chosen->Has(i) && !job.awaited.Has(i) &&
+        job.answers[static_cast<std::size_t>(i)] == nullptr) {
       Ask(job, NodeAt(i), FetchFragment{0, {}, /*with_fragment=*/true});
     }
   }
-  if (job.awaited.empty()) return Rebuild(job);
-  Watch(job);
+  if (!job.asked.empty()) return Watch(job);
+  MaybeRebuild(job);
 }
 
-void Repairer::Rebuild(Job& job) {
-  const RebuildTask task{context_.parts.cell, job.script, context_.index(),
-                         job.helpers_for_fragment, job.answers};
+void Repairer::MaybeRebuild(Job& job) {
+  NodeSet answered;
+  for (int i = 0; i < kNodeCount; ++i) {
+    if (job.answers[static_cast<std::size_t>(i)] != nullptr) answered.Add(NodeAt(i));
+  }
+  const auto helpers = job.script->code().HelpersFor(context_.index(), answered);
+  if (helpers.ok()) Rebuild(job, *helpers);
+}
+
+void Repairer::Rebuild(Job& job, NodeSet helpers) {
+  const RebuildTask task{context_.parts.cell, job.script, context_.index(), helpers, job.answers};
   const auto run = [](const RebuildTask& t, cryptoscatter::BatchVerifier& verifier) {
     Rebuilt out;
     cryptoscatter::FragmentSpans spans;

@@ -59,6 +59,11 @@ class Repairer {
     std::uint64_t number = 0;
   };
 
+  struct Question {
+    Step step;
+    NodeIndex node;
+  };
+
   Job* Find(const Step& step);
   Job* Add(const VersionRef& version);
   // Begins waiting repairs while there is room.
@@ -70,8 +75,10 @@ class Repairer {
   void OnMetadata(Job& job);
   void AskKeyShare(Job& job);
   void OnContributions(Job& job);
+  // Asks on while earlier answers are still on their way: nothing is fetched twice.
   void AskFragments(Job& job);
-  void Rebuild(Job& job);
+  void MaybeRebuild(Job& job);
+  void Rebuild(Job& job, NodeSet helpers);
   void OnRebuilt(Job& job, Rebuilt rebuilt);
   // Whether key share and fragment are those of this node's leaf; says so in the share.
   bool Settle(Job& job);
@@ -83,7 +90,7 @@ class Repairer {
   // Sends `message` with a request id of the job's present step.
   template <typename Message>
   void Ask(Job& job, NodeIndex node, Message message);
-  // Leaves out whoever has not answered by then.
+  // Leaves out who of those just asked has not answered by then.
   void Watch(Job& job);
   Job* Answered(NodeIndex from, RequestId request);
 
@@ -100,7 +107,7 @@ class Repairer {
   std::deque<VersionRef> ready_;
   int under_way_ = 0;
   std::uint64_t last_step_ = 0;
-  std::map<RequestId, Step> requests_;
+  std::map<RequestId, Question> requests_;
   RepairStatus counts_;
 };
 

@@ -491,6 +491,22 @@ TEST_P(OwedTest, AnOwedShareIsMadeOutOfItsKeyShareAndOthersFragments) {
   }
 }
 
+TEST_P(OwedTest, ADataCenterThatMissedItAllFetchesNothingTwice) {
+  const auto deliveries = Deliveries("missed", ValueOf(kLarge, 'm'));
+  for (int node = 0; node < 6; ++node) Hand(node, deliveries[static_cast<std::size_t>(node)]);
+  cell_.world().RunFor(absl::Seconds(2));
+  for (int node = 6; node < kNodeCount; ++node) {
+    cell_.Send(0, node,
+               engine::OwedShare{1, WithoutFragment(*deliveries[static_cast<std::size_t>(node)])});
+    EXPECT_TRUE(RunUntilWhole(node, RefOf("missed"))) << WrongWith(node, RefOf("missed"));
+  }
+  const std::uint64_t fragment = deliveries[0]->share.fragment.size();
+  const std::uint64_t needed = GetParam() ? 4 : 5;
+  EXPECT_EQ(Repairs(6).fragment_bytes_wan, needed * fragment);
+  EXPECT_EQ(Repairs(7).fragment_bytes_wan, GetParam() ? 3 * fragment : 4 * fragment);
+  EXPECT_EQ(Repairs(8).fragment_bytes_wan, GetParam() ? 0 : 3 * fragment);
+}
+
 TEST_P(OwedTest, ALostShareComesBackUnderEitherScript) {
   const auto deliveries = Deliveries("lost", ValueOf(kLarge, 'l'));
   for (int node = 0; node < kNodeCount; ++node) {
