@@ -355,6 +355,10 @@ void SimCell::AppendToLog(int dc, arbiter::LogRecord record) {
   }
 }
 
+void SimCell::Send(int from, int to, engine::PeerMessage message) {
+  members_[from].network->Send(NodeAt(to), std::move(message));
+}
+
 engine::NodeStatus SimCell::Status(int node) {
   std::optional<engine::NodeStatus> reply;
   members_[node].node->Status(

@@ -123,6 +123,8 @@ class SimCell {
   engine::NodeStatus Status(int node);
   // Appends an entry to the log of a data center, one of whose nodes runs, past its sequencer.
   void AppendToLog(int dc, arbiter::LogRecord record);
+  // As the running node `from` would.
+  void Send(int from, int to, engine::PeerMessage message);
 
   SimWorld& world() { return world_; }
   SimClock& clock(int node) { return *members_[node].clock; }
