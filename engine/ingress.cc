@@ -436,7 +436,8 @@ void Ingress::Tell(Node::CallId id, DataCenterIndex home, const OpNotice& notice
   }
   if (const auto* outcome = std::get_if<arbiter::Outcome>(&notice.what)) {
     if (!call.accepted) return Ask(call);  // what came before it was lost with a sequencer
-    if (std::exchange(call.decided, true)) return;
+    // A win may still end VOID or PERISHED; anything else that was told was the end of the call.
+    if (std::exchange(call.decided, true) && outcome->kind == arbiter::OutcomeKind::kWon) return;
     call.observer(SetDecided{*outcome});
     if (outcome->kind != arbiter::OutcomeKind::kWon || call.until <= arbiter::Level::kDecided) {
       End(id);

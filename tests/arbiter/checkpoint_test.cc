@@ -64,6 +64,108 @@ void ExpectRefused(const RowList& rows, const std::string& what) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("fetched from a sibling")) << what;
 }
 
+template <typename Id>
+Id Filled(std::uint8_t byte) {
+  Id id;
+  id.bytes.fill(byte);
+  return id;
+}
+
+// What an entry's checkpoint changes, in hexadecimal; an empty text for a row that is gone.
+std::map<std::string, std::string> HexRows(HomeState& state, const LogEntry& entry) {
+  std::map<std::string, std::string> hex;
+  const auto effects = state.Apply(state.applied().Next(), entry);
+  EXPECT_TRUE(effects.ok());
+  const Checkpoint& made = std::get<CheckpointMade>(effects->back()).checkpoint;
+  for (const arbiter::CheckpointRow& row : made.rows) {
+    hex[HexEncode(AsBytes(row.key))] = row.value.has_value() ? HexEncode(*row.value) : "";
+  }
+  return hex;
+}
+
+// The worked example of docs/checkpoint-format.md.
+TEST(Checkpoint, ExampleHasTheseRows) {
+  Candidate c;
+  c.op.bytes[6] = 0x70;
+  c.op.bytes[8] = 0x80;
+  c.op.bytes[15] = 1;
+  c.key_tag = Filled<KeyTag>(0xaa);
+  c.slot = Slot(0x0304);
+  c.stamp = {absl::FromUnixNanos(900), absl::Nanoseconds(3), NodeAt(4), StreamEpoch(5),
+             FrameNumber(1)};
+  c.commitment = Filled<CommitmentId>(0xc1);
+  c.script = Filled<ScriptId>(0xdd);
+  c.payload_bytes = 16;
+  c.staged = NodeSet::FromBits(0x18);
+  HomeState state(kHome, ContestRule());
+  LogEntry entry;
+  entry.reading = {absl::FromUnixNanos(1000), absl::Nanoseconds(10),
+                   arbiter::ClockQuality::kSynchronised};
+  entry.checkpoint = true;
+  entry.cursors = {{NodeAt(4), StreamEpoch(5), FrameNumber(1)}};
+  entry.records = {arbiter::WindowChange{absl::Nanoseconds(100)}, c,
+                   arbiter::OutageChange{DataCenterAt(2), true}};
+
+  const std::string header = "68";
+  const std::string op = "6f00000000000070008000000000000001";
+  const std::string round = "72" + c.key_tag.Hex();
+  const std::string version = "76" + c.key_tag.Hex() + "0000000000000001";
+  const std::string stamp =
+      "84030000000000000300000000000000"
+      "04"
+      "05000000000000000100000000000000";
+  const std::string payload = c.commitment.Hex() + c.script.Hex() +
+                              "1000000000000000"
+                              "1800";
+  const std::string cursors =
+      "01000000"
+      "0405000000000000000100000000000000";
+  const std::string op_so_far = c.key_tag.Hex() + "04030000" + payload + stamp + "0400";
+  const std::map<std::string, std::string> first = {
+      {header,
+       "010001"
+       "0100000000000000"
+       "6400000000000000"
+       "01de03000000000000"
+       "01de03b16e6bb1ffff"
+       "0000000000000000"
+       "04" +
+           cursors + "c5570c81945865ca97d008561d13c2bf"},
+      {op, op_so_far + "000000000000000000" + "00" + "000000000000000000" + "0000000000000000"},
+      {round,
+       "0100000000000000"
+       "e803000000000000"
+       "6400000000000000"
+       "01000000" +
+           c.op.Hex() + stamp + "00000000"}};
+  EXPECT_EQ(HexRows(state, entry), first);
+
+  LogEntry close;
+  close.reading = {absl::FromUnixNanos(2000), absl::Nanoseconds(10),
+                   arbiter::ClockQuality::kSynchronised};
+  close.checkpoint = true;
+  close.records = {*state.CloseDue(absl::FromUnixNanos(1990))};
+  const std::map<std::string, std::string> second = {
+      {header,
+       "010001"
+       "0200000000000000"
+       "6400000000000000"
+       "01c607000000000000"
+       "01de03b16e6bb1ffff"
+       "0000000000000000"
+       "04" +
+           cursors + "9ace580d9ce1d3882da25f3415dd06fe"},
+      {op, op_so_far + "010100000000000000" + "00" + "000000000000000000" + "0000000000000000"},
+      {round, ""},
+      {version, "040300" + c.op.Hex() + stamp + payload +
+                    "01c607000000000000"
+                    "010101"
+                    "0000"
+                    "00"
+                    "0000000000000000"}};
+  EXPECT_EQ(HexRows(state, close), second);
+}
+
 TEST(Checkpoint, ARowThatIsMissingRepeatedCutOrLongerIsDataLoss) {
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     const std::vector<CheckpointRows> all = RandomRows(seed);

@@ -178,8 +178,8 @@ class CommandsTest(unittest.TestCase):
         self.assertIn("--from", again.err)
         self.refused(2, "watch", "--prefix", "other/", "--from", stands["resume_token"])
         # Without --count the end of the time is an end like any other.
-        self.demo.must("watch", "quiet", "--timeout", "1s")
-        result = self.demo.run("watch", "quiet", "--count", "1", "--timeout", "1s", "-o", "json")
+        self.demo.must("watch", "quiet", "--timeout", "3s")
+        result = self.demo.run("watch", "quiet", "--count", "1", "--timeout", "3s", "-o", "json")
         self.assertEqual(result.code, 7, result)
         self.assertEqual(result.event("error")["reason"], "TIMEOUT")
 

@@ -107,6 +107,17 @@ absl::Status MemoryDisk::Corrupt(RowFamily family, const std::string& key) {
   return absl::OkStatus();
 }
 
+void MemoryDisk::Tamper(RowFamily family, const std::string& key, SharedBytes value) {
+  MutexLock lock(mu_);
+  for (Image* image : {&cached_, &durable_}) {
+    if (value == nullptr) {
+      image->Of(family).erase(key);
+    } else {
+      image->Of(family)[key] = {value, false};
+    }
+  }
+}
+
 std::vector<StoreRow> MemoryDisk::Rows(RowFamily family) const {
   MutexLock lock(mu_);
   std::vector<StoreRow> rows;

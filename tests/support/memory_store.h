@@ -73,6 +73,9 @@ class MemoryDisk {
   // Damages one row: reading it, or scanning over it, is DataLoss until it is written again.
   // NotFound if absent.
   absl::Status Corrupt(engine::RowFamily family, const std::string& key);
+  // Puts `value` in the place of a row's bytes, on the medium too, behind the back of whoever has the
+  // disk open; removes the row when null.
+  void Tamper(engine::RowFamily family, const std::string& key, SharedBytes value);
 
   // All rows a reader would see now.
   std::vector<engine::StoreRow> Rows(engine::RowFamily family) const;

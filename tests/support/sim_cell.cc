@@ -176,6 +176,12 @@ void SimCell::StartDataCenter(int dc) {
   for (int i = 0; i < kNodesPerDataCenter; ++i) StartNode(dc * kNodesPerDataCenter + i);
 }
 
+void SimCell::DeclareOut(int dc) {
+  for (Member& member : members_) {
+    if (member.node != nullptr) member.node->DeclareOut(DataCenterAt(dc));
+  }
+}
+
 std::uint64_t SimCell::disk_step_count() const {
   std::uint64_t count = 0;
   for (const Member& m : members_) count += m.disk->call_count() + m.disk->commit_count();
@@ -217,6 +223,7 @@ std::shared_ptr<SetRecord> SimCell::Set(int node, absl::string_view key, absl::s
   request.seen = options.seen;
   request.attempt = options.attempt;
   request.content_tag = options.content_tag;
+  request.script = options.script;
   request.timeout = options.timeout;
   record->op = request.op;
   members_[node].node->Set(std::move(request), [this, record](const engine::SetEvent& event) {
@@ -346,6 +353,10 @@ void SimCell::AppendToLog(int dc, arbiter::LogRecord record) {
     });
     WORLDB_CHECK(world_.RunUntil([&] { return answered; }, absl::Seconds(10)));
   }
+}
+
+void SimCell::Send(int from, int to, engine::PeerMessage message) {
+  members_[from].network->Send(NodeAt(to), std::move(message));
 }
 
 engine::NodeStatus SimCell::Status(int node) {

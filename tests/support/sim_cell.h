@@ -76,6 +76,8 @@ class SimCell {
   void StartAllNodes();
   void StopDataCenter(int dc);
   void StartDataCenter(int dc);
+  // To every node that runs, as `node stop` of a data center's third node does.
+  void DeclareOut(int dc);
   bool running(int index) const { return members_[index].node != nullptr; }
 
   // A key whose home is `dc`.
@@ -87,6 +89,7 @@ class SimCell {
     Version seen;
     std::uint32_t attempt = 0;
     std::optional<ContentTag> content_tag;
+    std::optional<ScriptId> script;
     absl::Duration timeout = absl::Seconds(10);
   };
   std::shared_ptr<SetRecord> Set(int node, absl::string_view key, absl::string_view value,
@@ -120,6 +123,8 @@ class SimCell {
   engine::NodeStatus Status(int node);
   // Appends an entry to the log of a data center, one of whose nodes runs, past its sequencer.
   void AppendToLog(int dc, arbiter::LogRecord record);
+  // As the running node `from` would.
+  void Send(int from, int to, engine::PeerMessage message);
 
   SimWorld& world() { return world_; }
   SimClock& clock(int node) { return *members_[node].clock; }

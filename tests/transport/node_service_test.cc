@@ -15,6 +15,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <variant>
@@ -158,9 +159,9 @@ class NodeServiceTest : public ::testing::Test {
     return false;
   }
   // A Set that our client would not send, or whose bare answer counts.
-  static grpc::Status BareSet(const v1::SetRequest& request, absl::Duration timeout = kPatience) {
+  static grpc::Status BareSet(const v1::SetRequest& request) {
     grpc::ClientContext context;
-    context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
+    context.set_deadline(absl::ToChronoTime(absl::Now() + kPatience));
     const auto stub = StubOf(0);
     const auto stream = stub->Set(&context, request);
     v1::SetEvent event;
@@ -534,7 +535,8 @@ TEST_F(NodeServiceTest, WatchTellsEveryVersionAndGoesOnThroughAnotherNode) {
 }
 
 TEST_F(NodeServiceTest, WatcherThatDoesNotReadIsEndedWithTheTokenToResumeFrom) {
-  constexpr int kKeys = 400;
+  constexpr int kKeys = 320;
+  constexpr int kWriters = 16;
   const std::string prefix = "unread/" + std::string(900, 'x');
   const auto stub = StubOf(1);
   v1::WatchRequest request;
@@ -545,12 +547,11 @@ TEST_F(NodeServiceTest, WatcherThatDoesNotReadIsEndedWithTheTokenToResumeFrom) {
   v1::WatchEvent event;
   ASSERT_TRUE(stream->Read(&event));
   std::vector<std::thread> writers;
-  for (int w = 0; w < 8; ++w) {
+  for (int w = 0; w < kWriters; ++w) {
     writers.emplace_back([w, &prefix] {
-      const auto client = ClientOf({w});
-      for (int i = w; i < kKeys; i += 8) {
-        SetOptions options = NewSet();
-        EXPECT_TRUE(Set(*client, prefix + std::to_string(i), "v", options).ok());
+      const auto client = ClientOf({w % kNodeCount});
+      for (int i = w; i < kKeys; i += kWriters) {
+        EXPECT_TRUE(Set(*client, prefix + std::to_string(i), "v").ok());
       }
     });
   }
@@ -694,15 +695,18 @@ TEST_F(NodeServiceTest, CancelledCallLeavesTheWriteAlone) {
   v1::SetEvent event;
   ASSERT_TRUE(stream->Read(&event));
   ASSERT_TRUE(event.has_accepted());
+  const std::string ticket = event.accepted().ticket();
   context.TryCancel();
   while (stream->Read(&event)) {
   }
   EXPECT_EQ(stream->Finish().error_code(), grpc::CANCELLED);
-  EXPECT_TRUE(Eventually([&] {
-    const auto read =
-        ClientOf({4})->Get(AsBytes("cancelled"), ReadMode::kLatest, Version(), kPatience);
-    return ValueOf(read) == "value";
-  }));
+  const auto ended = ClientOf({4})->TicketWait(ticket, Level::kSafe, kPatience);
+  ASSERT_TRUE(ended.ok()) << ended.status();
+  EXPECT_EQ(ended->decision.outcome, OutcomeKind::kWon);
+  EXPECT_GE(ended->level, Level::kSafe);
+  EXPECT_EQ(
+      ValueOf(ClientOf({4})->Get(AsBytes("cancelled"), ReadMode::kLatest, Version(), kPatience)),
+      "value");
 }
 
 TEST_F(NodeServiceTest, RetryUnderTheSameOpIdIsTheSameWrite) {
@@ -758,9 +762,20 @@ TEST_F(NodeServiceTest, WinBelowTheLevelAskedForSaysWhatWasReached) {
   }
   SetOptions options = NewSet();
   options.timeout = absl::Seconds(5);
-  const auto set = Set(*client, key, "v", options);
+  // The home's log learns within moments that tokyo is gone.
+  ASSERT_TRUE(Eventually([&] {
+    const auto status = client->Status(0, kPatience);
+    return status.ok() && status->home.out == std::vector<std::string>{"tokyo"};
+  }));
+  std::optional<Accepted> on_record;
+  const auto set = client->Set(AsBytes(key), AsBytes("v"), options, [&](const SetEvent& event) {
+    if (const auto* accepted = std::get_if<Accepted>(&event)) on_record = *accepted;
+  });
   EXPECT_EQ(set.status().code(), absl::StatusCode::kFailedPrecondition) << set.status();
   EXPECT_EQ(engine::ReasonOf(set.status()), "TOLERANCE_NOT_REACHED");
+  ASSERT_TRUE(on_record.has_value());
+  EXPECT_EQ(on_record->out, std::vector<std::string>{"tokyo"});
+  EXPECT_EQ(on_record->within_reach, Level::kHeld);
   EXPECT_EQ(Detail(set.status(), "wanted"), "SAFE");
   EXPECT_EQ(Detail(set.status(), "reached"), "HELD");
   EXPECT_EQ(Detail(set.status(), "shares_tokyo"), "0");
@@ -788,7 +803,18 @@ TEST_F(NodeServiceTest, SilentHomeIsNamedAndSurvivingStillReads) {
   const auto surviving = client->Get(AsBytes(key), ReadMode::kSurviving, Version(), kPatience);
   EXPECT_EQ(ValueOf(surviving), "v");
   EXPECT_TRUE(surviving->home_silent);
-  for (const char* node : {"frankfurt-1", "frankfurt-2", "frankfurt-3"}) {
+  // One data center alone cannot read, and says what is missing.
+  for (const char* node : {"tokyo-1", "tokyo-2", "tokyo-3"}) {
+    ASSERT_TRUE(*client->StopNode(node, kPatience));
+  }
+  const auto alone = client->Get(AsBytes(key), ReadMode::kSurviving, Version(), kPatience);
+  EXPECT_EQ(engine::ReasonOf(alone.status()), "SHARES_INSUFFICIENT") << alone.status();
+  EXPECT_EQ(Detail(alone.status(), "have"), "3");
+  EXPECT_EQ(Detail(alone.status(), "need"), "4");
+  EXPECT_EQ(Detail(alone.status(), "missing"),
+            "frankfurt-1,frankfurt-2,frankfurt-3,tokyo-1,tokyo-2,tokyo-3");
+  for (const char* node :
+       {"frankfurt-1", "frankfurt-2", "frankfurt-3", "tokyo-1", "tokyo-2", "tokyo-3"}) {
     ASSERT_TRUE(*client->StartNode(node, kPatience));
   }
   EXPECT_TRUE(Eventually([&] {
