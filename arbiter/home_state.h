@@ -10,8 +10,9 @@
 //   base given, = v        candidate of v+1
 //   base given, newer      refused BAD_BASE
 //   base given, older      STALE if it may have seen base+1, else late against base+1
-//   ABSENT                 the base is 0, or the newest tombstone; STALE if that tombstone is the newest
-//                          version and the Set cannot have seen it
+//   ABSENT                 the base is 0, or the newest tombstone, or a VOID version on top of either
+//                          that it may have seen; STALE if that is an unseen tombstone with nothing but
+//                          VOID versions on top
 //   no base                candidate of v+1 if it may have seen every closed version, else late against
 //                          the oldest one it cannot have seen
 //   late against w         LATE_FIRST if it ranks before the winner of w, else LATE
@@ -240,6 +241,7 @@ class HomeState {
   absl::Status ApplyRecord(const StateSum& record) const;
   std::optional<Refusal> RefusalOf(const LogEntry& entry, const Candidate& c, const Key* key) const;
   Judgement Judge(const LogEntry& entry, const Candidate& c, const Key& key) const;
+  static Version AbsenceFor(const Candidate& c, const Key& key);
   Outcome LateAgainst(const Candidate& c, const ClosedVersion& winner, bool may_be_first) const;
   void JoinRound(const LogEntry& entry, const Candidate& c, Key& key, std::vector<Effect>& effects);
   void PutInFront(const KeyTag& key_tag, Round& round, std::size_t contender,
