@@ -20,12 +20,11 @@
 // In an open round a plain candidate with a better one on record is LOST at once; an op that was ever
 // recorded with attempt > 0 waits for CLOSE and counts with its smallest stamp.
 //
-//
 // Checkpoints: an entry that asks for one makes every replica hand out the rows that changed since the
 // last one (arbiter/checkpoint.h); all rows together are the state, and their sum is the same on every
 // replica.
 // Threads: one owner.
-// Source:  docs/protocol.md 1, 3 to 5; docs/decisions/001-absent-base.md.
+// Source:  docs/protocol.md 1, 3 to 6; docs/checkpoint-format.md; docs/decisions/001-absent-base.md.
 #ifndef WORLDB_ARBITER_HOME_STATE_H_
 #define WORLDB_ARBITER_HOME_STATE_H_
 
@@ -183,8 +182,8 @@ class HomeState {
   const ClosedVersion* Newest(const KeyTag& key_tag) const;
   // All closed versions of the key, oldest first; empty when unknown.
   std::span<const ClosedVersion> Versions(const KeyTag& key_tag) const;
-  // The versions that became visible after the entry at `index`, in the order in which they did.
-  // Looks at every version there is.
+  // The versions that became visible after the entry at `index`, in the order of the entries that made
+  // them so; those of one entry by key tag and version. Looks at every version there is.
   std::vector<RoundId> VisibleSince(LogIndex index) const;
   // The level the op's outcome has reached: of its version if it won, DECIDED if judged otherwise.
   Level LevelOf(const OpRecord& op) const;
