@@ -208,9 +208,10 @@ HomeState::Judgement HomeState::Judge(const LogEntry& entry, const Candidate& c,
                                              [&c](const ClosedVersion& w) { return MaySee(c, w); });
     if (unseen != key.versions.end()) against = &*unseen;
   } else {
-    const Version base = c.base.kind == Base::Kind::kVersion ? c.base.version : key.newest_absent;
-    const bool unseen_absence = c.base.kind == Base::Kind::kAbsent && base == newest &&
-                                newest != Version() && !MaySee(c, key.versions.back());
+    const bool absent = c.base.kind == Base::Kind::kAbsent;
+    const Version base = absent ? AbsenceFor(c, key) : c.base.version;
+    const bool unseen_absence = absent && key.newest_absent == newest && base != Version() &&
+                                !MaySee(c, key.versions[base.value() - 1]);
     if (base < newest) against = &key.versions[base.value()];
     if (unseen_absence || (against != nullptr && MaySee(c, *against))) {
       judgement.outcome = {OutcomeKind::kStale,  base.Next(), std::nullopt,
@@ -235,6 +236,18 @@ HomeState::Judgement HomeState::Judge(const LogEntry& entry, const Candidate& c,
   }
   judgement.candidate = true;
   return judgement;
+}
+
+// A VOID version on top of an absence took nothing away: whoever cannot have seen it meant the absence
+// below, and competed with it.
+Version HomeState::AbsenceFor(const Candidate& c, const Key& key) {
+  Version base = key.newest_absent;
+  while (base != Version()) {
+    const ClosedVersion& closed = key.versions[base.value() - 1];
+    if (closed.outcome != OutcomeKind::kVoid || MaySee(c, closed)) break;
+    base = Version(base.value() - 1);
+  }
+  return base;
 }
 
 Outcome HomeState::LateAgainst(const Candidate& c, const ClosedVersion& winner,

@@ -10,8 +10,9 @@
 //   base given, = v        candidate of v+1
 //   base given, newer      refused BAD_BASE
 //   base given, older      STALE if it may have seen base+1, else late against base+1
-//   ABSENT                 the base is 0, or the newest tombstone; STALE if that tombstone is the newest
-//                          version and the Set cannot have seen it
+//   ABSENT                 the base is 0, or the newest tombstone, or a VOID version on top of either
+//                          that it may have seen; STALE if that is an unseen tombstone with nothing but
+//                          VOID versions on top
 //   no base                candidate of v+1 if it may have seen every closed version, else late against
 //                          the oldest one it cannot have seen
 //   late against w         LATE_FIRST if it ranks before the winner of w, else LATE
@@ -19,12 +20,11 @@
 // In an open round a plain candidate with a better one on record is LOST at once; an op that was ever
 // recorded with attempt > 0 waits for CLOSE and counts with its smallest stamp.
 //
-//
 // Checkpoints: an entry that asks for one makes every replica hand out the rows that changed since the
 // last one (arbiter/checkpoint.h); all rows together are the state, and their sum is the same on every
 // replica.
 // Threads: one owner.
-// Source:  docs/protocol.md 1, 3 to 5; docs/decisions/001-absent-base.md.
+// Source:  docs/protocol.md 1, 3 to 6; docs/checkpoint-format.md; docs/decisions/001-absent-base.md.
 #ifndef WORLDB_ARBITER_HOME_STATE_H_
 #define WORLDB_ARBITER_HOME_STATE_H_
 
@@ -182,8 +182,8 @@ class HomeState {
   const ClosedVersion* Newest(const KeyTag& key_tag) const;
   // All closed versions of the key, oldest first; empty when unknown.
   std::span<const ClosedVersion> Versions(const KeyTag& key_tag) const;
-  // The versions that became visible after the entry at `index`, in the order in which they did.
-  // Looks at every version there is.
+  // The versions that became visible after the entry at `index`, in the order of the entries that made
+  // them so; those of one entry by key tag and version. Looks at every version there is.
   std::vector<RoundId> VisibleSince(LogIndex index) const;
   // The level the op's outcome has reached: of its version if it won, DECIDED if judged otherwise.
   Level LevelOf(const OpRecord& op) const;
@@ -240,6 +240,7 @@ class HomeState {
   absl::Status ApplyRecord(const StateSum& record) const;
   std::optional<Refusal> RefusalOf(const LogEntry& entry, const Candidate& c, const Key* key) const;
   Judgement Judge(const LogEntry& entry, const Candidate& c, const Key& key) const;
+  static Version AbsenceFor(const Candidate& c, const Key& key);
   Outcome LateAgainst(const Candidate& c, const ClosedVersion& winner, bool may_be_first) const;
   void JoinRound(const LogEntry& entry, const Candidate& c, Key& key, std::vector<Effect>& effects);
   void PutInFront(const KeyTag& key_tag, Round& round, std::size_t contender,

@@ -131,6 +131,15 @@ Version ContestOracle::NewestAbsence(const KeyTag& key) const {
   return w;
 }
 
+// VOID versions that it cannot have seen on top of an absence changed nothing for it.
+Version ContestOracle::AbsenceKnownTo(const Candidate& c) const {
+  Version w = NewestAbsence(c.key_tag);
+  while (w != Version() && EndingOf({c.key_tag, w}).gone && !MayHaveSeen(c, w)) {
+    w = Version(w.value() - 1);
+  }
+  return w;
+}
+
 bool ContestOracle::MayHaveSeen(const Candidate& c, Version w) const {
   if (w <= c.seen) return true;
   return c.stamp.midpoint + c.stamp.bound >= ClosedEarliest({c.key_tag, w});
@@ -289,14 +298,14 @@ Outcome ContestOracle::JudgeFirst(const LogEntry& entry, const Candidate& c) con
     }
   } else {
     const bool absent = c.base.kind == Base::Kind::kAbsent;
-    const Version base = absent ? NewestAbsence(c.key_tag) : c.base.version;
+    const Version base = absent ? AbsenceKnownTo(c) : c.base.version;
+    if (absent && AbsentAfter({c.key_tag, newest}) && base != Version() && !MayHaveSeen(c, base)) {
+      stale.version = base.Next();  // a tombstone it knows nothing of
+      return stale;
+    }
     if (base < newest) {
       if (!MayHaveSeen(c, base.Next())) return LateAgainst(c, base.Next(), too_old);
       stale.version = base.Next();
-      return stale;
-    }
-    if (absent && base != Version() && !MayHaveSeen(c, base)) {
-      stale.version = newest.Next();
       return stale;
     }
   }

@@ -129,6 +129,7 @@ class ContestOracle {
   // No value is there once version w is the newest.
   bool AbsentAfter(const arbiter::RoundId& id) const;
   Version NewestAbsence(const KeyTag& key) const;
+  Version AbsenceKnownTo(const arbiter::Candidate& c) const;
   Ending* FindWon(const arbiter::RoundId& id);  // null when not ended, or VOID
   NodeIndex IngressOf(const Ending& ending) const;
   bool HasEnded(const arbiter::RoundId& id) const;
