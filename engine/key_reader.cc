@@ -4,7 +4,7 @@
 #include <iterator>
 
 #include "absl/strings/str_cat.h"
-#include "engine/cursor_token.h"
+#include "engine/opaque_token.h"
 #include "engine/errors.h"
 
 namespace worldb::engine {
@@ -53,7 +53,7 @@ void KeyReader::List(ListRequest request, ListDone done) {
   Bytes after;
   if (!request.page_token.empty()) {
     absl::StatusOr<Bytes> place =
-        OpenCursorToken(kListTokenLabel, context_.cell(), request.prefix, request.page_token);
+        OpenOpaqueToken(kListTokenLabel, context_.cell(), request.prefix, request.page_token);
     if (!place.ok()) return done(BadToken(place.status()));
     after = *std::move(place);
   }
@@ -103,7 +103,7 @@ void KeyReader::Merge(CallId id) {
                                 [](const Told& told) { return !told.all || !told.keys.empty(); });
   if (more) {
     call.reply.next_page_token =
-        MakeCursorToken(kListTokenLabel, context_.cell(), call.prefix, keys.back().key);
+        MakeOpaqueToken(kListTokenLabel, context_.cell(), call.prefix, keys.back().key);
   }
   FinishList(id, std::move(call.reply));
 }
@@ -140,7 +140,7 @@ void KeyReader::History(HistoryRequest request, HistoryDone done) {
   HistoryQuery query;
   if (!request.page_token.empty()) {
     const absl::StatusOr<Bytes> place =
-        OpenCursorToken(kHistoryTokenLabel, context_.cell(), request.key, request.page_token);
+        OpenOpaqueToken(kHistoryTokenLabel, context_.cell(), request.key, request.page_token);
     if (!place.ok()) return done(BadToken(place.status()));
     query.before = Version(ByteReader(*place).U64());
   }
@@ -172,7 +172,7 @@ void KeyReader::On(NodeIndex from, const HistoryQueryReply& reply) {
     ByteWriter w;
     w.U64(reply.versions.back().version.value());
     history.next_page_token =
-        MakeCursorToken(kHistoryTokenLabel, context_.cell(), it->second.key, w.span());
+        MakeOpaqueToken(kHistoryTokenLabel, context_.cell(), it->second.key, w.span());
   }
   FinishHistory(reply.id, std::move(history));
 }

@@ -6,7 +6,7 @@
 // key it cannot.
 // Errors:  a row that does not open is as good as lost; its name is asked for like any other.
 // Threads: its node's executor.
-// Source:  ARCHITECTURE.md "Names of keys".
+// Source:  ARCHITECTURE.md, "Names, listings and watches".
 #ifndef WORLDB_ENGINE_NAME_INDEX_H_
 #define WORLDB_ENGINE_NAME_INDEX_H_
 

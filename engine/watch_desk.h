@@ -7,7 +7,7 @@
 // kBatchesUnderWayMax of them under way a watcher waits, and one that stays silent is forgotten: its
 // gateway asks again from where it was.
 // Threads: its node's executor.
-// Source:  ARCHITECTURE.md "Watching".
+// Source:  ARCHITECTURE.md, "Names, listings and watches".
 #ifndef WORLDB_ENGINE_WATCH_DESK_H_
 #define WORLDB_ENGINE_WATCH_DESK_H_
 

@@ -4,7 +4,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "engine/cursor_token.h"
+#include "engine/opaque_token.h"
 #include "engine/errors.h"
 
 namespace worldb::engine {
@@ -63,12 +63,12 @@ std::string Watcher::TokenOf(const Watch& watch) const {
     w.U64(subscription.told->index.value()).Raw(subscription.told->id.key_tag.span());
     w.U64(subscription.told->id.version.value());
   }
-  return MakeCursorToken(kWatchTokenLabel, context_.cell(), BindingOf(watch.request), w.span());
+  return MakeOpaqueToken(kWatchTokenLabel, context_.cell(), BindingOf(watch.request), w.span());
 }
 
 absl::Status Watcher::ReadToken(Watch& watch) const {
   if (watch.request.resume_token.empty()) return absl::OkStatus();
-  const absl::StatusOr<Bytes> place = OpenCursorToken(
+  const absl::StatusOr<Bytes> place = OpenOpaqueToken(
       kWatchTokenLabel, context_.cell(), BindingOf(watch.request), watch.request.resume_token);
   absl::Status status = place.status();
   if (place.ok()) {

@@ -4,7 +4,7 @@
 // A resume token holds, for each home that has answered, the place up to which everything was told.
 // Errors:  InvalidArgument BAD_KEY, BAD_RESUME_TOKEN; ResourceExhausted SHED.
 // Threads: its node's executor.
-// Source:  ARCHITECTURE.md "Watching".
+// Source:  ARCHITECTURE.md, "Names, listings and watches".
 #ifndef WORLDB_ENGINE_WATCHER_H_
 #define WORLDB_ENGINE_WATCHER_H_
 

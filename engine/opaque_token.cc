@@ -1,4 +1,4 @@
-#include "engine/cursor_token.h"
+#include "engine/opaque_token.h"
 
 #include <array>
 
@@ -21,14 +21,14 @@ Mac MacOf(const HashLabel& use, const Cell& cell, ByteSpan binding, ByteSpan pla
 
 }  // namespace
 
-std::string MakeCursorToken(const HashLabel& use, const Cell& cell, ByteSpan binding,
+std::string MakeOpaqueToken(const HashLabel& use, const Cell& cell, ByteSpan binding,
                             ByteSpan place) {
   ByteWriter w;
   w.Raw(MacOf(use, cell, binding, place)).Raw(place);
   return absl::WebSafeBase64Escape(AsText(w.span()));
 }
 
-absl::StatusOr<Bytes> OpenCursorToken(const HashLabel& use, const Cell& cell, ByteSpan binding,
+absl::StatusOr<Bytes> OpenOpaqueToken(const HashLabel& use, const Cell& cell, ByteSpan binding,
                                       absl::string_view token) {
   const absl::Status bad = absl::InvalidArgumentError(
       "not a token of this cell for this call; pass it exactly as it was handed out, with the same "

@@ -4,8 +4,8 @@
 // it was made for), so nobody can make one up or take it elsewhere.
 // Errors:  InvalidArgument for anything but a token of this cell, use and binding.
 // Threads: pure functions.
-#ifndef WORLDB_ENGINE_CURSOR_TOKEN_H_
-#define WORLDB_ENGINE_CURSOR_TOKEN_H_
+#ifndef WORLDB_ENGINE_OPAQUE_TOKEN_H_
+#define WORLDB_ENGINE_OPAQUE_TOKEN_H_
 
 #include <string>
 
@@ -21,12 +21,12 @@ inline constexpr HashLabel kHistoryTokenLabel{"worldb.history.1"};
 inline constexpr HashLabel kWatchTokenLabel{"worldb.watch.1"};
 
 // Printable.
-std::string MakeCursorToken(const HashLabel& use, const Cell& cell, ByteSpan binding,
+std::string MakeOpaqueToken(const HashLabel& use, const Cell& cell, ByteSpan binding,
                             ByteSpan place);
 // The place.
-absl::StatusOr<Bytes> OpenCursorToken(const HashLabel& use, const Cell& cell, ByteSpan binding,
+absl::StatusOr<Bytes> OpenOpaqueToken(const HashLabel& use, const Cell& cell, ByteSpan binding,
                                       absl::string_view token);
 
 }  // namespace worldb::engine
 
-#endif  // WORLDB_ENGINE_CURSOR_TOKEN_H_
+#endif  // WORLDB_ENGINE_OPAQUE_TOKEN_H_
