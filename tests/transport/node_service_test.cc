@@ -443,7 +443,7 @@ TEST_F(NodeServiceTest, DeletedKeyIsGoneForGetAndListButNotForHistory) {
 
   SetOptions absent = NewSet();
   absent.base.kind = arbiter::Base::Kind::kAbsent;
-  EXPECT_EQ(engine::ReasonOf(client->Delete(AsBytes("deleted/b"), absent).status()), "BAD_BASE");
+  EXPECT_EQ(engine::ReasonOf(client->Delete(AsBytes("deleted/b"), absent).status()), "BAD_REQUEST");
 }
 
 TEST_F(NodeServiceTest, PagesAddUpToAllKeysOfAllHomesInOrder) {
