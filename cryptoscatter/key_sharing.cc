@@ -81,6 +81,22 @@ void MultiplyAdd(std::uint8_t factor, const Planes& term, Planes& sum) {
 
 }  // namespace
 
+KeyShare Scale(std::uint8_t factor, const KeyShare& share) {
+  Planes term;
+  Planes product;
+  Slice(share.ExposeSecret().data(), term);
+  MultiplyAdd(factor, term, product);
+  KeyShare out;
+  Unslice(product, out.ExposeSecretMutable().data());
+  return out;
+}
+
+void AddTo(KeyShare& sum, const KeyShare& term) {
+  const auto out = sum.ExposeSecretMutable();
+  const auto in = term.ExposeSecret();
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] ^= in[i];
+}
+
 KeySharing::KeySharing(gf256::Matrix matrix) : matrix_(std::move(matrix)) {
   WORLDB_CHECK(matrix_.rows() == kNodeCount);
   WORLDB_CHECK(matrix_.columns() >= 1 && matrix_.columns() <= kColumnsMax);

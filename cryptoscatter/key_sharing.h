@@ -40,6 +40,11 @@ struct IndexedKeyShare {
   KeyShare share;
 };
 
+// `factor` times each byte of a key share, and one key share added to another: what combining is
+// made of, for repair. Constant time in the shares; the factor is public.
+KeyShare Scale(std::uint8_t factor, const KeyShare& share);
+void AddTo(KeyShare& sum, const KeyShare& term);
+
 class KeySharing {
  public:
   // REQUIRES: nine rows, 1 to 9 columns.

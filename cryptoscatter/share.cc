@@ -188,6 +188,34 @@ std::array<Share, kNodeCount> MakeShares(const SealedValue& sealed, Fragments fr
   return shares;
 }
 
+SiblingMetadata MetadataOfSibling(const Share& share, NodeIndex sibling) {
+  WORLDB_CHECK(sibling != share.index && sibling.value() < kNodeCount &&
+               DataCenterOf(sibling) == DataCenterOf(share.index));
+  std::array<Hash256, kNodesPerDataCenter> leaves;
+  std::size_t at = 0;
+  for (std::size_t place = 0; place < leaves.size(); ++place) {
+    leaves[place] =
+        place == share.index.value() % leaves.size()
+            ? ShareLeaf(share.core.Id(), share.index, share.fragment_root, share.key_share_hash)
+            : share.path.leaves[at++];
+  }
+  SiblingMetadata out;
+  out.share = share;
+  out.share.fragment.clear();
+  out.share.index = sibling;
+  out.share.fragment_root = {};
+  out.share.key_share_hash = {};
+  at = 0;
+  for (std::size_t place = 0; place < leaves.size(); ++place) {
+    if (place == sibling.value() % leaves.size()) {
+      out.leaf = leaves[place];
+    } else {
+      out.share.path.leaves[at++] = leaves[place];
+    }
+  }
+  return out;
+}
+
 ShareVerdict VerifyShare(const Share& share, const CellId& cell, BatchVerifier& verifier,
                          const KeyShare* key_share, absl::string_view source, bool has_fragment) {
   ShareVerdict verdict;

@@ -58,6 +58,15 @@ Share MakeShare(const SealedValue& sealed, Bytes fragment, NodeIndex index, Slot
 std::array<Share, kNodeCount> MakeShares(const SealedValue& sealed, Fragments fragments, Slot slot,
                                          SlotEpoch slot_epoch, Version version);
 
+// What a share tells of another one of its data center: all metadata but fragment root and key-share
+// hash, which it knows only hashed together, as `leaf`.
+struct SiblingMetadata {
+  Share share;  // fragment root and key-share hash are zero
+  Hash256 leaf;
+};
+// REQUIRES: another index of the same data center.
+SiblingMetadata MetadataOfSibling(const Share& share, NodeIndex sibling);
+
 // Fragment and key share stand or fall apart, but neither without the proof.
 struct ShareVerdict {
   bool proof_ok = false;      // leaf, path and writer's signature hold together

@@ -293,14 +293,21 @@ void Gatherer::OnShare(CallId id, NodeIndex from, const FetchShareReply& reply) 
   const Target& target = call.targets[call.target];
   const std::string& name = context_.cell().node(from).name;
   bool good = false;
+  const auto reject = [this, &call, &target, &name, from](absl::string_view what) {
+    call.rejected.push_back(absl::StrCat("share ", from.value(), " of version ",
+                                         target.version.value(), " on node ", name, ": ", what));
+    Doubt(call, from);
+  };
   if (reply.share == nullptr) {
+    // Where nobody says that it should be, its absence is no fault.
     if (!absl::IsNotFound(reply.status)) {
-      call.rejected.push_back(absl::StrCat("node ", name, ": ", reply.status.message()));
+      reject(reply.status.message());
+    } else if (target.holders.Has(from)) {
+      reject("missing, though the node signed for it");
     }
   } else if (target.commitment.has_value() && reply.share->Commitment() != *target.commitment) {
-    call.rejected.push_back(absl::StrCat("node ", name, ": share ", reply.share->index.value(),
-                                         " of version ", reply.share->version.value(),
-                                         " is not of the value the home recorded"));
+    reject(absl::StrCat("the node gave share ", reply.share->index.value(), " of version ",
+                        reply.share->version.value(), ", not of the value the home recorded"));
   } else {
     std::optional<cryptoscatter::KeyShare> key_share;
     if (const auto* key = OpenerKey(from); key != nullptr && reply.status.ok()) {
@@ -315,15 +322,20 @@ void Gatherer::OnShare(CallId id, NodeIndex from, const FetchShareReply& reply) 
     good = has_fragment && has_key_share && verdict.fragment_usable() && verdict.key_share_usable();
     if (verdict.fragment_usable() || verdict.key_share_usable()) call.used.Add(from);
     if (!has_fragment || !has_key_share) {
-      call.rejected.push_back(absl::StrCat("node ", name, ": version ", target.version.value(),
-                                           has_fragment ? ": key share" : ": fragment",
-                                           " not readable"));
+      reject(has_fragment ? "its key share is not readable" : "its fragment is not readable");
+    } else if (!good) {
+      Doubt(call, from);  // the decoder keeps the reason
     }
   }
   if (call.decoder->IsReadable()) return Open(id);
   if (!good) Fetch(id, NodeSet::All());
   const Call* still = Find(id);
   if (still != nullptr) MaybeGiveUp(id);
+}
+
+void Gatherer::Doubt(const Call& call, NodeIndex node) {
+  const Target& target = call.targets[call.target];
+  context_.Send(node, ShareDoubt{{call.key_tag, target.slot_epoch, target.version}});
 }
 
 // Nobody who is up has anything to add.

@@ -97,6 +97,8 @@ class Gatherer {
   void Watch(CallId id, absl::Duration patience);
   void Fetch(CallId id, NodeSet nodes);
   void OnShare(CallId id, NodeIndex from, const FetchShareReply& reply);
+  // Tells a node that its share of the call's target was of no use.
+  void Doubt(const Call& call, NodeIndex node);
   void MaybeGiveUp(CallId id);
   void Open(CallId id);
   void OnOpened(CallId id, absl::StatusOr<cryptoscatter::OpenedValue> opened);

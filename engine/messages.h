@@ -23,6 +23,7 @@
 #include "cryptoscatter/base/ids.h"
 #include "cryptoscatter/base/node_set.h"
 #include "cryptoscatter/exchange.h"
+#include "cryptoscatter/key_repair.h"
 #include "cryptoscatter/sealed_value.h"
 #include "cryptoscatter/share.h"
 #include "engine/node_api.h"
@@ -317,6 +318,43 @@ struct FetchShareReply {
   cryptoscatter::SealedKeyShare key_share;  // sealed to the reader
 };
 
+// -- repair of shares
+
+// Names one version of one key, whatever is stored of it.
+struct VersionRef {
+  KeyTag key_tag;
+  SlotEpoch slot_epoch;
+  Version version;
+  friend auto operator<=>(const VersionRef&, const VersionRef&) = default;
+};
+
+// A share to repair from: the sender asks on behalf of its own index.
+struct FetchFragment {
+  RequestId id = 0;
+  VersionRef version;
+  bool with_fragment = true;  // metadata alone without it
+};
+struct FetchFragmentReply {
+  RequestId id = 0;
+  absl::Status status;
+  std::shared_ptr<const cryptoscatter::Share> share;  // never a key share
+};
+// The target of the repair is the sender: a node helps nobody with the share of another.
+struct RepairKeyShare {
+  RequestId id = 0;
+  VersionRef version;
+  CoreId core;
+  NodeSet helpers;
+};
+struct RepairKeyShareReply {
+  RequestId id = 0;
+  absl::Status status;
+  cryptoscatter::SealedContribution contribution;  // sealed to the sender of the request
+};
+// A reader could not use the receiver's share and thinks that it should be there.
+struct ShareDoubt {
+  VersionRef version;
+};
 // A share whose ciphertext is not staged any more: the receiver makes its fragment out of others'
 // and answers with PutSharesReply once all of it is verified and synced.
 struct OwedShare {
@@ -329,7 +367,8 @@ using PeerMessage =
                  OpNotices, TicketQuery, TicketReply, ReadQuery, ReadReply, StagePut, StagePutReply,
                  CheckpointSynced, CheckpointGet, CheckpointGetReply, StageGet, StageGetReply,
                  PutShares, PutSharesReply, ListShares, ListSharesReply, FetchShare,
-                 FetchShareReply, OwedShare, ListQuery, ListQueryReply, HistoryQuery,
+                 FetchShareReply, FetchFragment, FetchFragmentReply, RepairKeyShare,
+                 RepairKeyShareReply, ShareDoubt, OwedShare, ListQuery, ListQueryReply, HistoryQuery,
                  HistoryQueryReply, WatchOpen, WatchBatch, WatchAck, NamesGet, NamesGetReply>;
 
 }  // namespace worldb::engine

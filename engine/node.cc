@@ -14,7 +14,10 @@
 #include "engine/node_context.h"
 #include "engine/outage_watch.h"
 #include "engine/peer_table.h"
+#include "engine/repair_desk.h"
+#include "engine/repairer.h"
 #include "engine/scatterer.h"
+#include "engine/scrubber.h"
 #include "engine/sequencer.h"
 #include "engine/share_store.h"
 #include "engine/staging.h"
@@ -47,6 +50,9 @@ class Node::Impl {
         names_(context_),
         staging_(context_, names_),
         shares_(context_),
+        repairer_(context_, shares_, peers_),
+        repair_desk_(context_, shares_, [this](const VersionRef& v) { repairer_.Repair(v); }),
+        scrubber_(context_, shares_, [this](const VersionRef& v) { repairer_.Repair(v); }),
         checkpointer_(context_, RuleOf(options)),
         home_(context_, staging_, checkpointer_, names_, RuleOf(options)),
         sequencer_(context_, home_, staging_, names_, peers_),
@@ -59,7 +65,9 @@ class Node::Impl {
         tickets_(context_, ingress_) {
     home_.Connect(sequencer_, scatterer_);
     scatterer_.Connect(sequencer_);
+    shares_.OnDamage([this](const VersionRef& version) { repairer_.Repair(version); });
     peers_.OnReturn([this](NodeIndex node) {
+      repairer_.OnNodeReturned();
       if (sequencer_.leading()) scatterer_.OnNodeReturned(node);
     });
   }
@@ -146,6 +154,7 @@ class Node::Impl {
       status.reachable = peers_.Reachable();
       status.shares_stored = shares_.stored_count();
       status.pending_ops = ingress_.pending_count();
+      status.repair = repairer_.Status();
       status.home = home_.Status();
       done(std::move(status));
     });
@@ -208,6 +217,7 @@ class Node::Impl {
                 ingress_.Start(epoch);
                 home_.Start();
                 peers_.Start();
+                scrubber_.Start();
                 outages_.Start();
                 live_ = true;
               }
@@ -273,19 +283,27 @@ class Node::Impl {
     });
   }
   void Handle(NodeIndex from, StageGetReply& m) { scatterer_.On(from, m); }
-  void Handle(NodeIndex, OwedShare&) {}
   void Handle(NodeIndex from, PutShares& m) { shares_.On(from, std::move(m)); }
   void Handle(NodeIndex from, PutSharesReply& m) { scatterer_.On(from, m); }
   void Handle(NodeIndex from, ListShares& m) { shares_.On(from, m); }
   void Handle(NodeIndex from, ListSharesReply& m) { gatherer_.On(from, m); }
   void Handle(NodeIndex from, FetchShare& m) { shares_.On(from, m); }
   void Handle(NodeIndex from, FetchShareReply& m) { gatherer_.On(from, m); }
+  void Handle(NodeIndex from, FetchFragment& m) { repair_desk_.On(from, m); }
+  void Handle(NodeIndex from, FetchFragmentReply& m) { repairer_.On(from, m); }
+  void Handle(NodeIndex from, RepairKeyShare& m) { repair_desk_.On(from, m); }
+  void Handle(NodeIndex from, RepairKeyShareReply& m) { repairer_.On(from, m); }
+  void Handle(NodeIndex from, ShareDoubt& m) { repairer_.On(from, m); }
+  void Handle(NodeIndex from, OwedShare& m) { repairer_.On(from, m); }
 
   NodeContext context_;
   PeerTable peers_;
   NameIndex names_;
   Staging staging_;
   ShareStore shares_;
+  Repairer repairer_;
+  RepairDesk repair_desk_;
+  Scrubber scrubber_;
   Checkpointer checkpointer_;
   Home home_;
   Sequencer sequencer_;

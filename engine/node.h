@@ -28,9 +28,19 @@
 
 namespace worldb::engine {
 
+// How a node looks through the shares it holds, over and over, for damage nobody has met yet.
+struct ScrubOptions {
+  std::size_t page_rows = 64;  // 0: never
+  absl::Duration page_every = absl::Seconds(1);
+  // A page with large fragments is followed by a longer pause.
+  std::size_t bytes_per_second = std::size_t{4} << 20;
+  absl::Duration rest = absl::Minutes(1);  // between two passes
+};
+
 struct NodeOptions {
   arbiter::WindowLimits window;
   absl::Duration clock_bound_max = absl::Milliseconds(50);  // U_max: wider and it may not stamp
+  ScrubOptions scrub;
   // Staged payloads above this lose their ciphertext once they are HELD, oldest first.
   std::uint64_t staging_bytes_max = std::uint64_t{1} << 30;
 };

@@ -53,7 +53,7 @@ struct SetAccepted {
   bool leading = false;
   // The data centers the home's log marks as OUT, and the highest level that can be reached without
   // them under the value's script.
-  std::vector<DataCenterIndex> out;
+  std::vector<DataCenterIndex> out = {};
   arbiter::Level within_reach = arbiter::Level::kFull;
 };
 // A WON may be followed by VOID or PERISHED.
@@ -190,6 +190,18 @@ struct HomeStatus {
   std::uint64_t late_first = 0;
   std::vector<DataCenterIndex> out;  // data centers the log marks as gone for now
 };
+// Since this process started.
+struct RepairStatus {
+  std::uint64_t bad_shares_found = 0;    // of this node's own: damaged or missing, in whole or part
+  std::uint64_t shares_repaired = 0;     // rows written back, with what the next two count
+  std::uint64_t fragments_repaired = 0;  // rebuilt from other nodes' fragments
+  std::uint64_t key_shares_repaired = 0;  // rebuilt from other nodes' contributions
+  std::uint64_t fragment_bytes_lan = 0;   // fetched for it within the data center
+  std::uint64_t fragment_bytes_wan = 0;   // and from other ones
+  std::uint64_t waiting = 0;              // repairs that are not done
+  std::uint64_t given_up = 0;
+  std::uint64_t core_conflicts = 0;  // two values under one version: call an auditor
+};
 struct NodeStatus {
   NodeIndex node;
   std::string name;
@@ -200,6 +212,7 @@ struct NodeStatus {
   NodeSet reachable;                // nodes heard from lately, itself included
   std::uint64_t shares_stored = 0;  // by this process since its start
   std::uint64_t pending_ops = 0;    // ops this node took in and whose end it has not heard
+  RepairStatus repair;
   HomeStatus home;
 };
 

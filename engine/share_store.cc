@@ -29,6 +29,69 @@ cryptoscatter::KeySharePlace PlaceOf(const Cell& cell, const Share& share) {
   return {share.core.Id(), share.generation, share.index, cell.node(share.index).id};
 }
 
+// A share as it is written.
+struct StoredForm {
+  SharedBytes row;
+  SharedBytes fragment;  // null when it lies in the row
+};
+StoredForm MakeStoredForm(const Cell& cell, const cryptoscatter::StorageKey& storage_key,
+                          Share share, const cryptoscatter::KeyShare& key_share, Entropy& entropy) {
+  StoredForm form;
+  ShareRow row;
+  row.fragment_apart = share.fragment.size() > ShareRow::kFragmentInRowBytesMax;
+  if (row.fragment_apart) {
+    form.fragment = std::make_shared<const Bytes>(std::exchange(share.fragment, {}));
+  }
+  row.key_share =
+      cryptoscatter::WrapKeyShare(storage_key, PlaceOf(cell, share), key_share, entropy);
+  row.share = std::move(share);
+  form.row = std::make_shared<const Bytes>(row.Encode());
+  return form;
+}
+
+// Empty when the share is this node's and of this version.
+std::string Misplaced(const Cell& cell, NodeIndex index, const VersionRef& version,
+                      const Share& share) {
+  if (share.index == index && share.core.key_tag == version.key_tag &&
+      share.slot == cell.SlotOf(version.key_tag) && share.slot_epoch == version.slot_epoch &&
+      share.version == version.version) {
+    return {};
+  }
+  return absl::StrCat("share ", index.value(), " of version ", version.version.value(), " on node ",
+                      cell.node(index).name, ": in its place lies share ", share.index.value(),
+                      " of version ", share.version.value(),
+                      share.core.key_tag == version.key_tag ? "" : " of another key");
+}
+
+// All that judging needs, by value: it may run on the pool while the node is being taken down.
+struct ShareJudge {
+  std::shared_ptr<const Cell> cell;
+  NodeIndex index;
+  const cryptoscatter::StorageKey* storage_key;  // outlives the pool's work, as NodeParts demands
+  VersionRef version;
+  bool with_fragment = true;
+
+  void operator()(HeldShare& held, cryptoscatter::BatchVerifier& verifier) const {
+    held.reason = Misplaced(*cell, index, version, held.share);
+    if (!held.reason.empty()) return;
+    auto key_share = cryptoscatter::UnwrapKeyShare(*storage_key, PlaceOf(*cell, held.share),
+                                                   *held.stored_key_share);
+    if (key_share.ok()) held.key_share = *std::move(key_share);
+    const cryptoscatter::ShareVerdict verdict = cryptoscatter::VerifyShare(
+        held.share, cell->id(), verifier, held.key_share ? &*held.key_share : nullptr,
+        cell->node(index).name, with_fragment);
+    held.metadata_ok = verdict.proof_ok;
+    held.fragment_ok = !with_fragment || verdict.fragment_usable();
+    held.key_share_ok = verdict.key_share_usable();
+    held.reason = verdict.reason;
+    if (!held.key_share.has_value()) {
+      absl::StrAppend(&held.reason, held.reason.empty() ? "" : "; ", "share ", index.value(),
+                      " of version ", version.version.value(), " on node ", cell->node(index).name,
+                      ": its key share does not unwrap");
+    }
+  }
+};
+
 }  // namespace
 
 Bytes ShareRow::Encode() const {
@@ -57,7 +120,7 @@ absl::StatusOr<ShareRow> ShareRow::Decode(ByteSpan bytes) {
 }
 
 std::string ShareRow::KeyPrefix(const KeyTag& key_tag) {
-  return absl::StrCat("s/", AsText(key_tag.span()));
+  return absl::StrCat(kFamilyPrefix, AsText(key_tag.span()));
 }
 
 std::string ShareRow::Key(const KeyTag& key_tag, SlotEpoch slot_epoch, Version version) {
@@ -69,6 +132,22 @@ absl::StatusOr<ListedShare> ShareRow::List(ByteSpan bytes) {
   WORLDB_ASSIGN_OR_RETURN(const ShareRow row, Decode(bytes));
   return ListedShare{row.share.slot_epoch, row.share.version, row.share.core.Id(),
                      row.share.script};
+}
+
+std::optional<VersionRef> ShareRow::ParseKey(absl::string_view row_key) {
+  VersionRef version;
+  if (row_key.size() != 2 + version.key_tag.bytes.size() + 12) return std::nullopt;
+  if (row_key.substr(0, 2) != kFamilyPrefix) return std::nullopt;
+  const ByteSpan bytes = AsBytes(row_key.substr(2));
+  const auto big_endian = [&bytes](std::size_t at, std::size_t count) {
+    std::uint64_t value = 0;
+    for (const std::uint8_t byte : bytes.subspan(at, count)) value = value << 8 | byte;
+    return ~value;
+  };
+  std::copy_n(bytes.begin(), 16, version.key_tag.bytes.begin());
+  version.slot_epoch = SlotEpoch(static_cast<std::uint32_t>(big_endian(16, 4)));
+  version.version = Version(big_endian(20, 8));
+  return version;
 }
 
 struct ShareStore::IntakeItem {
@@ -97,12 +176,22 @@ struct ShareStore::Intake {
   std::vector<IntakeItem> items;
 };
 
-absl::StatusOr<std::shared_ptr<const PairwiseKey>> ShareStore::KeyWith(
+absl::StatusOr<ShareStore::PairwiseKeyPtr> ShareStore::KeyWith(
     const cryptoscatter::ExchangePublicKey& peer, PairwiseCache& cache, Derivation derive) const {
   if (const auto it = cache.find(peer); it != cache.end()) return it->second;
   WORLDB_ASSIGN_OR_RETURN(PairwiseKey key, (context_.parts.secrets->exchange.*derive)(peer));
   if (cache.size() >= kPairwiseKeysMax) cache.clear();
   return cache[peer] = std::make_shared<const PairwiseKey>(std::move(key));
+}
+
+absl::StatusOr<ShareStore::PairwiseKeyPtr> ShareStore::SealerKey(
+    const cryptoscatter::ExchangePublicKey& opener) {
+  return KeyWith(opener, sealer_keys_, &cryptoscatter::ExchangeKeyPair::PairwiseKeyAsSealer);
+}
+
+absl::StatusOr<ShareStore::PairwiseKeyPtr> ShareStore::OpenerKey(
+    const cryptoscatter::ExchangePublicKey& sealer) {
+  return KeyWith(sealer, opener_keys_, &cryptoscatter::ExchangeKeyPair::PairwiseKeyAsOpener);
 }
 
 void ShareStore::On(NodeIndex from, PutShares request) {
@@ -119,9 +208,7 @@ void ShareStore::On(NodeIndex from, PutShares request) {
     if (share.index != context_.index()) {
       item.status = absl::InvalidArgumentError(absl::StrCat(
           "share ", share.index.value(), " was handed to node ", context_.index().value()));
-    } else if (auto key = KeyWith(delivery->writer_exchange_key, opener_keys_,
-                                  &cryptoscatter::ExchangeKeyPair::PairwiseKeyAsOpener);
-               key.ok()) {
+    } else if (auto key = OpenerKey(delivery->writer_exchange_key); key.ok()) {
       item.opener = *std::move(key);
     } else {
       item.status = key.status();
@@ -157,15 +244,9 @@ void ShareStore::Checker::Check(IntakeItem& item, cryptoscatter::BatchVerifier& 
       cryptoscatter::ToStatus(cryptoscatter::VerifyShare(share, cell->id(), verifier, &*key_share));
   if (!item.status.ok()) return;
 
-  ShareRow row;
-  row.fragment_apart = share.fragment.size() > ShareRow::kFragmentInRowBytesMax;
-  row.share = share;
-  if (row.fragment_apart) {
-    item.fragment = std::make_shared<const Bytes>(std::exchange(row.share.fragment, {}));
-  }
-  row.key_share =
-      cryptoscatter::WrapKeyShare(*storage_key, PlaceOf(*cell, share), *key_share, *entropy);
-  item.row = std::make_shared<const Bytes>(row.Encode());
+  StoredForm stored = MakeStoredForm(*cell, *storage_key, share, *key_share, *entropy);
+  item.row = std::move(stored.row);
+  item.fragment = std::move(stored.fragment);
 }
 
 // Looks up what is stored under the same version: the same core is a repeat, another one an alarm.
@@ -194,8 +275,13 @@ void ShareStore::ResolveItem(IntakeItem& item, const absl::StatusOr<Bytes>& stor
   if (const auto it = under_way_.find(item.row_key); it != under_way_.end()) {
     present = it->second;
   } else if (stored.ok()) {
-    // A row damaged beyond reading counts as none: it is written anew.
-    if (const auto listed = ShareRow::List(*stored); listed.ok()) present = listed->core;
+    // A row that is damaged counts as none: it is written anew.
+    const absl::StatusOr<ShareRow> row = ShareRow::Decode(*stored);
+    if (row.ok() && cryptoscatter::VerifyShare(row->share, context_.cell().id(), context_.verifier,
+                                               nullptr, {}, /*has_fragment=*/false)
+                        .proof_ok) {
+      present = row->share.core.Id();
+    }
     item.known = present == core;
   }
   if (!present.has_value()) {
@@ -274,18 +360,127 @@ void ShareStore::On(NodeIndex from, const FetchShare& request) {
   };
   context_.parts.store->Get(
       RowFamily::kRows, key, [this, from, request, key, fail](absl::StatusOr<Bytes> bytes) {
+        const VersionRef version{request.key_tag, request.slot_epoch, request.version};
+        if (absl::IsDataLoss(bytes.status())) NoteDamage(version);
         if (!bytes.ok()) return fail(bytes.status());
         absl::StatusOr<ShareRow> row = ShareRow::Decode(*bytes);
-        if (!row.ok()) return fail(absl::DataLossError(row.status().message()));
+        const std::string wrong =
+            row.ok() ? Misplaced(context_.cell(), context_.index(), version, row->share)
+                     : std::string(row.status().message());
+        if (!wrong.empty()) {
+          NoteDamage(version);
+          return fail(absl::DataLossError(wrong));
+        }
         if (!row->fragment_apart) return Answer(from, request, *row);
         auto held = std::make_shared<ShareRow>(*std::move(row));
+        context_.parts.store->Get(
+            RowFamily::kBlobs, key,
+            [this, from, request, version, held](absl::StatusOr<Bytes> fragment) {
+              // Without its fragment the key share may still be what is missing.
+              if (fragment.ok()) {
+                held->share.fragment = *std::move(fragment);
+              } else {
+                NoteDamage(version);
+              }
+              Answer(from, request, *held);
+            });
+      });
+}
+
+void ShareStore::Inspect(const VersionRef& version, bool with_fragment,
+                         std::function<void(HeldShare)> done) {
+  const std::string key = ShareRow::Key(version);
+  context_.parts.store->Get(
+      RowFamily::kRows, key,
+      [this, version, with_fragment, key, done = std::move(done)](absl::StatusOr<Bytes> bytes) {
+        auto held = std::make_shared<HeldShare>();
+        held->row = bytes.status();
+        absl::StatusOr<ShareRow> row = bytes.ok() ? ShareRow::Decode(*bytes) : bytes.status();
+        if (!row.ok()) {
+          if (bytes.ok()) held->row = absl::DataLossError(row.status().message());
+          held->reason = absl::StrCat(
+              "share ", context_.index().value(), " of version ", version.version.value(),
+              " on node ", context_.cell().node(context_.index()).name, ": ",
+              absl::IsNotFound(held->row) ? "missing" : row.status().message());
+          return done(std::move(*held));
+        }
+        held->share = std::move(row->share);
+        held->stored_key_share = row->key_share;
+        if (!row->fragment_apart || !with_fragment) {
+          return Judge(version, with_fragment, held, done);
+        }
         context_.parts.store->Get(RowFamily::kBlobs, key,
-                                  [this, from, request, held](absl::StatusOr<Bytes> fragment) {
-                                    // Without its fragment the key share may still be what is missing.
+                                  [this, version, held, done](absl::StatusOr<Bytes> fragment) {
+                                    // Without it the fragment is empty, and judged as such.
                                     if (fragment.ok()) held->share.fragment = *std::move(fragment);
-                                    Answer(from, request, *held);
+                                    if (!fragment.ok() && !absl::IsNotFound(fragment.status()) &&
+                                        !absl::IsDataLoss(fragment.status())) {
+                                      held->row = fragment.status();
+                                      return done(std::move(*held));
+                                    }
+                                    Judge(version, /*with_fragment=*/true, held, done);
                                   });
       });
+}
+
+void ShareStore::Judge(const VersionRef& version, bool with_fragment,
+                       std::shared_ptr<HeldShare> held, std::function<void(HeldShare)> done) {
+  const ShareJudge judge{context_.parts.cell, context_.index(),
+                         &context_.parts.secrets->storage_key, version, with_fragment};
+  if (held->share.fragment.size() <= kOffloadBytes) {
+    judge(*held, context_.verifier);
+    return done(std::move(*held));
+  }
+  context_.executor().Offload(
+      [judge, held] {
+        cryptoscatter::BatchVerifier verifier;
+        judge(*held, verifier);
+      },
+      [held, done = std::move(done)] { done(std::move(*held)); });
+}
+
+absl::StatusOr<cryptoscatter::KeyShare> ShareStore::OpenOwed(const ShareDelivery& delivery) {
+  const Share& share = delivery.share;
+  if (share.index != context_.index()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "share ", share.index.value(), " was handed to node ", context_.index().value()));
+  }
+  WORLDB_ASSIGN_OR_RETURN(const PairwiseKeyPtr key, OpenerKey(delivery.writer_exchange_key));
+  WORLDB_ASSIGN_OR_RETURN(
+      cryptoscatter::KeyShare key_share,
+      cryptoscatter::OpenKeyShare(*key, share.core.Id(), share.index,
+                                  context_.cell().node(share.index).id, delivery.key_share));
+  WORLDB_RETURN_IF_ERROR(cryptoscatter::ToStatus(
+      cryptoscatter::VerifyShare(share, context_.cell().id(), context_.verifier, &key_share,
+                                 /*source=*/{}, /*has_fragment=*/false)));
+  return key_share;
+}
+
+void ShareStore::Mend(Share share, const cryptoscatter::KeyShare& key_share,
+                      std::function<void(absl::Status)> done) {
+  const VersionRef version{share.core.key_tag, share.slot_epoch, share.version};
+  const CoreId core = share.core.Id();
+  const std::string key = ShareRow::Key(version);
+  if (!under_way_.emplace(key, core).second) {
+    return done(absl::UnavailableError("the share is being written"));
+  }
+  const StoredForm stored = MakeStoredForm(context_.cell(), context_.parts.secrets->storage_key,
+                                           std::move(share), key_share, *context_.parts.entropy);
+  const auto end = [this, key, done = std::move(done)](absl::Status status) {
+    under_way_.erase(key);
+    if (status.ok()) ++stored_count_;
+    done(std::move(status));
+  };
+  Inspect(version, /*with_fragment=*/false, [this, key, core, stored, end](HeldShare held) {
+    if (held.metadata_ok && held.share.core.Id() != core) {
+      return end(absl::AlreadyExistsError("a good share of another value is stored"));
+    }
+    std::vector<StoreWrite> writes = {StoreWrite::Put(RowFamily::kRows, key, stored.row)};
+    writes.push_back(stored.fragment != nullptr
+                         ? StoreWrite::Put(RowFamily::kBlobs, key, stored.fragment)
+                         : StoreWrite::Delete(RowFamily::kBlobs, key));
+    context_.parts.store->Commit(std::move(writes), /*sync=*/true, end);
+  });
 }
 
 void ShareStore::Answer(NodeIndex to, const FetchShare& request, const ShareRow& row) {
@@ -294,11 +489,11 @@ void ShareStore::Answer(NodeIndex to, const FetchShare& request, const ShareRow&
   reply.share = std::make_shared<const Share>(row.share);
   const auto key_share = cryptoscatter::UnwrapKeyShare(
       context_.parts.secrets->storage_key, PlaceOf(context_.cell(), row.share), row.key_share);
-  const auto sealer = KeyWith(request.reader_exchange_key, sealer_keys_,
-                              &cryptoscatter::ExchangeKeyPair::PairwiseKeyAsSealer);
+  const auto sealer = SealerKey(request.reader_exchange_key);
   if (!sealer.ok()) {
     reply.status = sealer.status();
   } else if (!key_share.ok()) {
+    NoteDamage({request.key_tag, request.slot_epoch, request.version});
     reply.status = absl::DataLossError(key_share.status().message());
   } else {
     reply.key_share =

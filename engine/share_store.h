@@ -10,7 +10,9 @@
 #define WORLDB_ENGINE_SHARE_STORE_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,28 +38,67 @@ struct ShareRow {
   // "s/", key tag, complements of slot epoch and version, big-endian: a scan meets the newest
   // version first.
   static std::string Key(const KeyTag& key_tag, SlotEpoch slot_epoch, Version version);
+  static std::string Key(const VersionRef& version) {
+    return Key(version.key_tag, version.slot_epoch, version.version);
+  }
+  // What Key() was made of; nullopt for other keys.
+  static std::optional<VersionRef> ParseKey(absl::string_view row_key);
+  static constexpr char kFamilyPrefix[] = "s/";
   static std::string KeyPrefix(const KeyTag& key_tag);
   static absl::StatusOr<ListedShare> List(ByteSpan row);
 };
 
+// What a node has of one version, judged against what the writer signed.
+struct HeldShare {
+  // OK: a row was read, whatever is in it. NotFound; DataLoss; or what the store says.
+  absl::Status row;
+  bool metadata_ok = false;   // it is this node's share of this version, and the proof holds
+  bool fragment_ok = false;   // it has the signed root, or was not asked for
+  bool key_share_ok = false;  // it unwraps and has the signed hash
+  std::string reason;  // names the share and all that is wrong with it; empty when nothing is
+  // As stored: as good as is said above.
+  cryptoscatter::Share share;
+  std::optional<cryptoscatter::StoredKeyShare> stored_key_share;
+  std::optional<cryptoscatter::KeyShare> key_share;
+
+  bool whole() const { return metadata_ok && fragment_ok && key_share_ok; }
+};
+
 class ShareStore {
  public:
+  using PairwiseKeyPtr = std::shared_ptr<const cryptoscatter::PairwiseKey>;
+
   explicit ShareStore(NodeContext& context) : context_(context) {}
 
   void On(NodeIndex from, PutShares request);
   void On(NodeIndex from, const ListShares& request);
   void On(NodeIndex from, const FetchShare& request);
 
+  // Reads and judges what is stored of a version; without its fragment if so asked.
+  void Inspect(const VersionRef& version, bool with_fragment, std::function<void(HeldShare)> done);
+  // The key share of a delivery without fragment; Ok when metadata and key share verify and are for
+  // this node.
+  absl::StatusOr<cryptoscatter::KeyShare> OpenOwed(const ShareDelivery& delivery);
+  // Puts a share in the place of what is there, synced. AlreadyExists when a good share of another
+  // value is there. REQUIRES: the share is this node's, and verified, fragment and key share too.
+  void Mend(cryptoscatter::Share share, const cryptoscatter::KeyShare& key_share,
+            std::function<void(absl::Status)> done);
+  // Runs when serving a reader shows that a stored share is damaged.
+  void OnDamage(std::function<void(const VersionRef&)> found) { damaged_ = std::move(found); }
+
+  // Keys with other parties, derived once for each.
+  absl::StatusOr<PairwiseKeyPtr> SealerKey(const cryptoscatter::ExchangePublicKey& opener);
+  absl::StatusOr<PairwiseKeyPtr> OpenerKey(const cryptoscatter::ExchangePublicKey& sealer);
+
   std::uint64_t stored_count() const { return stored_count_; }
 
  private:
-  using PairwiseCache = absl::flat_hash_map<cryptoscatter::ExchangePublicKey,
-                                            std::shared_ptr<const cryptoscatter::PairwiseKey>>;
+  using PairwiseCache = absl::flat_hash_map<cryptoscatter::ExchangePublicKey, PairwiseKeyPtr>;
   using Derivation = absl::StatusOr<cryptoscatter::PairwiseKey> (cryptoscatter::ExchangeKeyPair::*)(
       const cryptoscatter::ExchangePublicKey&) const;
   // Derived once per peer: it costs a scalar multiplication.
-  absl::StatusOr<std::shared_ptr<const cryptoscatter::PairwiseKey>> KeyWith(
-      const cryptoscatter::ExchangePublicKey& peer, PairwiseCache& cache, Derivation derive) const;
+  absl::StatusOr<PairwiseKeyPtr> KeyWith(const cryptoscatter::ExchangePublicKey& peer,
+                                         PairwiseCache& cache, Derivation derive) const;
 
   // A batch of deliveries on its way through check, commit and receipt.
   struct IntakeItem;
@@ -66,7 +107,12 @@ class ShareStore {
   void Resolve(std::shared_ptr<Intake> intake);
   void ResolveItem(IntakeItem& item, const absl::StatusOr<Bytes>& stored);
   void Commit(std::shared_ptr<Intake> intake);
+  void Judge(const VersionRef& version, bool with_fragment, std::shared_ptr<HeldShare> held,
+             std::function<void(HeldShare)> done);
   void Answer(NodeIndex to, const FetchShare& request, const ShareRow& row);
+  void NoteDamage(const VersionRef& version) const {
+    if (damaged_) damaged_(version);
+  }
 
   NodeContext& context_;
   PairwiseCache opener_keys_;
@@ -74,6 +120,7 @@ class ShareStore {
   // Checked and being written: two cores offered at once for one version must not both get in.
   absl::flat_hash_map<std::string, CoreId> under_way_;
   std::uint64_t stored_count_ = 0;
+  std::function<void(const VersionRef&)> damaged_;
 };
 
 }  // namespace worldb::engine

@@ -5,11 +5,15 @@
 //         instead: read the difference before you keep it.
 //
 //   rule window_max=2s op_memory=24h op_ahead_max=5s     first block only; these are the defaults
-//   entry at=10ms bound=1ms clock=sync|holdover|none     begins an accept log entry with this
-//   reading set a key=k at=5ms bound=1ms node=0 base=absent|N seen=N attempt=N tag=t payload=p
-//   named=0s delete a ...                                         a record of the entry; so are:
-//   close                                                of the rounds due at the reading's
-//   earliest level k/1 HELD|SAFE|FULL nodes=013
+//   entry at=10ms bound=1ms clock=sync|holdover|none checkpoint=no|yes
+//                                                        begins an accept log entry with this reading
+//   set a key=k at=5ms bound=1ms node=0 base=absent|N seen=N attempt=N tag=t payload=p named=0s staged=013
+//   delete a ...                                         a record of the entry; so are:
+//   close                                                of the rounds due at the reading's earliest
+//   level k/1 HELD|SAFE|FULL nodes=013
+//   void k/1
+//   restaged k/1 nodes=013
+//   outage 2 out|back
 //   window 100ms
 //   due                                                  when the next round is due
 //   op a; version k/1                                    what is on record
@@ -87,6 +91,11 @@ struct Command {
     WORLDB_CHECK(absl::ParseDuration(Text(value, otherwise), &d));
     return d;
   }
+  NodeSet Nodes(const std::string& value) const {
+    NodeSet nodes;
+    for (const char node : Text(value, "")) nodes.Add(NodeAt(node - '0'));
+    return nodes;
+  }
   std::uint64_t Number(const std::string& value) const {
     std::uint64_t number = 0;
     WORLDB_CHECK(absl::SimpleAtoi(Text(value, "0"), &number));
@@ -133,6 +142,7 @@ class Player {
     entry.author_number = ++entries_;
     const std::string clock = c.Text("clock", "sync");
     WORLDB_CHECK(clock == "sync" || clock == "holdover" || clock == "none");
+    entry.checkpoint = c.Text("checkpoint", "no") == "yes";
     entry.reading = {kZero + c.Span("at", "0"), c.Span("bound", "0"),
                      clock == "sync"       ? ClockQuality::kSynchronised
                      : clock == "holdover" ? ClockQuality::kHoldover
@@ -153,8 +163,15 @@ class Player {
       for (const Level level : {Level::kHeld, Level::kSafe, Level::kFull}) {
         if (c.words.at(2) == LevelName(level)) reached.level = level;
       }
-      for (char node : c.Text("nodes", "")) reached.held.Add(NodeAt(node - '0'));
+      reached.held = c.Nodes("nodes");
       entry.records.push_back(reached);
+    } else if (c.name() == "void") {
+      entry.records.push_back(arbiter::VersionVoid{ParseRound(c.words.at(1)), {}});
+    } else if (c.name() == "restaged") {
+      entry.records.push_back(arbiter::Restaged{ParseRound(c.words.at(1)), c.Nodes("nodes")});
+    } else if (c.name() == "outage") {
+      const DataCenterIndex dc = DataCenterAt(c.words.at(1).at(0) - '0');
+      entry.records.push_back(arbiter::OutageChange{dc, c.words.at(2) == "out"});
     } else {
       WORLDB_CHECK(c.name() == "close");
       HomeState trial = state();  // as it will be after the records before
@@ -185,6 +202,7 @@ class Player {
                        NodeAt(static_cast<int>(c.Number("node"))), StreamEpoch(1),
                        FrameNumber(++stamps_)};
     candidate.attempt = static_cast<std::uint32_t>(c.Number("attempt"));
+    candidate.staged = c.Nodes("staged");
     const std::string payload = c.Text("payload", name);
     candidate.commitment = NamedId<CommitmentId>(payload);
     names_.payloads[candidate.commitment] = payload;
@@ -240,7 +258,12 @@ class Player {
           v->kind == arbiter::OpKind::kDelete ? ", a tombstone" : "", ", closed after ",
           absl::FormatDuration(v->closed_earliest - kZero), ", ", LevelName(v->announced),
           v->reached != v->announced ? absl::StrCat(" (", LevelName(v->reached), " reached)") : "",
-          v->fairness == arbiter::Fairness::kRefuted ? ", refuted" : "", "\n");
+          v->fairness == arbiter::Fairness::kRefuted ? ", refuted" : "",
+          v->outcome == arbiter::OutcomeKind::kVoid ? ", VOID" : "",
+          v->visible_at != LogIndex()
+              ? absl::StrCat(", visible from entry ", v->visible_at.value(), " on")
+              : "",
+          v->staged.empty() ? "" : absl::StrCat(", staged on ", v->staged.Count()), "\n");
     }
     for (const auto& [id, name] : names_.ops) {
       const arbiter::OpRecord* op = name == c.words.at(1) ? state().FindOp(id) : nullptr;

@@ -80,6 +80,10 @@ def mul(a, b):
     return out
 
 
+def xor(a, b):
+    return bytes(x ^ y for x, y in zip(a, b))
+
+
 def inv(a):
     return next(b for b in range(1, 256) if mul(a, b) == 1)
 
@@ -217,6 +221,22 @@ def main(path):
             pieces += combine([GENERATOR[i] for i in nodes], unit, [v[f"fragment_{i}"] for i in nodes])
         assert pieces[:ciphertext_bytes] == v["ciphertext"]
         assert not any(pieces[ciphertext_bytes:])
+
+    # Repair of key share 4: each contribution is the weighted share under its masks, and their sum
+    # is the share.
+    helpers = (1, 2, 3, 6, 7)
+    weights = combination([KEY_MATRIX[i] for i in helpers], KEY_MATRIX[4])
+    about = core_id + struct.pack("<IBH", 0, 4, sum(1 << i for i in helpers))
+    total = bytes(48)
+    for weight, i in zip(weights, helpers):
+        given = bytes(mul(weight, b) for b in v[f"key_share_{i}"])
+        for k in helpers:
+            if k != i:
+                mask_key = v[f"mask_key_{min(i, k)}_{max(i, k)}"]
+                given = xor(given, H("wdb repairmask 1", about, mask_key, 48))
+        assert weight != 0 and given == v[f"contribution_{i}_to_4"]
+        total = xor(total, given)
+    assert total == v["key_share_4"]
 
     data_key, prefix = v["key_secret"][:32], core[:62]
     assert core[70:] == H("wdb keycommit 1", prefix, data_key)

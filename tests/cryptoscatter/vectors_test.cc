@@ -10,6 +10,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "cryptoscatter/key_repair.h"
 #include "cryptoscatter/opener.h"
 #include "cryptoscatter/stripe_aead.h"
 #include "tests/support/hex.h"
@@ -93,6 +94,28 @@ std::string Vector(const Example& example) {
   line("sealed_key_share_4_box", sealed.key_shares[4].box);
   line("storage_key", example.storage_key.ExposeSecret());
   line("share_file_4", EncodeShareFile(example.file));
+  // Repair of key share 4 by a neighbour and two nodes of each other data center.
+  const KeyRepair repair{core, 0, NodeAt(4), NodeSet::FromBits(0b011'001'110)};
+  for (int i = 0; i < kNodeCount; ++i) {
+    if (!repair.helpers.Has(i)) continue;
+    std::vector<PairwiseKey> with_others;
+    with_others.reserve(kNodeCount);
+    MaskKeys mask_keys{};
+    for (int k = 0; k < kNodeCount; ++k) {
+      if (k == i || !repair.helpers.Has(k)) continue;
+      with_others.push_back(*MaskKeyOf(example.cell.exchange(i), NodeAt(i),
+                                       example.cell.exchange(k).public_key(), NodeAt(k)));
+      mask_keys[static_cast<std::size_t>(k)] = &with_others.back();
+      if (i < k) {
+        line("mask_key_" + std::to_string(i) + "_" + std::to_string(k),
+             with_others.back().ExposeSecret());
+      }
+    }
+    const auto contribution =
+        MakeContribution(example.cell.script().key_sharing(), repair, NodeAt(i),
+                         example.scattered.key_shares[static_cast<std::size_t>(i)], mask_keys);
+    line("contribution_" + std::to_string(i) + "_to_4", contribution->ExposeSecret());
+  }
   return out.str();
 }
 

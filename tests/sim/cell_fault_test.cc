@@ -1,11 +1,13 @@
 // Goal: whatever crashes, stops, fills up or is cut off, nobody is told something that is not true
-//       afterwards, and after healing every accepted op has one final outcome.
+//       afterwards, after healing every accepted op has one final outcome, and whoever watched all the
+//       time, through whichever nodes were up, was told every version once and in order.
 // Method: nine real nodes in virtual time under a random load and random faults, drawn from a seed that
 //       is printed on failure; then everything heals. The checker knows only what callers were told and
 //       asks the cell through its public calls. WORLDB_SIM_SEEDS=FIRST-LAST runs other seeds.
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 #include <memory>
@@ -39,9 +41,12 @@ class FaultyRun {
 
   void Play() {
     cell_.world().RunFor(absl::Seconds(2));
+    Rewatch();
+    cell_.world().RunUntil([this] { return !watch_->progress.empty(); }, absl::Seconds(5));
     const absl::Duration end = cell_.world().Elapsed() + absl::Seconds(15);
     while (cell_.world().Elapsed() < end) {
       cell_.world().RunFor(absl::Milliseconds(Draw(60)));
+      if (watch_->failed.has_value() || Draw(200) == 0) Rewatch();
       if (Draw(100) < 70) Write();
       if (Draw(100) < 4) Break();
       if (Draw(100) < 8) Mend();
@@ -54,8 +59,25 @@ class FaultyRun {
   struct Written {
     std::string key;
     std::string value;
+    arbiter::OpKind kind = arbiter::OpKind::kSet;
     std::shared_ptr<SetRecord> set;
   };
+
+  // Goes on through a node that is up, from the last token.
+  void Rewatch() {
+    const int node = Draw(kNodeCount);
+    if (!cell_.running(node)) return;
+    std::string token;
+    if (watch_ != nullptr) {
+      if (!watch_->failed.has_value()) cell_.Forget(*watch_);
+      // What is told from now on would be told again.
+      for (const std::string& change : watch_->Told()) told_.push_back(change);
+      token = watch_->resume_token;
+      watch_->failed = absl::CancelledError();
+    }
+    watch_ = cell_.Watch(node, "key-", true, token);
+    watch_->resume_token = token;
+  }
 
   int Draw(int below) { return static_cast<int>(random_() % static_cast<unsigned>(below)); }
 
@@ -68,15 +90,22 @@ class FaultyRun {
     if (Draw(10) == 0 && !writes_.empty()) {
       const Written& again = writes_[random_() % writes_.size()];
       options.op = again.set->op;
+      options.kind = again.kind;
       options.attempt = 1;
-      writes_.push_back({again.key, again.value, cell_.Set(node, again.key, again.value, options)});
+      writes_.push_back(
+          {again.key, again.value, again.kind, cell_.Set(node, again.key, again.value, options)});
+      return;
+    }
+    if (Draw(8) == 0) {
+      options.kind = arbiter::OpKind::kDelete;
+      writes_.push_back({key, "", options.kind, cell_.Set(node, key, "", options)});
       return;
     }
     // Some are large enough to be staged first.
     std::string value = absl::StrCat("value-", writes_.size(), "-");
     value.resize(Draw(8) == 0 ? 20'000 + Draw(60'000) : value.size() + Draw(300), 'x');
     auto set = cell_.Set(node, key, value, options);
-    writes_.push_back({key, std::move(value), std::move(set)});
+    writes_.push_back({key, std::move(value), options.kind, std::move(set)});
   }
 
   void Break() {
@@ -139,6 +168,7 @@ class FaultyRun {
     for (const auto& [from, to] : cuts_) {
       cell_.network().SetLinkUp(NodeAt(from), NodeAt(to), true);
     }
+    if (watch_->failed.has_value()) Rewatch();
     cell_.world().RunFor(absl::Seconds(120));
   }
 
@@ -180,21 +210,71 @@ class FaultyRun {
       if (!first) continue;
       const auto read =
           cell_.Get(Draw(kNodeCount), w.key, engine::ReadMode::kVersion, told->outcome.version);
+      if (w.kind == arbiter::OpKind::kDelete) {
+        EXPECT_TRUE(absl::IsNotFound(read.status())) << read.status();
+        continue;
+      }
       ASSERT_TRUE(read.ok()) << read.status();
       EXPECT_EQ(ToString(read->value.ExposeSecret()), w.value);
       EXPECT_EQ(read->op, w.set->op);
     }
-    for (const auto& [key, version] : newest) {
-      const auto latest = cell_.Get(Draw(kNodeCount), key);
-      ASSERT_TRUE(latest.ok()) << latest.status();
-      EXPECT_GE(latest->version.value(), version);
-    }
+    JudgeKeys(newest);
+    JudgeWatch();
     EXPECT_GT(winners.size(), 5u) << "the run decided too little to mean anything";
+  }
+
+  // History, listing and LATEST agree.
+  void JudgeKeys(const std::map<std::string, std::uint64_t>& newest) {
+    std::map<std::string, std::uint64_t> listed;
+    const auto list = cell_.List(Draw(kNodeCount), "key-", 1000);
+    ASSERT_TRUE(list.ok()) << list.status();
+    for (const engine::ListedKey& key : list->keys) {
+      listed[ToString(key.key)] = key.version.value();
+    }
+    for (const auto& [key, version] : newest) {
+      const auto history = cell_.History(Draw(kNodeCount), key, 1000);
+      ASSERT_TRUE(history.ok()) << history.status();
+      const auto won = std::find_if(history->versions.begin(), history->versions.end(),
+                                    [](const auto& v) { return v.outcome == OutcomeKind::kWon; });
+      ASSERT_NE(won, history->versions.end());
+      EXPECT_GE(won->version.value(), version);
+      const auto latest = cell_.Get(Draw(kNodeCount), key);
+      if (won->kind == arbiter::OpKind::kDelete) {
+        EXPECT_TRUE(absl::IsNotFound(latest.status())) << latest.status();
+        EXPECT_FALSE(listed.contains(key)) << key;
+        continue;
+      }
+      ASSERT_TRUE(latest.ok()) << latest.status();
+      EXPECT_EQ(latest->version, won->version);
+      EXPECT_EQ(listed[key], won->version.value());
+      EXPECT_EQ(latest->op, won->op);
+    }
+  }
+
+  void JudgeWatch() {
+    for (const std::string& change : watch_->Told()) told_.push_back(change);
+    std::map<std::string, std::vector<std::uint64_t>> told;
+    for (const std::string& change : told_) {
+      const std::size_t colon = change.rfind(':');
+      told[change.substr(0, colon)].push_back(std::stoull(change.substr(colon + 1)));
+    }
+    for (const auto& [key, versions] : told) {
+      const auto history = cell_.History(Draw(kNodeCount), key, 1000);
+      ASSERT_TRUE(history.ok()) << history.status();
+      std::vector<std::uint64_t> expected;
+      for (auto it = history->versions.rbegin(); it != history->versions.rend(); ++it) {
+        if (it->outcome == OutcomeKind::kWon) expected.push_back(it->version.value());
+      }
+      EXPECT_EQ(versions, expected) << key;
+    }
+    EXPECT_GT(told.size(), 3u);
   }
 
   std::mt19937_64 random_;
   SimCell cell_;
   std::vector<Written> writes_;
+  std::shared_ptr<WatchRecord> watch_;
+  std::vector<std::string> told_;  // by the watches before this one
   std::set<std::pair<int, int>> cuts_;
 };
 

@@ -83,44 +83,55 @@ SimCell::SimCell(Options options)
       network_(std::make_unique<engine::InProcessNetwork>(OneWay)) {
   for (int dc = 0; dc < kDataCenterCount; ++dc) {
     Log& log = logs_[dc];
-    log.disk = std::make_unique<MemoryDisk>(options.seed * 100 + dc);
+    log.disk = std::make_unique<MemoryDisk>(options.seed * 100 + dc, options.crash_model);
     log.disk->SetDelays(absl::Microseconds(250), absl::Microseconds(20));
-    log.executor = std::make_unique<SimExecutor>(world_);
-    log.store = std::make_unique<MemoryStore>(*log.disk, *log.executor);
-    log.core = engine::EmbeddedLogCore::Create(DataCenterAt(dc), *log.store, *log.executor);
   }
   for (int i = 0; i < kNodeCount; ++i) {
-    members_[i].disk = std::make_unique<MemoryDisk>(options.seed * 100 + 10 + i);
+    members_[i].disk =
+        std::make_unique<MemoryDisk>(options.seed * 100 + 10 + i, options.crash_model);
     members_[i].disk->SetDelays(absl::Microseconds(250), absl::Microseconds(20));
     members_[i].clock = std::make_unique<SimClock>(world_);
-    StartNode(i);
   }
+  StartAllNodes();
 }
 
 SimCell::~SimCell() {
   for (int i = 0; i < kNodeCount; ++i) StopNode(i);
-  for (Log& log : logs_) {
-    log.executor->Shutdown();
-    log.core.reset();
-    log.store.reset();
-  }
+  for (int dc = 0; dc < kDataCenterCount; ++dc) StopLog(dc);
+}
+
+void SimCell::StartLog(int dc) {
+  Log& log = logs_[dc];
+  if (log.core != nullptr) return;
+  log.executor = std::make_unique<SimExecutor>(world_);
+  log.store = std::make_unique<MemoryStore>(*log.disk, *log.executor);
+  log.core = engine::EmbeddedLogCore::Create(DataCenterAt(dc), *log.store, *log.executor);
+}
+
+// REQUIRES: the nodes of the data center are stopped.
+void SimCell::StopLog(int dc) {
+  Log& log = logs_[dc];
+  if (log.core == nullptr) return;
+  log.executor->Shutdown();
+  log.core.reset();
+  log.store.reset();
+  log.executor.reset();
 }
 
 void SimCell::StartNode(int index) {
   Member& m = members_[index];
   if (m.node != nullptr) return;
+  StartLog(index / kNodesPerDataCenter);
   Log& log = logs_[index / kNodesPerDataCenter];
   m.executor = std::make_unique<SimExecutor>(world_);
   m.store = std::make_unique<MemoryStore>(*m.disk, *m.executor);
   m.log = std::make_unique<engine::EmbeddedLogHandle>(log.core, *m.executor);
   m.network = network_->Attach(NodeAt(index), *m.executor);
   log.core->SetRunning(NodeAt(index), true);
-  engine::NodeOptions node_options;
-  node_options.window = options_.window;
   m.node = std::make_unique<engine::Node>(
       engine::NodeParts{cell_, NodeAt(index), &secrets_[index], m.executor.get(), m.network.get(),
                         m.store.get(), m.log.get(), m.clock.get(), &entropy_},
-      node_options, [](absl::Status status) { WORLDB_CHECK(status.ok()); });
+      options_.node, [](absl::Status status) { WORLDB_CHECK(status.ok()); });
 }
 
 void SimCell::StopNode(int index) {
@@ -135,9 +146,27 @@ void SimCell::StopNode(int index) {
   m.executor.reset();
 }
 
-void SimCell::CrashNode(int index) {
-  members_[index].disk->Crash();
+void SimCell::CrashNode(int index, Kept kept) {
+  members_[index].disk->Crash(kept);
   StopNode(index);
+}
+
+void SimCell::CrashDataCenter(int dc, Kept kept) {
+  // All disks first: no clean-up of a dying node may reach one.
+  for (int i = 0; i < kNodesPerDataCenter; ++i) {
+    members_[dc * kNodesPerDataCenter + i].disk->Crash(kept);
+  }
+  logs_[dc].disk->Crash(kept);
+  StopDataCenter(dc);
+  StopLog(dc);
+}
+
+void SimCell::CrashProcess(Kept kept) {
+  for (int dc = 0; dc < kDataCenterCount; ++dc) CrashDataCenter(dc, kept);
+}
+
+void SimCell::StartAllNodes() {
+  for (int i = 0; i < kNodeCount; ++i) StartNode(i);
 }
 
 void SimCell::StopDataCenter(int dc) {
@@ -145,6 +174,19 @@ void SimCell::StopDataCenter(int dc) {
 }
 void SimCell::StartDataCenter(int dc) {
   for (int i = 0; i < kNodesPerDataCenter; ++i) StartNode(dc * kNodesPerDataCenter + i);
+}
+
+void SimCell::DeclareOut(int dc) {
+  for (Member& member : members_) {
+    if (member.node != nullptr) member.node->DeclareOut(DataCenterAt(dc));
+  }
+}
+
+std::uint64_t SimCell::disk_step_count() const {
+  std::uint64_t count = 0;
+  for (const Member& m : members_) count += m.disk->call_count() + m.disk->commit_count();
+  for (const Log& log : logs_) count += log.disk->call_count() + log.disk->commit_count();
+  return count;
 }
 
 std::vector<std::string> SimCell::AllDiskBytes() const {
@@ -181,6 +223,7 @@ std::shared_ptr<SetRecord> SimCell::Set(int node, absl::string_view key, absl::s
   request.seen = options.seen;
   request.attempt = options.attempt;
   request.content_tag = options.content_tag;
+  request.script = options.script;
   request.timeout = options.timeout;
   record->op = request.op;
   members_[node].node->Set(std::move(request), [this, record](const engine::SetEvent& event) {
@@ -310,6 +353,10 @@ void SimCell::AppendToLog(int dc, arbiter::LogRecord record) {
     });
     WORLDB_CHECK(world_.RunUntil([&] { return answered; }, absl::Seconds(10)));
   }
+}
+
+void SimCell::Send(int from, int to, engine::PeerMessage message) {
+  members_[from].network->Send(NodeAt(to), std::move(message));
 }
 
 engine::NodeStatus SimCell::Status(int node) {

@@ -56,19 +56,28 @@ class SimCell {
  public:
   struct Options {
     std::uint64_t seed = 1;
-    arbiter::WindowLimits window{2.0, absl::Milliseconds(20), absl::Milliseconds(400)};
+    CrashModel crash_model = CrashModel::kSuffix;
+    engine::NodeOptions node{.window = {2.0, absl::Milliseconds(20), absl::Milliseconds(400)}};
   };
   SimCell() : SimCell(Options{}) {}
   explicit SimCell(Options options);
   ~SimCell();
 
+  // Starts the log of its data center too, if that was lost with a crash.
   void StartNode(int index);
   // As `node stop` does: calls end, nothing of the node runs any more.
   void StopNode(int index);
   // As a power cut does: unsynced writes are lost as the disk's crash model says.
-  void CrashNode(int index);
+  void CrashNode(int index, Kept kept = Kept::kSome);
+  // Three nodes and their log at once.
+  void CrashDataCenter(int dc, Kept kept = Kept::kSome);
+  // As `kill -9` of a demo, or the power cut of its machine: all nodes and logs at once.
+  void CrashProcess(Kept kept = Kept::kSome);
+  void StartAllNodes();
   void StopDataCenter(int dc);
   void StartDataCenter(int dc);
+  // To every node that runs, as `node stop` of a data center's third node does.
+  void DeclareOut(int dc);
   bool running(int index) const { return members_[index].node != nullptr; }
 
   // A key whose home is `dc`.
@@ -80,6 +89,7 @@ class SimCell {
     Version seen;
     std::uint32_t attempt = 0;
     std::optional<ContentTag> content_tag;
+    std::optional<ScriptId> script;
     absl::Duration timeout = absl::Seconds(10);
   };
   std::shared_ptr<SetRecord> Set(int node, absl::string_view key, absl::string_view value,
@@ -113,11 +123,16 @@ class SimCell {
   engine::NodeStatus Status(int node);
   // Appends an entry to the log of a data center, one of whose nodes runs, past its sequencer.
   void AppendToLog(int dc, arbiter::LogRecord record);
+  // As the running node `from` would.
+  void Send(int from, int to, engine::PeerMessage message);
 
   SimWorld& world() { return world_; }
   SimClock& clock(int node) { return *members_[node].clock; }
   MemoryDisk& disk(int node) { return *members_[node].disk; }
   MemoryDisk& log_disk(int dc) { return *logs_[dc].disk; }
+  // Commits called and commits applied, on all disks: while it stands still, CrashProcess() leaves the
+  // same disks whenever it comes.
+  std::uint64_t disk_step_count() const;
   // Every row of every disk, key and value.
   std::vector<std::string> AllDiskBytes() const;
   engine::InProcessNetwork& network() { return *network_; }
@@ -141,6 +156,9 @@ class SimCell {
     std::unique_ptr<MemoryStore> store;
     std::shared_ptr<engine::EmbeddedLogCore> core;
   };
+
+  void StartLog(int dc);
+  void StopLog(int dc);
 
   const Options options_;
   SimWorld world_;
