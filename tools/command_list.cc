@@ -46,9 +46,6 @@ absl::Status Run(const ListArguments& arguments) {
   const OutputFormat format = arguments.client.format();
   const WaitingLine waiting(format, [] { return "all three homes to answer"; });
   const absl::Time deadline = absl::Now() + timeout;
-  if (format == OutputFormat::kText) {
-    PrintLine(absl::StrFormat("%8s  %-8s %10s  %s", "version", "level", "bytes", "key"));
-  }
   std::uint64_t left = arguments.limit == 0 ? ~std::uint64_t{0} : arguments.limit;
   std::string token;
   do {
@@ -56,6 +53,9 @@ absl::Status Run(const ListArguments& arguments) {
     WORLDB_ASSIGN_OR_RETURN(
         const transport::ListResult page,
         client->List(AsBytes(arguments.prefix), page_size, token, deadline - absl::Now()));
+    if (token.empty() && format == OutputFormat::kText) {
+      PrintLine(absl::StrFormat("%8s  %-8s %10s  %s", "version", "level", "bytes", "key"));
+    }
     for (const transport::ListedKey& key : page.keys) {
       if (left == 0) break;
       --left;
@@ -79,9 +79,9 @@ void AddListCommand(CLI::App& app, int& exit_code) {
   AddClientOptions(*command, arguments->client);
   command->callback([arguments, &exit_code] {
     const absl::Status status = Run(*arguments);
-    exit_code = status.ok() ? kExitDone
-                            : ReportError(absl::StrCat("list ", Printable(arguments->prefix)),
-                                          status, arguments->client.format());
+    const std::string what =
+        arguments->prefix.empty() ? "list" : absl::StrCat("list ", Printable(arguments->prefix));
+    exit_code = status.ok() ? kExitDone : ReportError(what, status, arguments->client.format());
   });
 }
 

@@ -106,8 +106,8 @@ void PrintOutages(const std::vector<NodeAnswer>& answers) {
     for (const std::string& out : answer->home.out) seen_by[out].insert(answer->data_center);
   }
   for (const auto& [out, by] : seen_by) {
-    PrintLine(absl::StrCat(out, " is OUT for ", absl::StrJoin(by, " and "),
-                           ": writes there reach HELD, and SAFE when it is back"));
+    PrintLine(absl::StrCat(out, " is OUT for the logs of ", absl::StrJoin(by, " and "),
+                           ": their writes reach HELD, and SAFE when it is back"));
   }
 }
 

@@ -163,7 +163,7 @@ void AddWriteOptions(CLI::App& command, WriteArguments& arguments) {
       ->capture_default_str();
   command
       .add_option("--base", arguments.base,
-                  "the version it builds on, or absent; STALE if that is outdated")
+                  "the version it builds on (set: or absent); STALE if that is outdated")
       ->type_name("VERSION");
   command
       .add_option("--op-id", arguments.op_id,

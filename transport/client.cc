@@ -162,9 +162,9 @@ absl::StatusOr<SetResult> Client::Delete(ByteSpan key, const SetOptions& options
                                          const std::function<void(const SetEvent&)>& on_event) {
   WORLDB_RETURN_IF_ERROR(CheckSize(key, {}));
   if (options.base.kind == arbiter::Base::Kind::kAbsent) {
-    return engine::MakeError(
-        absl::StatusCode::kInvalidArgument, engine::reason::kBadBase,
-        "what is absent cannot be deleted: name a version as the base, or none");
+    return engine::MakeError(absl::StatusCode::kInvalidArgument, reason::kBadRequest,
+                             "base: what is absent cannot be deleted; name a version, or none",
+                             {{"field", "base"}});
   }
   v1::DeleteRequest request;
   FillWrite(key, options, request);

@@ -202,7 +202,7 @@ class CommandsTest(unittest.TestCase):
             self.demo.must("node", "stop", node)
         try:
             # The logs learn of it within moments.
-            demo_process.eventually(lambda: "tokyo is OUT for frankfurt and virginia" in
+            demo_process.eventually(lambda: "tokyo is OUT for the logs of frankfurt and virginia" in
                                     self.demo.run("status").out.decode())
             status = [n for n in self.demo.run("status", "-o", "json").events() if n["reachable"]]
             self.assertTrue(all(n["home"]["out"] == ["tokyo"] for n in status), status)

@@ -443,7 +443,7 @@ TEST_F(NodeServiceTest, DeletedKeyIsGoneForGetAndListButNotForHistory) {
 
   SetOptions absent = NewSet();
   absent.base.kind = arbiter::Base::Kind::kAbsent;
-  EXPECT_EQ(engine::ReasonOf(client->Delete(AsBytes("deleted/b"), absent).status()), "BAD_BASE");
+  EXPECT_EQ(engine::ReasonOf(client->Delete(AsBytes("deleted/b"), absent).status()), "BAD_REQUEST");
 }
 
 TEST_F(NodeServiceTest, PagesAddUpToAllKeysOfAllHomesInOrder) {
@@ -538,7 +538,13 @@ TEST_F(NodeServiceTest, WatcherThatDoesNotReadIsEndedWithTheTokenToResumeFrom) {
   constexpr int kKeys = 320;
   constexpr int kWriters = 16;
   const std::string prefix = "unread/" + std::string(900, 'x');
-  const auto stub = StubOf(1);
+  // gRPC itself reads ahead; here as little as it can.
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 16 * 1024);
+  const auto stub = v1::KeyValue::NewStub(grpc::CreateCustomChannel(
+      demo_->endpoint(NodeAt(1)), grpc::InsecureChannelCredentials(), arguments));
   v1::WatchRequest request;
   request.set_prefix(prefix);
   grpc::ClientContext context;
