@@ -362,14 +362,13 @@ struct OwedShare {
   std::shared_ptr<const ShareDelivery> delivery;  // its fragment is empty
 };
 
-using PeerMessage =
-    std::variant<Heartbeat, HeartbeatReply, FrameBatch, StageValue, StageValueReply, SequencerBeat,
-                 OpNotices, TicketQuery, TicketReply, ReadQuery, ReadReply, StagePut, StagePutReply,
-                 CheckpointSynced, CheckpointGet, CheckpointGetReply, StageGet, StageGetReply,
-                 PutShares, PutSharesReply, ListShares, ListSharesReply, FetchShare,
-                 FetchShareReply, FetchFragment, FetchFragmentReply, RepairKeyShare,
-                 RepairKeyShareReply, ShareDoubt, OwedShare, ListQuery, ListQueryReply, HistoryQuery,
-                 HistoryQueryReply, WatchOpen, WatchBatch, WatchAck, NamesGet, NamesGetReply>;
+using PeerMessage = std::variant<
+    Heartbeat, HeartbeatReply, FrameBatch, StageValue, StageValueReply, SequencerBeat, OpNotices,
+    TicketQuery, TicketReply, ReadQuery, ReadReply, StagePut, StagePutReply, CheckpointSynced,
+    CheckpointGet, CheckpointGetReply, StageGet, StageGetReply, PutShares, PutSharesReply,
+    ListShares, ListSharesReply, FetchShare, FetchShareReply, FetchFragment, FetchFragmentReply,
+    RepairKeyShare, RepairKeyShareReply, ShareDoubt, OwedShare, ListQuery, ListQueryReply,
+    HistoryQuery, HistoryQueryReply, WatchOpen, WatchBatch, WatchAck, NamesGet, NamesGetReply>;
 
 }  // namespace worldb::engine
 

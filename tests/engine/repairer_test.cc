@@ -132,8 +132,8 @@ class DamageTest : public RepairTest,
     }
     if (what == "KeyShareByte") return Flip(node, RowFamily::kRows, one, KeyShareAt(row) + 40);
     if (what == "CoreByte") return Flip(node, RowFamily::kRows, one, kMetadataAt + 80);
-    if (what == "VersionByte") return Flip(node, RowFamily::kRows, one, kMetadataAt + 145);
-    if (what == "LeafByte") return Flip(node, RowFamily::kRows, one, kMetadataAt + 190);
+    if (what == "VersionByte") return Flip(node, RowFamily::kRows, one, kMetadataAt + 147);
+    if (what == "LeafByte") return Flip(node, RowFamily::kRows, one, kMetadataAt + 192);
     if (what == "ProofByte") return Flip(node, RowFamily::kRows, one, kMetadataAt + 400);
     if (what == "FormatByte") return Flip(node, RowFamily::kRows, one, 0);
     if (what == "Truncated") {
