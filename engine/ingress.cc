@@ -408,8 +408,13 @@ void Ingress::Tell(Node::CallId id, DataCenterIndex home, const OpNotice& notice
   call.heard = context_.now();
   if (const auto* accepted = std::get_if<NoticeAccepted>(&notice.what)) {
     if (std::exchange(call.accepted, true)) return;
-    call.observer(SetAccepted{TicketOf(call), accepted->stamp, call.home, accepted->version,
-                              accepted->leading});
+    call.observer(SetAccepted{TicketOf(call),
+                              accepted->stamp,
+                              call.home,
+                              accepted->version,
+                              accepted->leading,
+                              {},
+                              arbiter::Level::kFull});
     return;
   }
   if (const auto* outcome = std::get_if<arbiter::Outcome>(&notice.what)) {
