@@ -4,7 +4,6 @@
 #include <utility>
 #include <variant>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -53,16 +52,6 @@ absl::StatusOr<SecretBytes> ReadValue(const std::string& argument) {
                              value.status().message());
   }
   return value;
-}
-
-absl::StatusOr<arbiter::Level> ParseLevel(const std::string& text) {
-  for (const arbiter::Level level :
-       {arbiter::Level::kAccepted, arbiter::Level::kDecided, arbiter::Level::kHeld,
-        arbiter::Level::kSafe, arbiter::Level::kFull}) {
-    if (absl::EqualsIgnoreCase(text, arbiter::LevelName(level))) return level;
-  }
-  return absl::InvalidArgumentError(
-      absl::StrCat("--wait ", text, ": expected accepted, decided, held, safe or full"));
 }
 
 absl::StatusOr<arbiter::Base> ParseBase(const std::string& text) {

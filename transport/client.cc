@@ -1,20 +1,18 @@
 #include "transport/client.h"
 
-#include <grpcpp/create_channel.h>
-#include <grpcpp/security/credentials.h>
-#include <grpcpp/support/channel_arguments.h>
+#include <grpcpp/client_context.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "arbiter/op_id.h"
 #include "cryptoscatter/base/status_macros.h"
 #include "engine/errors.h"
+#include "transport/channel.h"
 #include "transport/grpc_log.h"
 #include "transport/limits.h"
 #include "transport/public_messages.h"
@@ -27,23 +25,6 @@
 
 namespace worldb::transport {
 namespace {
-
-absl::Status CheckEndpoint(absl::string_view endpoint) {
-  const std::size_t colon = endpoint.rfind(':');
-  int port = 0;
-  if (colon == absl::string_view::npos || !absl::SimpleAtoi(endpoint.substr(colon + 1), &port) ||
-      port < 1 || port > 65535) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("endpoint \"", endpoint, "\": expected HOST:PORT"));
-  }
-  const absl::string_view host = endpoint.substr(0, colon);
-  if (host != "localhost" && host != "[::1]" && !absl::StartsWith(host, "127.")) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("endpoint \"", endpoint, "\": only this machine (127.0.0.1, localhost) until ",
-                     "there is TLS; values would cross the network in the clear"));
-  }
-  return absl::OkStatus();
-}
 
 // `status` with more details; those it has already stay.
 absl::Status WithDetails(const absl::Status& status, const engine::ErrorDetails& more) {
@@ -102,20 +83,8 @@ class Client::Impl {
   };
 
   explicit Impl(const std::vector<std::string>& endpoints) {
-    grpc::ChannelArguments arguments;
-    arguments.SetMaxReceiveMessageSize(kMessageBytesMax);
-    arguments.SetMaxSendMessageSize(-1);
-    // A proxy named by the environment is not for this machine's own ports.
-    arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-    arguments.SetInt(GRPC_ARG_MAX_METADATA_SIZE, 16 * 1024);
-    // Retries are ours: only we know that the op id makes them safe.
-    arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
-    arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-    arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
-    arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
     for (const std::string& address : endpoints) {
-      const auto channel =
-          grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+      const std::shared_ptr<grpc::Channel> channel = MakeChannel(address);
       endpoints_.push_back({address, v1::KeyValue::NewStub(channel), v1::Tickets::NewStub(channel),
                             v1::Cluster::NewStub(channel), demo::v1::Demo::NewStub(channel)});
     }
@@ -175,8 +144,7 @@ Client::Client(std::vector<std::string> endpoints, std::unique_ptr<Impl> impl)
 Client::~Client() = default;
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Create(std::vector<std::string> endpoints) {
-  if (endpoints.empty()) return absl::InvalidArgumentError("no endpoint given");
-  for (const std::string& endpoint : endpoints) WORLDB_RETURN_IF_ERROR(CheckEndpoint(endpoint));
+  WORLDB_RETURN_IF_ERROR(CheckEndpoints(endpoints));
   QuietGrpc();
   auto impl = std::make_unique<Impl>(endpoints);
   return std::unique_ptr<Client>(new Client(std::move(endpoints), std::move(impl)));

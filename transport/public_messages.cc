@@ -55,29 +55,6 @@ v1::Outcome OutcomeToWire(OutcomeKind kind) {
   return v1::OUTCOME_UNSPECIFIED;
 }
 
-std::optional<OutcomeKind> OutcomeFromWire(v1::Outcome outcome) {
-  switch (outcome) {
-    case v1::OUTCOME_PENDING:
-      return OutcomeKind::kPending;
-    case v1::OUTCOME_WON:
-      return OutcomeKind::kWon;
-    case v1::OUTCOME_LOST:
-      return OutcomeKind::kLost;
-    case v1::OUTCOME_LATE_FIRST:
-      return OutcomeKind::kLateFirst;
-    case v1::OUTCOME_LATE:
-      return OutcomeKind::kLate;
-    case v1::OUTCOME_STALE:
-      return OutcomeKind::kStale;
-    case v1::OUTCOME_VOID:
-      return OutcomeKind::kVoid;
-    case v1::OUTCOME_PERISHED:
-      return OutcomeKind::kPerished;
-    default:
-      return std::nullopt;
-  }
-}
-
 // Rounds close by timeout alone so far. Nothing was contested where the write was STALE.
 v1::Certificate CertificateOf(OutcomeKind kind) {
   switch (kind) {
@@ -195,6 +172,29 @@ std::optional<Level> LevelFromWire(v1::Level level) {
       return Level::kSafe;
     case v1::LEVEL_FULL:
       return Level::kFull;
+    default:
+      return std::nullopt;
+  }
+}
+
+std::optional<OutcomeKind> OutcomeFromWire(v1::Outcome outcome) {
+  switch (outcome) {
+    case v1::OUTCOME_PENDING:
+      return OutcomeKind::kPending;
+    case v1::OUTCOME_WON:
+      return OutcomeKind::kWon;
+    case v1::OUTCOME_LOST:
+      return OutcomeKind::kLost;
+    case v1::OUTCOME_LATE_FIRST:
+      return OutcomeKind::kLateFirst;
+    case v1::OUTCOME_LATE:
+      return OutcomeKind::kLate;
+    case v1::OUTCOME_STALE:
+      return OutcomeKind::kStale;
+    case v1::OUTCOME_VOID:
+      return OutcomeKind::kVoid;
+    case v1::OUTCOME_PERISHED:
+      return OutcomeKind::kPerished;
     default:
       return std::nullopt;
   }

@@ -46,6 +46,7 @@ absl::StatusOr<engine::GetRequest> GetRequestFromWire(const v1::GetRequest& requ
 // -- client side. Nullopt or false for what this build does not know.
 
 std::optional<arbiter::Level> LevelFromWire(v1::Level level);
+std::optional<arbiter::OutcomeKind> OutcomeFromWire(v1::Outcome outcome);
 std::optional<SetEvent> SetEventFromWire(const v1::SetEvent& event);
 bool GetResultFromWire(v1::GetResponse& response, GetResult& out);
 bool TicketFromWire(const v1::Ticket& ticket, TicketResult& out);
