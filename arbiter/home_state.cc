@@ -29,13 +29,20 @@ absl::Duration Margin(const Stamp& a, const Stamp& b) {
   return absl::AbsDuration(a.midpoint - b.midpoint);
 }
 
+// The one before it that is not VOID was told in order itself: it speaks for all before it.
+bool EarlierIsSafe(const std::vector<ClosedVersion>& versions, std::size_t i) {
+  while (i > 0 && versions[i - 1].outcome == OutcomeKind::kVoid) --i;
+  return i == 0 || versions[i - 1].announced >= Level::kSafe;
+}
+
 }  // namespace
 
 HomeState::HomeState(DataCenterIndex home, ContestRule rule)
     : home_(home), rule_(rule), window_(rule.window_max) {}
 
 absl::StatusOr<std::vector<Effect>> HomeState::Apply(LogIndex index, const LogEntry& entry) {
-  WORLDB_CHECK(index == applied_.Next());
+  WORLDB_CHECK(index == applied_.Next() && !restored_header_.has_value());
+  applying_ = index;
   std::vector<Effect> effects;
   if (entry.reading.quality != ClockQuality::kNone) {
     log_earliest_ = std::max(log_earliest_, entry.reading.Earliest());
@@ -47,8 +54,16 @@ absl::StatusOr<std::vector<Effect>> HomeState::Apply(LogIndex index, const LogEn
       WORLDB_RETURN_IF_ERROR(ApplyRecord(entry, *close, effects));
     } else if (const auto* level = std::get_if<LevelReached>(&record)) {
       ApplyRecord(*level, effects);
+    } else if (const auto* window = std::get_if<WindowChange>(&record)) {
+      window_ = window->window;
+    } else if (const auto* lost = std::get_if<VersionVoid>(&record)) {
+      ApplyRecord(*lost, effects);
+    } else if (const auto* outage = std::get_if<OutageChange>(&record)) {
+      ApplyRecord(*outage, effects);
+    } else if (const auto* restaged = std::get_if<Restaged>(&record)) {
+      ApplyRecord(*restaged);
     } else {
-      window_ = std::get<WindowChange>(record).window;
+      WORLDB_RETURN_IF_ERROR(ApplyRecord(std::get<StateSum>(record)));
     }
   }
   for (const StreamCursor& cursor : entry.cursors) {
@@ -56,13 +71,14 @@ absl::StatusOr<std::vector<Effect>> HomeState::Apply(LogIndex index, const LogEn
     number = std::max(number, cursor.number);
   }
   applied_ = index;
+  if (entry.checkpoint) effects.push_back(CheckpointMade{MakeCheckpoint()});
   return effects;
 }
 
 std::optional<Refusal> HomeState::RefusalOf(const LogEntry& entry, const Candidate& c,
                                             const Key* key) const {
   const absl::Time named = OpIdTime(c.op);
-  if (named < entry.reading.midpoint - rule_.op_memory ||
+  if (named < entry.reading.midpoint - rule_.op_memory || named < forgotten_until_ ||
       named > entry.reading.midpoint + rule_.op_ahead_max) {
     return Refusal::kOpExpired;
   }
@@ -88,8 +104,20 @@ void HomeState::ApplyRecord(const LogEntry& entry, const Candidate& c,
   }
   Key& key = keys_[c.key_tag];
   OpRecord& op = ops_[c.op];
-  op = {c.key_tag,       c.slot,  c.kind,       c.content_tag, c.commitment,
-        c.payload_bytes, c.stamp, c.stamp.node, c.attempt > 0, {}};
+  op = {.key_tag = c.key_tag,
+        .slot = c.slot,
+        .kind = c.kind,
+        .content_tag = c.content_tag,
+        .commitment = c.commitment,
+        .script = c.script,
+        .payload_bytes = c.payload_bytes,
+        .staged = c.staged,
+        .stamp = c.stamp,
+        .ingress = c.stamp.node,
+        .retried = c.attempt > 0,
+        .outcome = {},
+        .row_sum = {}};
+  touched_ops_.insert(c.op);
   const Judgement judgement = Judge(entry, c, key);
   if (judgement.candidate) {
     JoinRound(entry, c, key, effects);
@@ -100,6 +128,7 @@ void HomeState::ApplyRecord(const LogEntry& entry, const Candidate& c,
   if (op.outcome.kind == OutcomeKind::kLateFirst) {
     ++late_first_count_;
     key.versions[round.version.value() - 1].fairness = Fairness::kRefuted;
+    Touch(round);
   }
   effects.push_back(OpAccepted{c.op, op.ingress, round, c.stamp, false});
   effects.push_back(OpJudged{c.op, op.ingress, c.key_tag, op.outcome});
@@ -125,6 +154,8 @@ void HomeState::ApplyKnownOp(const LogEntry& entry, const Candidate& c, OpRecord
   }
   op.ingress = c.stamp.node;
   op.retried = op.retried || c.attempt > 0;
+  if (c.commitment == op.commitment) op.staged = op.staged | c.staged;
+  touched_ops_.insert(c.op);
   if (unwanted) effects.push_back(PayloadUnwanted{c.op, c.commitment});
   Key& key = keys_[op.key_tag];
   if (op.outcome.kind != OutcomeKind::kPending) {
@@ -146,6 +177,7 @@ void HomeState::ApplyKnownOp(const LogEntry& entry, const Candidate& c, OpRecord
   WORLDB_CHECK(it != round.contenders.end());
   const auto place = static_cast<std::size_t>(it - round.contenders.begin());
   const Rank rank = RankOf(c.stamp, c.key_tag, round.version, c.op);
+  touched_rounds_.insert(c.key_tag);
   if (rank < it->rank && !TooOld(entry, c.stamp, rule_)) {
     it->rank = rank;
     it->stamp = c.stamp;
@@ -174,12 +206,11 @@ HomeState::Judgement HomeState::Judge(const LogEntry& entry, const Candidate& c,
                                              [&c](const ClosedVersion& w) { return MaySee(c, w); });
     if (unseen != key.versions.end()) against = &*unseen;
   } else {
-    const Version base =
-        c.base.kind == Base::Kind::kVersion ? c.base.version : key.newest_tombstone;
-    const bool unseen_tombstone = c.base.kind == Base::Kind::kAbsent && base == newest &&
-                                  newest != Version() && !MaySee(c, key.versions.back());
+    const Version base = c.base.kind == Base::Kind::kVersion ? c.base.version : key.newest_absent;
+    const bool unseen_absence = c.base.kind == Base::Kind::kAbsent && base == newest &&
+                                newest != Version() && !MaySee(c, key.versions.back());
     if (base < newest) against = &key.versions[base.value()];
-    if (unseen_tombstone || (against != nullptr && MaySee(c, *against))) {
+    if (unseen_absence || (against != nullptr && MaySee(c, *against))) {
       judgement.outcome = {OutcomeKind::kStale,  base.Next(), std::nullopt,
                            absl::ZeroDuration(), false,       newest};
       return judgement;
@@ -228,6 +259,7 @@ void HomeState::JoinRound(const LogEntry& entry, const Candidate& c, Key& key,
     key.round->due = absl::InfiniteFuture();
   }
   Round& round = *key.round;
+  touched_rounds_.insert(c.key_tag);
   const Rank rank = RankOf(c.stamp, c.key_tag, round.version, c.op);
   round.contenders.push_back({c.op, c.stamp, rank});
   const std::size_t place = round.contenders.size() - 1;
@@ -256,6 +288,7 @@ void HomeState::Lose(const KeyTag& key_tag, const Round& round, std::size_t cont
   const Contender& loser = round.contenders[contender];
   const Contender& better = round.contenders[round.leader];
   OpRecord& op = ops_[loser.op];
+  touched_ops_.insert(loser.op);
   op.outcome = {OutcomeKind::kLost,
                 round.version,
                 Rival{better.op, better.stamp},
@@ -333,11 +366,13 @@ void HomeState::CloseRound(const KeyTag& key_tag, Key& key, absl::Time earliest,
   const Round round = *std::move(key.round);
   key.round.reset();
   due_.erase({round.due, {key_tag, round.version}});
+  touched_rounds_.insert(key_tag);
 
   const Contender& winner = round.contenders[round.leader];
   OpRecord& op = ops_[winner.op];
   op.outcome.kind = OutcomeKind::kWon;
   op.outcome.version = round.version;
+  touched_ops_.insert(winner.op);
   const Contender* runner_up = nullptr;
   for (const Contender& c : round.contenders) {
     if (&c == &winner) continue;
@@ -356,12 +391,15 @@ void HomeState::CloseRound(const KeyTag& key_tag, Key& key, absl::Time earliest,
   closed.stamp = winner.stamp;
   closed.kind = op.kind;
   closed.commitment = op.commitment;
+  closed.script = op.script;
   closed.payload_bytes = op.payload_bytes;
+  closed.staged = op.staged;
   closed.closed_earliest =
       key.versions.empty() ? earliest : std::max(earliest, key.versions.back().closed_earliest);
   key.versions.push_back(closed);
-  if (closed.kind == OpKind::kDelete) key.newest_tombstone = round.version;
+  if (closed.kind == OpKind::kDelete) key.newest_absent = round.version;
   unsettled_.insert(closed.id);
+  Touch(closed.id);
 
   effects.push_back(OpJudged{winner.op, op.ingress, key_tag, op.outcome});
   for (std::size_t i = 0; i < round.contenders.size(); ++i) {
@@ -372,33 +410,115 @@ void HomeState::CloseRound(const KeyTag& key_tag, Key& key, absl::Time earliest,
   effects.push_back(VersionDecided{closed.id});
 }
 
-void HomeState::ApplyRecord(const LevelReached& record, std::vector<Effect>& effects) {
-  const auto it = keys_.find(record.version.key_tag);
-  if (it == keys_.end()) return;
-  Key& key = it->second;
-  const Version version = record.version.version;
-  if (version == Version() || version > key.Newest()) return;
-  ClosedVersion& closed = key.versions[version.value() - 1];
-  closed.held = closed.held | record.held;
-  if (record.level <= closed.reached) return;
-  closed.reached = record.level;
-  if (record.level == Level::kFull) unsettled_.erase(closed.id);
-  Announce(key, version, effects);
+ClosedVersion* HomeState::FindWon(const RoundId& id) {
+  const auto it = keys_.find(id.key_tag);
+  if (it == keys_.end() || id.version == Version() || id.version > it->second.Newest()) {
+    return nullptr;
+  }
+  ClosedVersion& closed = it->second.versions[id.version.value() - 1];
+  return closed.outcome == OutcomeKind::kWon ? &closed : nullptr;
 }
 
-// HELD may be told at once; SAFE and FULL only when every earlier version of the key is SAFE.
+void HomeState::ApplyRecord(const LevelReached& record, std::vector<Effect>& effects) {
+  ClosedVersion* closed = FindWon(record.version);
+  if (closed == nullptr) return;
+  closed->held = closed->held | record.held;
+  Touch(closed->id);
+  if (record.level <= closed->reached) return;
+  closed->reached = record.level;
+  if (record.level == Level::kFull) unsettled_.erase(closed->id);
+  Key& key = keys_[record.version.key_tag];
+  Announce(key, record.version.version, effects);
+  MakeVisible(key, effects);
+}
+
+// What is HELD can be read: it is never given up.
+void HomeState::ApplyRecord(const VersionVoid& record, std::vector<Effect>& effects) {
+  ClosedVersion* closed = FindWon(record.version);
+  if (closed == nullptr || closed->reached >= Level::kHeld) return;
+  closed->outcome = OutcomeKind::kVoid;
+  unsettled_.erase(closed->id);
+  Touch(closed->id);
+  if (const auto it = ops_.find(closed->op); it != ops_.end()) {
+    it->second.outcome.kind = OutcomeKind::kVoid;
+    touched_ops_.insert(closed->op);
+    effects.push_back(
+        OpJudged{closed->op, it->second.ingress, closed->id.key_tag, it->second.outcome});
+  }
+  effects.push_back(PayloadUnwanted{closed->op, closed->commitment});
+  Key& key = keys_[record.version.key_tag];
+  key.newest_absent = NewestAbsent(key.versions);
+  Announce(key, record.version.version, effects);
+  MakeVisible(key, effects);
+}
+
+void HomeState::ApplyRecord(const OutageChange& record, std::vector<Effect>& effects) {
+  const bool changed =
+      record.out ? out_.insert(record.data_center).second : out_.erase(record.data_center) != 0;
+  if (!changed) return;
+  effects.push_back(OutageChanged{record.data_center, record.out});
+  // What is HELD may be read from here on.
+  const std::set<RoundId> below_full = unsettled_;
+  for (const RoundId& id : below_full) MakeVisible(keys_[id.key_tag], effects);
+}
+
+void HomeState::ApplyRecord(const Restaged& record) {
+  ClosedVersion* closed = FindWon(record.version);
+  if (closed == nullptr) return;
+  closed->staged = closed->staged | record.staged;
+  Touch(closed->id);
+}
+
+absl::Status HomeState::ApplyRecord(const StateSum& record) const {
+  if (record.at != checkpoint_.at || record.sum == checkpoint_.sum) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat(
+      "accept log of data center ", home_.value(), ": the state after entry ", record.at.value(),
+      " should have the sum ", record.sum.Hex(), " and has ", checkpoint_.sum.Hex(),
+      " here; this replica stops; compare the states of the triad before starting it again"));
+}
+
+NodeIndex HomeState::IngressOf(const ClosedVersion& closed) const {
+  const auto op = ops_.find(closed.op);
+  return op != ops_.end() ? op->second.ingress : closed.stamp.node;
+}
+
+// HELD may be told at once; SAFE and FULL only when every earlier version of the key is SAFE or VOID.
 void HomeState::Announce(Key& key, Version from, std::vector<Effect>& effects) {
   for (std::size_t i = from.value() - 1; i < key.versions.size(); ++i) {
     ClosedVersion& closed = key.versions[i];
-    const bool earlier_safe = i == 0 || key.versions[i - 1].announced >= Level::kSafe;
-    const Level level = earlier_safe ? closed.reached : std::min(closed.reached, Level::kHeld);
+    if (closed.outcome == OutcomeKind::kVoid) continue;
+    const Level level =
+        EarlierIsSafe(key.versions, i) ? closed.reached : std::min(closed.reached, Level::kHeld);
     if (level > closed.announced) {
       closed.announced = level;
+      Touch(closed.id);
       effects.push_back(
-          LevelAnnounced{closed.id, closed.op, ops_[closed.op].ingress, level, closed.held});
+          LevelAnnounced{closed.id, closed.op, IngressOf(closed), level, closed.held});
     }
     if (closed.announced < Level::kSafe) break;
   }
+}
+
+void HomeState::MakeVisible(Key& key, std::vector<Effect>& effects) {
+  const Level enough = out_.empty() ? Level::kSafe : Level::kHeld;
+  for (; key.told < key.versions.size(); ++key.told) {
+    ClosedVersion& closed = key.versions[key.told];
+    if (closed.outcome == OutcomeKind::kVoid) continue;
+    if (closed.announced < enough) break;
+    closed.visible_at = applying_;
+    Touch(closed.id);
+    effects.push_back(VersionVisible{closed.id});
+  }
+}
+
+Version HomeState::NewestAbsent(const std::vector<ClosedVersion>& versions) {
+  Version newest;
+  for (const ClosedVersion& closed : versions) {
+    const bool absent = closed.outcome == OutcomeKind::kVoid ? newest.Next() == closed.id.version
+                                                             : closed.kind == OpKind::kDelete;
+    if (absent) newest = closed.id.version;
+  }
+  return newest;
 }
 
 const OpRecord* HomeState::FindOp(const OpId& op) const {
@@ -418,6 +538,28 @@ const ClosedVersion* HomeState::Newest(const KeyTag& key_tag) const {
   const auto it = keys_.find(key_tag);
   if (it == keys_.end() || it->second.versions.empty()) return nullptr;
   return &it->second.versions.back();
+}
+
+std::span<const ClosedVersion> HomeState::Versions(const KeyTag& key_tag) const {
+  const auto it = keys_.find(key_tag);
+  if (it == keys_.end()) return {};
+  return it->second.versions;
+}
+
+std::vector<RoundId> HomeState::VisibleSince(LogIndex index) const {
+  std::vector<std::pair<LogIndex, RoundId>> found;
+  for (const auto& [tag, key] : keys_) {
+    // In version order it never falls; VOID versions have none.
+    for (auto it = key.versions.rbegin(); it != key.versions.rend(); ++it) {
+      if (it->visible_at > index) found.emplace_back(it->visible_at, it->id);
+      if (it->visible_at != LogIndex() && it->visible_at <= index) break;
+    }
+  }
+  std::sort(found.begin(), found.end());
+  std::vector<RoundId> ids;
+  ids.reserve(found.size());
+  for (const auto& [at, id] : found) ids.push_back(id);
+  return ids;
 }
 
 Level HomeState::LevelOf(const OpRecord& op) const {

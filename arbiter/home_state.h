@@ -19,8 +19,12 @@
 // In an open round a plain candidate with a better one on record is LOST at once; an op that was ever
 // recorded with attempt > 0 waits for CLOSE and counts with its smallest stamp.
 //
+//
+// Checkpoints: an entry that asks for one makes every replica hand out the rows that changed since the
+// last one (arbiter/checkpoint.h); all rows together are the state, and their sum is the same on every
+// replica.
 // Threads: one owner.
-// Source:  docs/protocol.md 1, 3, 5; docs/decisions/001-absent-base.md.
+// Source:  docs/protocol.md 1, 3 to 5; docs/decisions/001-absent-base.md.
 #ifndef WORLDB_ARBITER_HOME_STATE_H_
 #define WORLDB_ARBITER_HOME_STATE_H_
 
@@ -28,13 +32,16 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <utility>
 #include <variant>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "arbiter/checkpoint.h"
 #include "arbiter/log_entry.h"
 #include "arbiter/outcome.h"
 #include "arbiter/stamp.h"
@@ -58,13 +65,20 @@ struct ClosedVersion {
   OpId op;  // the winner
   Stamp stamp;
   CommitmentId commitment;
+  ScriptId script;
   std::uint64_t payload_bytes = 0;
-  absl::Time closed_earliest;  // e(w)
+  NodeSet staged;                           // triad nodes the log names as having the payload
+  absl::Time closed_earliest;               // e(w)
+  OutcomeKind outcome = OutcomeKind::kWon;  // or VOID
   // What the log says was reached, and what has been announced: SAFE is announced in version order.
   Level reached = Level::kDecided;
   Level announced = Level::kDecided;
   NodeSet held;
   Fairness fairness = Fairness::kTimeout;
+  // The entry from which on LATEST may answer with it: SAFE, or HELD while a data center is OUT, and
+  // every earlier version of the key visible or VOID. 0: not yet.
+  LogIndex visible_at;
+  RowSum row_sum;  // of its row in the last checkpoint
 };
 
 // One op the home remembers.
@@ -74,11 +88,14 @@ struct OpRecord {
   OpKind kind = OpKind::kSet;
   std::optional<ContentTag> content_tag;
   CommitmentId commitment;  // of the payload recorded first
+  ScriptId script;
   std::uint64_t payload_bytes = 0;
+  NodeSet staged;
   Stamp stamp;           // smallest recorded
   NodeIndex ingress;     // who asked last and is told
   bool retried = false;  // an attempt above 0 was recorded
   Outcome outcome;
+  RowSum row_sum;  // of its row in the last checkpoint
 };
 
 // Effects, in the order they follow from the entry.
@@ -105,6 +122,13 @@ struct OpRefused {  // consumed nothing
 struct VersionDecided {  // scatter it
   RoundId id;
 };
+struct VersionVisible {  // LATEST may answer with it from here on
+  RoundId id;
+};
+struct OutageChanged {
+  DataCenterIndex data_center;
+  bool out = false;
+};
 struct LevelAnnounced {
   RoundId id;
   OpId op;
@@ -118,16 +142,26 @@ struct PayloadUnwanted {
   OpId op;
   CommitmentId commitment;
 };
-using Effect =
-    std::variant<OpAccepted, OpJudged, OpRefused, VersionDecided, LevelAnnounced, PayloadUnwanted>;
+struct CheckpointMade {
+  Checkpoint checkpoint;
+};
+using Effect = std::variant<OpAccepted, OpJudged, OpRefused, VersionDecided, LevelAnnounced,
+                            PayloadUnwanted, VersionVisible, OutageChanged, CheckpointMade>;
 
 class HomeState {
  public:
   HomeState(DataCenterIndex home, ContestRule rule);
 
   // Applies the entry at `index`. REQUIRES: index is applied() + 1.
-  // DataLoss when a CLOSE names a result other than the one computed here: this replica must stop.
+  // DataLoss when a CLOSE names a result, or a StateSum a state, other than the one computed here:
+  // this replica must stop.
   absl::StatusOr<std::vector<Effect>> Apply(LogIndex index, const LogEntry& entry);
+
+  // Builds the state a checkpoint described, row by row in key order. REQUIRES: a new HomeState;
+  // nothing else is called before FinishRestore() answered OK.
+  // DataLoss when a row does not decode, or the rows do not add up to what the header says.
+  absl::Status RestoreRow(absl::string_view key, ByteSpan value);
+  absl::Status FinishRestore();
 
   LogIndex applied() const { return applied_; }
   DataCenterIndex home() const { return home_; }
@@ -145,16 +179,25 @@ class HomeState {
   const OpRecord* FindOp(const OpId& op) const;
   const ClosedVersion* FindVersion(const RoundId& id) const;
   const ClosedVersion* Newest(const KeyTag& key_tag) const;
+  // All closed versions of the key, oldest first; empty when unknown.
+  std::span<const ClosedVersion> Versions(const KeyTag& key_tag) const;
+  // The versions that became visible after the entry at `index`, in the order in which they did.
+  // Looks at every version there is.
+  std::vector<RoundId> VisibleSince(LogIndex index) const;
   // The level the op's outcome has reached: of its version if it won, DECIDED if judged otherwise.
   Level LevelOf(const OpRecord& op) const;
   FrameNumber Cursor(NodeIndex node, StreamEpoch epoch) const;
-  // Won versions whose shares are not on all nine nodes yet, in key tag and version order.
+  // Won versions, not VOID, whose shares are not on all nine nodes yet, in key tag and version order.
   const std::set<RoundId>& unsettled() const { return unsettled_; }
   std::size_t open_round_count() const { return due_.size(); }
   std::size_t op_count() const { return ops_.size(); }
   std::size_t late_first_count() const { return late_first_count_; }
   // The earliest bound the log's clock readings have reached.
   absl::Time log_earliest() const { return log_earliest_; }
+  // Data centers the log marks as gone for now.
+  const std::set<DataCenterIndex>& out() const { return out_; }
+  // The newest checkpoint applied; index 0 before the first one.
+  StateSum checkpoint() const { return checkpoint_; }
 
  private:
   struct Contender {
@@ -173,7 +216,11 @@ class HomeState {
   struct Key {
     std::vector<ClosedVersion> versions;  // dense: versions[i] is version i + 1
     std::optional<Round> round;
-    Version newest_tombstone;
+    // The newest version that left the key without a value: a tombstone, or a VOID one on top of
+    // such a version or of nothing.
+    Version newest_absent;
+    std::size_t told = 0;  // versions from the start that are visible or VOID
+    RowSum round_row_sum;
     Version Newest() const { return Version(versions.size()); }
   };
   struct Judgement {
@@ -186,6 +233,10 @@ class HomeState {
                     std::vector<Effect>& effects);
   absl::Status ApplyRecord(const LogEntry& entry, const Close& close, std::vector<Effect>& effects);
   void ApplyRecord(const LevelReached& level, std::vector<Effect>& effects);
+  void ApplyRecord(const VersionVoid& record, std::vector<Effect>& effects);
+  void ApplyRecord(const OutageChange& record, std::vector<Effect>& effects);
+  void ApplyRecord(const Restaged& record);
+  absl::Status ApplyRecord(const StateSum& record) const;
   std::optional<Refusal> RefusalOf(const LogEntry& entry, const Candidate& c, const Key* key) const;
   Judgement Judge(const LogEntry& entry, const Candidate& c, const Key& key) const;
   Outcome LateAgainst(const Candidate& c, const ClosedVersion& winner, bool may_be_first) const;
@@ -198,12 +249,26 @@ class HomeState {
                   std::vector<Effect>& effects);
   void Reschedule(const KeyTag& key_tag, Round& round);
   void Announce(Key& key, Version from, std::vector<Effect>& effects);
+  void MakeVisible(Key& key, std::vector<Effect>& effects);
+  static Version NewestAbsent(const std::vector<ClosedVersion>& versions);
+  NodeIndex IngressOf(const ClosedVersion& closed) const;
+  ClosedVersion* FindWon(const RoundId& id);
+  void Touch(const RoundId& id) { touched_versions_.insert(id); }
+  // The forgettable ops go, then every row that changed.
+  Checkpoint MakeCheckpoint();
+  void ForgetOps(std::vector<CheckpointRow>& rows);
+  absl::Status RestoreHeader(ByteReader& r);
+  absl::Status RestoreOp(ByteSpan key, ByteReader& r, RowSum sum);
+  absl::Status RestoreVersion(ByteSpan key, ByteReader& r, RowSum sum);
+  absl::Status RestoreRound(ByteSpan key, ByteReader& r, RowSum sum);
+  Bytes EncodeHeader() const;
   Hash256 DigestOf(const std::vector<RoundId>& rounds) const;
   const Round* FindRound(const RoundId& id) const;
 
-  const DataCenterIndex home_;
-  const ContestRule rule_;
+  DataCenterIndex home_;
+  ContestRule rule_;
   LogIndex applied_;
+  LogIndex applying_;  // the entry being applied
   absl::Duration window_;
   absl::Time log_earliest_ = absl::InfinitePast();
   absl::flat_hash_map<KeyTag, Key> keys_;
@@ -212,6 +277,18 @@ class HomeState {
   std::set<std::pair<absl::Time, RoundId>> due_;
   std::set<RoundId> unsettled_;
   std::size_t late_first_count_ = 0;
+  std::set<DataCenterIndex> out_;
+  // Ops dated before this may have been forgotten.
+  absl::Time forgotten_until_ = absl::InfinitePast();
+
+  StateSum checkpoint_;
+  RowSum sum_;  // of all rows of the last checkpoint but the header
+  absl::flat_hash_set<OpId> touched_ops_;
+  absl::flat_hash_set<RoundId> touched_versions_;
+  absl::flat_hash_set<KeyTag> touched_rounds_;
+  // While a state is being restored.
+  std::optional<Checkpoint> restored_header_;
+  RowSum restored_sum_;
 };
 
 }  // namespace worldb::arbiter

@@ -2,83 +2,42 @@
 
 #include <utility>
 
+#include "arbiter/record_fields.h"
+
 namespace worldb::arbiter {
 namespace {
 
 constexpr std::uint16_t kFormat = 1;
 constexpr std::uint32_t kCursorsMax = 4096;
-enum RecordTag : std::uint8_t { kCandidateTag = 1, kCloseTag = 2, kLevelTag = 3, kWindowTag = 4 };
-
-void WriteTime(ByteWriter& w, absl::Time t) { w.I64(absl::ToUnixNanos(t)); }
-void WriteDuration(ByteWriter& w, absl::Duration d) { w.I64(absl::ToInt64Nanoseconds(d)); }
-absl::Time ReadTime(ByteReader& r) { return absl::FromUnixNanos(r.I64()); }
-absl::Duration ReadDuration(ByteReader& r) {
-  const std::int64_t nanos = r.I64();
-  if (nanos < 0) r.Fail("negative duration");
-  return absl::Nanoseconds(nanos);
-}
-
-template <typename Enum>
-Enum ReadEnum(ByteReader& r, std::uint8_t first, std::uint8_t last) {
-  const std::uint8_t v = r.U8();
-  if (r.ok() && (v < first || v > last)) {
-    r.Fail("value out of range");
-    return static_cast<Enum>(first);
-  }
-  return static_cast<Enum>(v);
-}
-
-bool ReadBool(ByteReader& r) { return ReadEnum<std::uint8_t>(r, 0, 1) != 0; }
-
-NodeIndex ReadNode(ByteReader& r) {
-  const std::uint8_t v = r.U8();
-  if (r.ok() && v >= kNodeCount) r.Fail("node index above 8");
-  return NodeIndex(v);
-}
-
-template <typename Id>
-Id ReadId(ByteReader& r) {
-  return Id{r.Array<Id::kBytes>()};
-}
-
-void Write(ByteWriter& w, const Stamp& s) {
-  WriteTime(w, s.midpoint);
-  WriteDuration(w, s.bound);
-  w.U8(s.node.value()).U64(s.stream_epoch.value()).U64(s.number.value());
-}
-Stamp ReadStamp(ByteReader& r) {
-  Stamp s;
-  s.midpoint = ReadTime(r);
-  s.bound = ReadDuration(r);
-  s.node = ReadNode(r);
-  s.stream_epoch = StreamEpoch(r.U64());
-  s.number = FrameNumber(r.U64());
-  return s;
-}
-
-void Write(ByteWriter& w, const RoundId& id) { w.Raw(id.key_tag.span()).U64(id.version.value()); }
-RoundId ReadRoundId(ByteReader& r) {
-  const auto tag = ReadId<KeyTag>(r);
-  return {tag, Version(r.U64())};
-}
+enum RecordTag : std::uint8_t {
+  kCandidateTag = 1,
+  kCloseTag = 2,
+  kLevelTag = 3,
+  kWindowTag = 4,
+  kVoidTag = 5,
+  kOutageTag = 6,
+  kRestagedTag = 7,
+  kStateSumTag = 8,
+};
 
 void Write(ByteWriter& w, const Candidate& c) {
   w.U8(kCandidateTag).Raw(c.op.span()).Raw(c.key_tag.span()).U16(c.slot.value());
-  w.U8(static_cast<std::uint8_t>(c.kind)).U8(static_cast<std::uint8_t>(c.base.kind));
+  WriteEnum(w, c.kind);
+  WriteEnum(w, c.base.kind);
   w.U64(c.base.version.value()).U64(c.seen.value());
-  Write(w, c.stamp);
-  w.U32(c.attempt).Raw(c.commitment.span());
-  w.U8(c.content_tag.has_value() ? 1 : 0);
-  if (c.content_tag.has_value()) w.Raw(c.content_tag->span());
+  WriteStamp(w, c.stamp);
+  w.U32(c.attempt).Raw(c.commitment.span()).Raw(c.script.span());
+  WriteContentTag(w, c.content_tag);
   w.U64(c.payload_bytes);
+  WriteNodes(w, c.staged);
 }
 Candidate ReadCandidate(ByteReader& r) {
   Candidate c;
   c.op = ReadId<OpId>(r);
   c.key_tag = ReadId<KeyTag>(r);
   c.slot = Slot(r.U16());
-  c.kind = ReadEnum<OpKind>(r, 0, 1);
-  c.base.kind = ReadEnum<Base::Kind>(r, 0, 2);
+  c.kind = ReadEnum(r, OpKind::kSet, OpKind::kDelete);
+  c.base.kind = ReadEnum(r, Base::Kind::kNone, Base::Kind::kVersion);
   c.base.version = Version(r.U64());
   if (c.base.kind != Base::Kind::kVersion && c.base.version != Version()) {
     r.Fail("a base version without a base");
@@ -87,14 +46,16 @@ Candidate ReadCandidate(ByteReader& r) {
   c.stamp = ReadStamp(r);
   c.attempt = r.U32();
   c.commitment = ReadId<CommitmentId>(r);
-  if (ReadBool(r)) c.content_tag = ReadId<ContentTag>(r);
+  c.script = ReadId<ScriptId>(r);
+  c.content_tag = ReadContentTag(r);
   c.payload_bytes = r.U64();
+  c.staged = ReadNodes(r);
   return c;
 }
 
 void Write(ByteWriter& w, const Close& c) {
   w.U8(kCloseTag).U32(static_cast<std::uint32_t>(c.rounds.size()));
-  for (const RoundId& id : c.rounds) Write(w, id);
+  for (const RoundId& id : c.rounds) WriteRoundId(w, id);
   w.Raw(c.digest.span());
 }
 Close ReadClose(ByteReader& r) {
@@ -107,23 +68,58 @@ Close ReadClose(ByteReader& r) {
 
 void Write(ByteWriter& w, const LevelReached& l) {
   w.U8(kLevelTag);
-  Write(w, l.version);
-  w.U8(static_cast<std::uint8_t>(l.level)).U16(l.held.bits());
+  WriteRoundId(w, l.version);
+  WriteEnum(w, l.level);
+  WriteNodes(w, l.held);
 }
 LevelReached ReadLevel(ByteReader& r) {
   LevelReached l;
   l.version = ReadRoundId(r);
-  l.level = ReadEnum<Level>(r, static_cast<std::uint8_t>(Level::kHeld),
-                            static_cast<std::uint8_t>(Level::kFull));
-  const std::uint16_t bits = r.U16();
-  if (bits >= NodeSet::kSubsetCount) r.Fail("node set has more than nine members");
-  l.held = NodeSet::FromBits(bits);
+  l.level = ReadEnum(r, Level::kHeld, Level::kFull);
+  l.held = ReadNodes(r);
   return l;
 }
 
 void Write(ByteWriter& w, const WindowChange& c) {
   w.U8(kWindowTag);
   WriteDuration(w, c.window);
+}
+
+void Write(ByteWriter& w, const VersionVoid& v) {
+  w.U8(kVoidTag);
+  WriteRoundId(w, v.version);
+  WriteNodes(w, v.not_here);
+}
+VersionVoid ReadVoid(ByteReader& r) {
+  const RoundId id = ReadRoundId(r);
+  return {id, ReadNodes(r)};
+}
+
+void Write(ByteWriter& w, const OutageChange& c) {
+  w.U8(kOutageTag).U8(c.data_center.value()).U8(c.out ? 1 : 0);
+}
+OutageChange ReadOutage(ByteReader& r) {
+  const std::uint8_t dc = r.U8();
+  if (dc >= kDataCenterCount) r.Fail("data center above 2");
+  return {DataCenterIndex(dc), ReadBool(r)};
+}
+
+void Write(ByteWriter& w, const Restaged& m) {
+  w.U8(kRestagedTag);
+  WriteRoundId(w, m.version);
+  WriteNodes(w, m.staged);
+}
+Restaged ReadRestaged(ByteReader& r) {
+  const RoundId id = ReadRoundId(r);
+  return {id, ReadNodes(r)};
+}
+
+void Write(ByteWriter& w, const StateSum& s) {
+  w.U8(kStateSumTag).U64(s.at.value()).Raw(s.sum.span());
+}
+StateSum ReadStateSum(ByteReader& r) {
+  const LogIndex at(r.U64());
+  return {at, ReadId<Hash128>(r)};
 }
 
 LogRecord ReadRecord(ByteReader& r) {
@@ -136,6 +132,14 @@ LogRecord ReadRecord(ByteReader& r) {
       return ReadLevel(r);
     case kWindowTag:
       return WindowChange{ReadDuration(r)};
+    case kVoidTag:
+      return ReadVoid(r);
+    case kOutageTag:
+      return ReadOutage(r);
+    case kRestagedTag:
+      return ReadRestaged(r);
+    case kStateSumTag:
+      return ReadStateSum(r);
     default:
       r.Fail("unknown record kind");
       return WindowChange{};
@@ -163,6 +167,7 @@ Bytes EncodeLogEntry(const LogEntry& entry) {
   WriteTime(w, entry.reading.midpoint);
   WriteDuration(w, entry.reading.bound);
   w.U8(static_cast<std::uint8_t>(entry.reading.quality)).U8(entry.read_mark ? 1 : 0);
+  w.U8(entry.checkpoint ? 1 : 0);
   w.U32(static_cast<std::uint32_t>(entry.cursors.size()));
   for (const StreamCursor& c : entry.cursors) {
     w.U8(c.node.value()).U64(c.stream_epoch.value()).U64(c.number.value());
@@ -183,15 +188,16 @@ absl::StatusOr<LogEntry> DecodeLogEntry(ByteSpan bytes) {
   entry.log_epoch = LogEpoch(r.U64());
   entry.reading.midpoint = ReadTime(r);
   entry.reading.bound = ReadDuration(r);
-  entry.reading.quality = ReadEnum<ClockQuality>(r, 0, 2);
+  entry.reading.quality = ReadEnum(r, ClockQuality::kNone, ClockQuality::kSynchronised);
   entry.read_mark = ReadBool(r);
+  entry.checkpoint = ReadBool(r);
   const std::uint32_t cursor_count = r.Count(kCursorsMax, 17);
   for (std::uint32_t i = 0; i < cursor_count; ++i) {
     const NodeIndex node = ReadNode(r);
     const StreamEpoch epoch(r.U64());
     entry.cursors.push_back({node, epoch, FrameNumber(r.U64())});
   }
-  const std::uint32_t record_count = r.Count(kRecordsPerEntryMax, 9);
+  const std::uint32_t record_count = r.Count(kRecordsPerEntryMax, 3);
   for (std::uint32_t i = 0; i < record_count && r.ok(); ++i) {
     entry.records.push_back(ReadRecord(r));
   }

@@ -52,8 +52,10 @@ struct Candidate {
   Stamp stamp;
   std::uint32_t attempt = 0;
   CommitmentId commitment;
+  ScriptId script;
   std::optional<ContentTag> content_tag;
   std::uint64_t payload_bytes = 0;  // of sealed ciphertext
+  NodeSet staged;  // triad nodes that had synced the payload when this was recorded
   friend bool operator==(const Candidate&, const Candidate&) = default;
 };
 
@@ -61,6 +63,10 @@ struct RoundId {
   KeyTag key_tag;
   Version version;
   friend auto operator<=>(const RoundId&, const RoundId&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const RoundId& id) {
+    return H::combine(std::move(h), id.key_tag, id.version);
+  }
 };
 
 // Ends rounds. The reading in force is the entry's own.
@@ -84,7 +90,36 @@ struct WindowChange {
   friend bool operator==(const WindowChange&, const WindowChange&) = default;
 };
 
-using LogRecord = std::variant<Candidate, Close, LevelReached, WindowChange>;
+// The payload of a won version can never be read: all who had staged it say that it is not there.
+struct VersionVoid {
+  RoundId version;
+  NodeSet not_here;
+  friend bool operator==(const VersionVoid&, const VersionVoid&) = default;
+};
+
+// A data center is gone for now, or back.
+struct OutageChange {
+  DataCenterIndex data_center;
+  bool out = false;
+  friend bool operator==(const OutageChange&, const OutageChange&) = default;
+};
+
+// More triad nodes have synced the payload of a won version.
+struct Restaged {
+  RoundId version;
+  NodeSet staged;
+  friend bool operator==(const Restaged&, const Restaged&) = default;
+};
+
+// What the author's state was after the checkpoint entry at `at`; a replica that differs stops.
+struct StateSum {
+  LogIndex at;
+  Hash128 sum;
+  friend bool operator==(const StateSum&, const StateSum&) = default;
+};
+
+using LogRecord = std::variant<Candidate, Close, LevelReached, WindowChange, VersionVoid,
+                               OutageChange, Restaged, StateSum>;
 
 // Up to this number, everything of the stream is recorded or refused.
 struct StreamCursor {
@@ -98,8 +133,9 @@ struct LogEntry {
   NodeIndex author;
   std::uint64_t author_number = 0;  // makes two appends of one author distinct
   LogEpoch log_epoch;
-  ClockReading reading;    // the author's clock when it built the batch
-  bool read_mark = false;  // reads that waited for a mark may answer once this is applied
+  ClockReading reading;     // the author's clock when it built the batch
+  bool read_mark = false;   // reads that waited for a mark may answer once this is applied
+  bool checkpoint = false;  // every replica checkpoints its state right after this entry
   std::vector<StreamCursor> cursors;
   std::vector<LogRecord> records;
 };

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "cryptoscatter/base/check.h"
 #include "engine/errors.h"
+#include "engine/levels.h"
 #include "engine/scatterer.h"
 #include "engine/sequencer.h"
 
@@ -100,8 +101,8 @@ bool Home::Apply(LogIndex index, const arbiter::LogEntry& entry) {
   for (const arbiter::Effect& effect : *effects) {
     if (const auto* accepted = std::get_if<arbiter::OpAccepted>(&effect)) {
       notices[accepted->ingress.value()].push_back(
-          {accepted->op,
-           NoticeAccepted{accepted->stamp, accepted->round.version, accepted->leading}});
+          {accepted->op, NoticeAccepted{accepted->stamp, accepted->round.version, accepted->leading,
+                                        Out(), WithinReach(state_.FindOp(accepted->op)->script)}});
     } else if (const auto* judged = std::get_if<arbiter::OpJudged>(&effect)) {
       notices[judged->ingress.value()].push_back({judged->op, judged->outcome});
     } else if (const auto* refused = std::get_if<arbiter::OpRefused>(&effect)) {
@@ -148,6 +149,17 @@ absl::Status Home::RefusalStatus(const arbiter::OpRefused& refused) const {
                        "the op id is on record with other content; make a new op id for a new op");
   }
   return absl::InternalError("unknown refusal");
+}
+
+std::vector<DataCenterIndex> Home::Out() const {
+  return {state_.out().begin(), state_.out().end()};
+}
+
+arbiter::Level Home::WithinReach(const ScriptId& script) const {
+  NodeSet in = NodeSet::All();
+  for (const DataCenterIndex dc : state_.out()) in = in.Minus(NodeSet::Of(dc));
+  const auto found = cryptoscatter::FindScript(script);
+  return found.ok() ? LevelOf(**found, in) : arbiter::Level::kDecided;
 }
 
 void Home::ApplyAppended(LogIndex index, const arbiter::LogEntry& entry) { Apply(index, entry); }
@@ -227,6 +239,8 @@ void Home::Answer(NodeIndex to, const TicketQuery& query, bool authoritative) co
     facts.stamp = op->stamp;
     facts.outcome = op->outcome;
     facts.level = state_.LevelOf(*op);
+    facts.out = Out();
+    facts.within_reach = WithinReach(op->script);
     if (op->outcome.kind == arbiter::OutcomeKind::kWon) {
       facts.held = state_.FindVersion({op->key_tag, op->outcome.version})->held;
     }
@@ -247,6 +261,7 @@ HomeStatus Home::Status() const {
   status.ops = state_.op_count();
   status.unsettled = state_.unsettled().size();
   status.late_first = state_.late_first_count();
+  status.out = Out();
   return status;
 }
 

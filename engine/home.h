@@ -50,6 +50,9 @@ class Home {
   void TakeOver();
   void Lead();
   absl::Status RefusalStatus(const arbiter::OpRefused& refused) const;
+  std::vector<DataCenterIndex> Out() const;
+  // The highest level that a value under the script can reach without the data centers that are OUT.
+  arbiter::Level WithinReach(const ScriptId& script) const;
 
   NodeContext& context_;
   Staging& staging_;

@@ -255,17 +255,19 @@ void Ingress::SendFrame(const Admitted& admitted, const arbiter::Stamp& stamp, P
                         bool rides) {
   Frame frame;
   frame.number = stamp.number;
-  frame.candidate = arbiter::Candidate{admitted.request.op,
-                                       admitted.key_tag,
-                                       admitted.slot,
-                                       arbiter::OpKind::kSet,
-                                       admitted.request.base,
-                                       admitted.request.seen,
-                                       stamp,
-                                       admitted.request.attempt,
-                                       payload->commitment,
-                                       admitted.request.content_tag,
-                                       payload->sealed.ciphertext.size()};
+  frame.candidate = arbiter::Candidate{.op = admitted.request.op,
+                                       .key_tag = admitted.key_tag,
+                                       .slot = admitted.slot,
+                                       .kind = admitted.request.kind,
+                                       .base = admitted.request.base,
+                                       .seen = admitted.request.seen,
+                                       .stamp = stamp,
+                                       .attempt = admitted.request.attempt,
+                                       .commitment = payload->commitment,
+                                       .script = payload->sealed.script,
+                                       .content_tag = admitted.request.content_tag,
+                                       .payload_bytes = payload->sealed.ciphertext.size(),
+                                       .staged = {}};
   if (rides) frame.payload = std::move(payload);
   if (const auto call = calls_.find(admitted.call); call != calls_.end()) {
     call->second.frame = stamp.number;
@@ -382,7 +384,8 @@ void Ingress::On(NodeIndex from, const TicketReply& reply) {
   if (!reply.facts.has_value()) return;
   const TicketFacts& facts = *reply.facts;
   const DataCenterIndex home = DataCenterOf(from);
-  Notify(home, {op, NoticeAccepted{facts.stamp, facts.outcome.version, false}});
+  Notify(home, {op, NoticeAccepted{facts.stamp, facts.outcome.version, false, facts.out,
+                                   facts.within_reach}});
   if (facts.outcome.kind != arbiter::OutcomeKind::kPending) Notify(home, {op, facts.outcome});
   if (facts.level > arbiter::Level::kDecided) {
     Notify(home, {op, NoticeLevel{facts.level, facts.outcome.version, facts.held}});
@@ -408,13 +411,8 @@ void Ingress::Tell(Node::CallId id, DataCenterIndex home, const OpNotice& notice
   call.heard = context_.now();
   if (const auto* accepted = std::get_if<NoticeAccepted>(&notice.what)) {
     if (std::exchange(call.accepted, true)) return;
-    call.observer(SetAccepted{TicketOf(call),
-                              accepted->stamp,
-                              call.home,
-                              accepted->version,
-                              accepted->leading,
-                              {},
-                              arbiter::Level::kFull});
+    call.observer(SetAccepted{TicketOf(call), accepted->stamp, call.home, accepted->version,
+                              accepted->leading, accepted->out, accepted->within_reach});
     return;
   }
   if (const auto* outcome = std::get_if<arbiter::Outcome>(&notice.what)) {

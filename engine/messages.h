@@ -83,6 +83,8 @@ struct NoticeAccepted {
   arbiter::Stamp stamp;
   Version version;
   bool leading = false;
+  std::vector<DataCenterIndex> out;  // data centers the log marks as gone for now
+  arbiter::Level within_reach = arbiter::Level::kFull;
 };
 struct NoticeLevel {
   arbiter::Level level = arbiter::Level::kHeld;
@@ -113,6 +115,8 @@ struct TicketFacts {
   arbiter::Outcome outcome;
   arbiter::Level level = arbiter::Level::kAccepted;
   NodeSet held;
+  std::vector<DataCenterIndex> out;
+  arbiter::Level within_reach = arbiter::Level::kFull;
 };
 struct TicketReply {
   RequestId id = 0;

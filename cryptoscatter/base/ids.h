@@ -60,6 +60,7 @@ using OpId = FixedId<struct OpIdTag, 16>;
 using NodeId = FixedId<struct NodeIdTag, 16>;
 // What the client says its op does, hashed under a secret of the client's: "same content".
 using ContentTag = FixedId<struct ContentTagTag, 16>;
+using Hash128 = FixedId<struct Hash128Tag, 16>;
 using Hash256 = FixedId<struct Hash256Tag, 32>;
 using CoreId = FixedId<struct CoreIdTag, 32>;
 using ScriptId = FixedId<struct ScriptIdTag, 32>;

@@ -4,15 +4,18 @@
 
 namespace worldb::testing {
 
+using arbiter::CheckpointMade;
 using arbiter::LevelAnnounced;
 using arbiter::OpAccepted;
 using arbiter::OpJudged;
 using arbiter::OpRefused;
+using arbiter::OutageChanged;
 using arbiter::Outcome;
 using arbiter::OutcomeKind;
 using arbiter::PayloadUnwanted;
 using arbiter::Stamp;
 using arbiter::VersionDecided;
+using arbiter::VersionVisible;
 
 namespace {
 
@@ -65,6 +68,20 @@ struct Encoder {
   void operator()(const PayloadUnwanted& e) const {
     w.U8(6).Raw(e.op.span()).Raw(e.commitment.span());
   }
+  void operator()(const VersionVisible& e) const {
+    w.U8(7);
+    Write(w, e.id);
+  }
+  void operator()(const OutageChanged& e) const {
+    w.U8(8).U8(e.data_center.value()).U8(e.out ? 1 : 0);
+  }
+  void operator()(const CheckpointMade& e) const {
+    w.U8(9).U64(e.checkpoint.index.value()).Raw(e.checkpoint.sum.span());
+    for (const arbiter::CheckpointRow& row : e.checkpoint.rows) {
+      w.Sized(AsBytes(row.key)).U8(row.value.has_value() ? 1 : 0);
+      if (row.value.has_value()) w.Sized(*row.value);
+    }
+  }
 };
 
 // ---- text
@@ -116,6 +133,16 @@ struct Formatter {
   }
   std::string operator()(const PayloadUnwanted& e) const {
     return absl::StrCat("unwanted ", Op(e.op), " payload ", Name(names.payloads, e.commitment));
+  }
+  std::string operator()(const VersionVisible& e) const {
+    return absl::StrCat("visible ", Round(e.id));
+  }
+  std::string operator()(const OutageChanged& e) const {
+    return absl::StrCat("data center ", e.data_center.value(), e.out ? " is out" : " is back");
+  }
+  std::string operator()(const CheckpointMade& e) const {
+    return absl::StrCat("checkpoint after entry ", e.checkpoint.index.value(), ", ",
+                        e.checkpoint.rows.size(), " rows");
   }
 };
 
