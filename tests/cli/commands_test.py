@@ -184,7 +184,8 @@ class CommandsTest(unittest.TestCase):
 
     def test_help_fits_a_screen_and_begins_with_examples(self):
         for command in ([], ["set"], ["get"], ["ticket"], ["ticket", "get"], ["status"], ["demo"],
-                        ["node"], ["node", "stop"], ["node", "start"]):
+                        ["node"], ["node", "stop"], ["node", "start"], ["bench"], ["bench", "set"],
+                        ["bench", "get"]):
             text = self.demo.must(*command, "--help").out.decode()
             lines = text.strip().splitlines()
             self.assertEqual(lines[0], "Examples:", text)
