@@ -163,7 +163,9 @@ void HomeState::ApplyKnownOp(const LogEntry& entry, const Candidate& c, OpRecord
         OpAccepted{c.op, op.ingress, {op.key_tag, op.outcome.version}, op.stamp, false});
     effects.push_back(OpJudged{c.op, op.ingress, op.key_tag, op.outcome});
     if (op.outcome.kind == OutcomeKind::kWon) {
-      const ClosedVersion& won = key.versions[op.outcome.version.value() - 1];
+      ClosedVersion& won = key.versions[op.outcome.version.value() - 1];
+      won.staged = won.staged | op.staged;
+      Touch(won.id);
       if (won.announced > Level::kDecided) {
         effects.push_back(LevelAnnounced{won.id, c.op, op.ingress, won.announced, won.held});
       }

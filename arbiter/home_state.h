@@ -159,7 +159,8 @@ class HomeState {
 
   // Builds the state a checkpoint described, row by row in key order. REQUIRES: a new HomeState;
   // nothing else is called before FinishRestore() answered OK.
-  // DataLoss when a row does not decode, or the rows do not add up to what the header says.
+  // DataLoss when a row does not decode, or the rows do not add up to what the header says or do not
+  // fit each other.
   absl::Status RestoreRow(absl::string_view key, ByteSpan value);
   absl::Status FinishRestore();
 
@@ -261,6 +262,9 @@ class HomeState {
   absl::Status RestoreOp(ByteSpan key, ByteReader& r, RowSum sum);
   absl::Status RestoreVersion(ByteSpan key, ByteReader& r, RowSum sum);
   absl::Status RestoreRound(ByteSpan key, ByteReader& r, RowSum sum);
+  bool RoundFits(const KeyTag& tag, const Key& key) const;
+  bool OpFits(const OpId& id, const OpRecord& op,
+              const absl::flat_hash_set<OpId>& contending) const;
   Bytes EncodeHeader() const;
   Hash256 DigestOf(const std::vector<RoundId>& rounds) const;
   const Round* FindRound(const RoundId& id) const;

@@ -44,7 +44,9 @@ void WriteMoment(ByteWriter& w, absl::Time t) {
 absl::Time ReadMoment(ByteReader& r) {
   const bool finite = ReadBool(r);
   const absl::Time t = ReadTime(r);
-  return finite ? t : absl::InfinitePast();
+  if (finite) return t;
+  if (t != absl::UnixEpoch()) r.Fail("a time that is none");
+  return absl::InfinitePast();
 }
 
 void WriteOutcome(ByteWriter& w, const Outcome& o) {
@@ -342,6 +344,28 @@ absl::Status HomeState::RestoreRound(ByteSpan key, ByteReader& r, RowSum sum) {
   return absl::OkStatus();
 }
 
+bool HomeState::RoundFits(const KeyTag& tag, const Key& key) const {
+  const Round& round = *key.round;
+  return round.version == key.Newest().Next() &&
+         std::all_of(round.contenders.begin(), round.contenders.end(), [&](const Contender& c) {
+           const auto op = ops_.find(c.op);
+           return op != ops_.end() && op->second.key_tag == tag &&
+                  (op->second.outcome.kind == OutcomeKind::kPending ||
+                   op->second.outcome.kind == OutcomeKind::kLost);
+         });
+}
+
+bool HomeState::OpFits(const OpId& id, const OpRecord& op,
+                       const absl::flat_hash_set<OpId>& contending) const {
+  const OutcomeKind kind = op.outcome.kind;
+  if (kind == OutcomeKind::kPending) return contending.contains(id);
+  if (kind != OutcomeKind::kWon && kind != OutcomeKind::kVoid) return true;
+  const ClosedVersion* version = FindVersion({op.key_tag, op.outcome.version});
+  return version != nullptr && version->op == id && version->outcome == kind;
+}
+
+// The sum finds faults. That the rows fit each other is looked at as well, so that not even rows made
+// to add up lead to a state whose questions have no answer.
 absl::Status HomeState::FinishRestore() {
   if (!restored_header_.has_value()) {
     return absl::DataLossError(
@@ -353,6 +377,11 @@ absl::Status HomeState::FinishRestore() {
         "the rows of the checkpoint do not add up to its sum; the state must be fetched from a "
         "sibling");
   }
+  const auto misfit = [](absl::string_view what) {
+    return absl::DataLossError(absl::StrCat("the rows of the checkpoint do not fit each other: ",
+                                            what, "; the state must be fetched from a sibling"));
+  };
+  absl::flat_hash_set<OpId> contending;
   for (auto& [tag, key] : keys_) {
     key.newest_absent = NewestAbsent(key.versions);
     while (key.told < key.versions.size() &&
@@ -361,15 +390,21 @@ absl::Status HomeState::FinishRestore() {
       ++key.told;
     }
     // Rows come in key order: rounds before the versions they follow.
-    if (!key.round.has_value()) continue;
-    const Round& round = *key.round;
-    const bool known = std::all_of(round.contenders.begin(), round.contenders.end(),
-                                   [this](const Contender& c) { return ops_.contains(c.op); });
-    if (round.version != key.Newest().Next() || !known) {
-      return absl::DataLossError(
-          "a round of the checkpoint fits no version; the state must be fetched from a sibling");
+    if (key.round.has_value()) {
+      if (!RoundFits(tag, key)) return misfit(absl::StrCat("round of ", tag.Hex()));
+      for (const Contender& c : key.round->contenders) contending.insert(c.op);
+      Reschedule(tag, *key.round);
     }
-    Reschedule(tag, *key.round);
+    for (const ClosedVersion& version : key.versions) {
+      const OpRecord* op = FindOp(version.op);
+      if (op != nullptr && (op->key_tag != tag || op->outcome.version != version.id.version ||
+                            op->outcome.kind != version.outcome)) {
+        return misfit(absl::StrCat("version ", version.id.version.value(), " of ", tag.Hex()));
+      }
+    }
+  }
+  for (const auto& [id, op] : ops_) {
+    if (!OpFits(id, op, contending)) return misfit(absl::StrCat("op ", FormatOpId(id)));
   }
   applied_ = restored_header_->index;
   checkpoint_ = {applied_, restored_header_->sum};

@@ -19,6 +19,10 @@ bool IsFinal(OutcomeKind kind, Level level) {
   return false;
 }
 
+bool EndsWait(OutcomeKind kind, Level level, Level until) {
+  return level >= until || (kind != OutcomeKind::kWon && IsFinal(kind, level));
+}
+
 absl::string_view OutcomeName(OutcomeKind kind) {
   switch (kind) {
     case OutcomeKind::kPending:

@@ -60,6 +60,8 @@ struct Outcome {
 
 // Final outcomes never change; WON is final from SAFE on.
 bool IsFinal(OutcomeKind kind, Level level);
+// Whoever waits for `until` is done: it is reached, or never will be.
+bool EndsWait(OutcomeKind kind, Level level, Level until);
 
 absl::string_view OutcomeName(OutcomeKind kind);
 absl::string_view RefusalName(Refusal refusal);

@@ -37,6 +37,7 @@ inline constexpr HashLabel kStreamKeys{"wdb stream 1"};
 inline constexpr HashLabel kKeyCommit{"wdb keycommit 1"};
 inline constexpr HashLabel kPairwiseKey{"wdb pairwise 1"};
 inline constexpr HashLabel kShareSealKey{"wdb sealshare 1"};
+inline constexpr HashLabel kAtRestKey{"wdb at rest 1"};
 
 // Files.
 inline constexpr HashLabel kShareFile{"wdb sharefile 1"};

@@ -14,7 +14,7 @@ namespace {
 
 bool SameBytes(ByteSpan a, ByteSpan b) { return a.size() == b.size() && EqualConstantTime(a, b); }
 
-absl::StatusOr<OpenedValue> SplitPlaintext(const SecretBytes& plaintext,
+absl::StatusOr<OpenedValue> SplitPlaintext(const SecretBytes& plaintext, ValueKind kind,
                                            std::optional<ByteSpan> expected_key_name) {
   const ByteSpan bytes = plaintext.ExposeSecret();
   if (bytes.size() < 2) return OpenFailure();
@@ -22,7 +22,9 @@ absl::StatusOr<OpenedValue> SplitPlaintext(const SecretBytes& plaintext,
   if (name_bytes > kKeyNameBytesMax || name_bytes > bytes.size() - 2) return OpenFailure();
   const ByteSpan name = bytes.subspan(2, name_bytes);
   if (expected_key_name && !SameBytes(name, *expected_key_name)) return OpenFailure();
-  return OpenedValue{ToBytes(name), SecretBytes(ToBytes(bytes.subspan(2 + name_bytes)))};
+  const ByteSpan value = bytes.subspan(2 + name_bytes);
+  if (kind == ValueKind::kTombstone && !value.empty()) return OpenFailure();
+  return OpenedValue{ToBytes(name), SecretBytes(ToBytes(value)), kind};
 }
 
 }  // namespace
@@ -46,7 +48,7 @@ absl::StatusOr<OpenedValue> OpenValue(const Script& script, const Core& core, No
   WORLDB_ASSIGN_OR_RETURN(
       const SecretBytes plaintext,
       OpenSegments(DeriveStreamKeys(data_key, prefix), core.segment_bytes, ciphertext));
-  return SplitPlaintext(plaintext, expected_key_name);
+  return SplitPlaintext(plaintext, core.kind, expected_key_name);
 }
 
 GatherDecoder::GatherDecoder(Expectation expectation, BatchVerifier& verifier)

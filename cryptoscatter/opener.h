@@ -29,6 +29,7 @@ namespace worldb::cryptoscatter {
 struct OpenedValue {
   Bytes key_name;
   SecretBytes value;
+  ValueKind kind = ValueKind::kValue;  // of a tombstone, the value is empty
 };
 
 // REQUIRES of the caller: fragments of `present` and key shares were verified. The key commitment

@@ -89,7 +89,8 @@ KeyTag KeyTagOf(const SecretArray<32>& tag_key, ByteSpan key_name) {
 std::array<std::uint8_t, Core::kBytes> Core::Encode() const {
   std::array<std::uint8_t, kBytes> out;
   FixedWriter writer(out);
-  writer.Raw(kCoreMagic).Little(kCoreFormat, 2).Little(suite, 2).Raw(cell.bytes);
+  writer.Raw(kCoreMagic).Little(kCoreFormat, 2).Little(suite, 2);
+  writer.Little(static_cast<std::uint16_t>(kind), 2).Raw(cell.bytes);
   writer.Raw(key_tag.bytes).Raw(op_id.bytes).Little(segment_bytes, 4);
   WORLDB_CHECK(writer.at() == kPrefixBytes);
   writer.Little(plaintext_bytes, 8).Raw(key_commit.bytes);
@@ -103,6 +104,9 @@ absl::StatusOr<Core> Core::Decode(ByteSpan bytes) {
   if (in.U16() != kCoreFormat) in.Fail("unknown core format");
   Core core;
   core.suite = in.U16();
+  const std::uint16_t kind = in.U16();
+  if (kind > static_cast<std::uint16_t>(ValueKind::kTombstone)) in.Fail("unknown kind");
+  core.kind = static_cast<ValueKind>(kind);
   core.cell.bytes = in.Array<16>();
   core.key_tag.bytes = in.Array<16>();
   core.op_id.bytes = in.Array<16>();
@@ -116,9 +120,11 @@ absl::StatusOr<Core> Core::Decode(ByteSpan bytes) {
     return absl::InvalidArgumentError(
         absl::StrCat("core: ", core.segment_bytes, " is not a segment size of any code"));
   }
-  if (core.plaintext_bytes < 2 || core.plaintext_bytes > kSealedPlaintextBytesMax) {
+  const std::size_t plaintext_bytes_max =
+      core.kind == ValueKind::kTombstone ? 2 + kKeyNameBytesMax : kSealedPlaintextBytesMax;
+  if (core.plaintext_bytes < 2 || core.plaintext_bytes > plaintext_bytes_max) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "core: ", core.plaintext_bytes, " plaintext bytes, not 2 to ", kSealedPlaintextBytesMax));
+        "core: ", core.plaintext_bytes, " plaintext bytes, not 2 to ", plaintext_bytes_max));
   }
   return core;
 }

@@ -36,12 +36,16 @@ inline constexpr std::uint16_t kSuiteAes256GcmSha256 = 2;  // reserved
 // The tag that stands for a key's name outside sealed values; the tag key belongs to the cell.
 KeyTag KeyTagOf(const SecretArray<32>& tag_key, ByteSpan key_name);
 
+// What a version is: a value, or the record that the key was deleted, whose value is empty.
+enum class ValueKind : std::uint16_t { kValue = 0, kTombstone = 1 };
+
 // The immutable heart of one version. Its prefix binds the derived keys.
 struct Core {
-  static constexpr std::size_t kBytes = 100;
-  static constexpr std::size_t kPrefixBytes = 60;
+  static constexpr std::size_t kBytes = 102;
+  static constexpr std::size_t kPrefixBytes = 62;
 
   std::uint16_t suite = kSuiteXChaCha20Blake2b;
+  ValueKind kind = ValueKind::kValue;
   CellId cell;
   KeyTag key_tag;
   OpId op_id;

@@ -184,7 +184,7 @@ Bytes SealedValue::Encode() const {
   return std::move(out).Take();
 }
 
-absl::StatusOr<SealedValue> SealedValue::Decode(ByteSpan bytes) {
+absl::StatusOr<SealedValue> SealedValue::Decode(ByteSpan bytes, Ciphertext rule) {
   ByteReader in(bytes);
   SealedValue sealed;
   WORLDB_ASSIGN_OR_RETURN(sealed.core, Core::Decode(in.View(Core::kBytes)));
@@ -197,7 +197,8 @@ absl::StatusOr<SealedValue> SealedValue::Decode(ByteSpan bytes) {
   sealed.proof = CommitProof::ReadFrom(in);
   const ByteSpan ciphertext = in.Sized(kCiphertextBytesMax);
   WORLDB_RETURN_IF_ERROR(in.Finish("sealed value"));
-  if (ciphertext.size() != sealed.core.CiphertextBytes()) {
+  const bool absent = ciphertext.empty() && rule == Ciphertext::kMayBeAbsent;
+  if (!absent && ciphertext.size() != sealed.core.CiphertextBytes()) {
     return absl::InvalidArgumentError(absl::StrCat("sealed value: ", ciphertext.size(),
                                                    " bytes of ciphertext, the core says ",
                                                    sealed.core.CiphertextBytes()));
@@ -216,10 +217,15 @@ absl::StatusOr<SealedValue> Seal(const Script& script, const SealRequest& reques
     return absl::InvalidArgumentError(
         absl::StrCat("the value has ", request.value.size(), " bytes, at most ", kValueBytesMax));
   }
+  if (request.kind == ValueKind::kTombstone && !request.value.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a tombstone has no value, not one of ", request.value.size(), " bytes"));
+  }
   DrawnEntropy drawn(entropy);
   SealedValue sealed;
   sealed.script = script.id();
   Core& core = sealed.core;
+  core.kind = request.kind;
   core.cell = request.cell;
   core.key_tag = request.key_tag;
   core.op_id = request.op_id;

@@ -1,8 +1,8 @@
 // What leaves the edge: ciphertext, nine sealed key shares and the commitment. No plaintext, no
 // key.
 //
-// Errors:  InvalidArgument for a name or value too long, bytes that do not decode, or a sealed
-//          value whose roots do not match its ciphertext (naming the fragment).
+// Errors:  InvalidArgument for a name or value too long, a tombstone with a value, bytes that do not
+//          decode, or a sealed value whose roots do not match its ciphertext (naming the fragment).
 // Threads: plain values and pure functions; a const WriterSession may be used from any thread.
 // Secrets: name, value, data key and key shares live only inside Seal().
 // Source:  docs/share-format.md sections 8 and 9.
@@ -86,8 +86,11 @@ struct SealedValue {
 
   // REQUIRES: a proof (SignBatch).
   Bytes Encode() const;
-  // Well formed, and the ciphertext has the size the core says. Nothing is verified.
-  static absl::StatusOr<SealedValue> Decode(ByteSpan bytes);
+  // Well formed, and the ciphertext has the size the core says or, where that is allowed, is absent:
+  // what nodes are still owed when the ciphertext has been let go. Nothing is verified.
+  enum class Ciphertext { kRequired, kMayBeAbsent };
+  static absl::StatusOr<SealedValue> Decode(ByteSpan bytes,
+                                            Ciphertext rule = Ciphertext::kRequired);
   friend bool operator==(const SealedValue&, const SealedValue&) = default;
 };
 
@@ -97,6 +100,7 @@ struct SealRequest {
   OpId op_id;
   ByteSpan key_name;
   ByteSpan value;
+  ValueKind kind = ValueKind::kValue;
 };
 // Everything but the proof.
 absl::StatusOr<SealedValue> Seal(const Script& script, const SealRequest& request,

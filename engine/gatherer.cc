@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "engine/errors.h"
+#include "engine/levels.h"
 
 namespace worldb::engine {
 namespace {
@@ -21,6 +22,22 @@ constexpr absl::Duration kListSlack = absl::Milliseconds(300);
 
 using cryptoscatter::GatherDecoder;
 using cryptoscatter::OpenedValue;
+
+// For who got too few shares: nodes with a good one, the fewest that would do, and the others.
+ErrorDetails SharesDetails(const Cell& cell, const cryptoscatter::Script& script, NodeSet have) {
+  int need = kNodeCount;
+  for (int bits = 0; bits < NodeSet::kSubsetCount; ++bits) {
+    const NodeSet set = NodeSet::FromBits(static_cast<std::uint32_t>(bits));
+    if (script.IsReadable(set)) need = std::min(need, set.Count());
+  }
+  std::string missing;
+  for (int i = 0; i < kNodeCount; ++i) {
+    if (!have.Has(NodeAt(i))) {
+      absl::StrAppend(&missing, missing.empty() ? "" : ",", cell.node(NodeAt(i)).name);
+    }
+  }
+  return {{"have", absl::StrCat(have.Count())}, {"need", absl::StrCat(need)}, {"missing", missing}};
+}
 
 }  // namespace
 
@@ -101,8 +118,14 @@ void Gatherer::On(NodeIndex, const ReadReply& reply) {
   call->home_answered = true;
   if (!reply.status.ok()) return Finish(id, reply.status);
   const VersionFacts& facts = *reply.facts;
-  call->targets = {{facts.slot_epoch, facts.id.version, facts.commitment, std::nullopt, facts.held,
-                    facts.level, facts.op}};
+  absl::StatusOr<std::shared_ptr<const cryptoscatter::Script>> script =
+      cryptoscatter::FindScript(facts.script);
+  if (!script.ok()) {
+    return Finish(id, MakeError(absl::StatusCode::kFailedPrecondition, reason::kBadScript,
+                                script.status().message()));
+  }
+  call->targets = {{facts.slot_epoch, facts.id.version, facts.commitment, std::nullopt,
+                    *std::move(script), facts.held, facts.level, facts.op, facts.void_versions}};
   Gather(id);
 }
 
@@ -137,13 +160,17 @@ std::vector<Gatherer::Target> Gatherer::TargetsOf(const Call& call) const {
   // The map is in order of slot epoch and version: newest last.
   for (auto it = call.holders.rbegin(); it != call.holders.rend(); ++it) {
     const auto& [share, holders] = *it;
-    if (share.script != context_.script->id() || !context_.script->IsReadable(holders)) continue;
-    arbiter::Level level = arbiter::Level::kDecided;
-    if (context_.script->HeldSurvivesAnyNode(holders)) level = arbiter::Level::kHeld;
-    if (context_.script->HeldSurvivesAnyDataCenter(holders)) level = arbiter::Level::kSafe;
-    if (holders == NodeSet::All()) level = arbiter::Level::kFull;
-    targets.push_back(
-        {share.slot_epoch, share.version, std::nullopt, share.core, holders, level, OpId()});
+    const auto script = cryptoscatter::FindScript(share.script);
+    if (!script.ok() || !(*script)->IsReadable(holders)) continue;
+    targets.push_back({share.slot_epoch,
+                       share.version,
+                       std::nullopt,
+                       share.core,
+                       *script,
+                       holders,
+                       LevelOf(**script, holders),
+                       OpId(),
+                       {}});
   }
   return targets;
 }
@@ -155,16 +182,21 @@ void Gatherer::OnListed(CallId id) {
   call.targets = TargetsOf(call);
   if (!call.targets.empty()) return Gather(id);
   if (!call.holders.empty()) {
+    const auto& [newest, holders] = *call.holders.rbegin();
+    const auto script = cryptoscatter::FindScript(newest.script);
     return Finish(id, MakeError(absl::StatusCode::kUnavailable, reason::kSharesInsufficient,
                                 absl::StrCat("the ", call.listed.Count(),
                                              " nodes that answered hold too few shares of any "
-                                             "version; start more nodes and try again")));
+                                             "version; start more nodes and try again"),
+                                SharesDetails(context_.cell(),
+                                              script.ok() ? **script : *context_.script, holders)));
   }
   // With enough of the cell silent, absence proves nothing.
   if (!context_.script->IsReadable(call.listed)) {
     return Finish(id, MakeError(absl::StatusCode::kUnavailable, reason::kSharesInsufficient,
                                 absl::StrCat("only ", call.listed.Count(),
-                                             " nodes answered; start more nodes and try again")));
+                                             " nodes answered; start more nodes and try again"),
+                                SharesDetails(context_.cell(), *context_.script, call.listed)));
   }
   Finish(id, MakeError(absl::StatusCode::kNotFound, reason::kNoSuchKey,
                        "no node that answered holds a share of this key"));
@@ -175,20 +207,21 @@ absl::Duration Gatherer::ExpectedTime(NodeIndex node) const {
 }
 
 // `hopeful` and the quickest further nodes that suffice together, none of those superfluous.
-NodeSet Gatherer::NearestReadable(NodeSet holders, NodeSet hopeful) const {
+NodeSet Gatherer::NearestReadable(const cryptoscatter::Script& script, NodeSet holders,
+                                  NodeSet hopeful) const {
   std::vector<NodeIndex> order = peers_.ByDistance();
   std::stable_sort(order.begin(), order.end(),
                    [this](NodeIndex a, NodeIndex b) { return ExpectedTime(a) < ExpectedTime(b); });
   NodeSet chosen = hopeful;
   for (const NodeIndex node : order) {
-    if (context_.script->IsReadable(chosen)) break;
+    if (script.IsReadable(chosen)) break;
     if (holders.Has(node)) chosen.Add(node);
   }
-  if (!context_.script->IsReadable(chosen)) return {};
+  if (!script.IsReadable(chosen)) return {};
   for (auto it = order.rbegin(); it != order.rend(); ++it) {
     NodeSet without = chosen;
     without.Remove(*it);
-    if (!hopeful.Has(*it) && context_.script->IsReadable(without)) chosen = without;
+    if (!hopeful.Has(*it) && script.IsReadable(without)) chosen = without;
   }
   return chosen;
 }
@@ -203,9 +236,9 @@ void Gatherer::Gather(CallId id) {
   call.overdue = {};
   call.answered = {};
   call.used = {};
-  NodeSet first = NearestReadable(target.holders & peers_.Reachable());
+  NodeSet first = NearestReadable(*target.script, target.holders & peers_.Reachable());
   // The log's held set may lag behind what the nodes have.
-  if (first.empty()) first = NearestReadable(peers_.Reachable());
+  if (first.empty()) first = NearestReadable(*target.script, peers_.Reachable());
   if (first.empty()) first = NodeSet::All();
   Fetch(id, first);
   Watch(id);
@@ -239,8 +272,9 @@ void Gatherer::Hedge(CallId id) {
     answer_times_.Add(NodeAt(i), context_.now() - call.asked_at[i], context_.now());
   }
   const NodeSet hopeful = call.asked.Minus(call.overdue.Minus(call.answered));
+  const Target& target = call.targets[call.target];
   const NodeSet enough =
-      NearestReadable(call.targets[call.target].holders & peers_.Reachable(), hopeful);
+      NearestReadable(*target.script, target.holders & peers_.Reachable(), hopeful);
   Fetch(id, enough.empty() ? NodeSet::All() : enough);
 }
 
@@ -352,12 +386,20 @@ void Gatherer::OnOpened(CallId id, absl::StatusOr<OpenedValue> opened) {
     return NextTarget(id);
   }
   const Target& target = call.targets[call.target];
+  if (opened->kind == cryptoscatter::ValueKind::kTombstone) {
+    const std::string version = absl::StrCat(target.version.value());
+    return Finish(id, MakeError(absl::StatusCode::kNotFound, reason::kNoSuchKey,
+                                absl::StrCat("the key was deleted by version ", version,
+                                             ", the newest that the nodes which answered can read"),
+                                {{"deleted_version", version}}));
+  }
   GetReply reply;
   reply.version = target.version;
   reply.op = target.op;
   reply.level = target.level;
   reply.home_silent = call.request.mode == ReadMode::kSurviving;
   reply.value = std::move(opened->value);
+  reply.void_versions = target.void_versions;
   reply.read_from = call.used;
   reply.rejected = std::move(call.rejected);
   Finish(id, std::move(reply));
@@ -374,24 +416,29 @@ void Gatherer::NextTarget(CallId id) {
     call.opening = false;
     return Gather(id);
   }
+  const Target& target = call.targets[call.target];
+  ErrorDetails details = SharesDetails(context_.cell(), *target.script, call.used);
+  details.emplace_back("version", absl::StrCat(target.version.value()));
   Finish(id, MakeError(absl::StatusCode::kUnavailable, reason::kSharesInsufficient,
-                       absl::StrCat("version ", call.targets[call.target].version.value(),
-                                    " cannot be read from the ", call.answered.Count(),
-                                    " nodes that answered: ",
+                       absl::StrCat("version ", target.version.value(), " cannot be read from the ",
+                                    call.answered.Count(), " nodes that answered: ",
                                     call.rejected.empty() ? "they hold too few shares"
                                                           : absl::StrJoin(call.rejected, "; ")),
-                       {{"version", absl::StrCat(call.targets[call.target].version.value())}}));
+                       details));
 }
 
 void Gatherer::OnDeadline(CallId id) {
   Call* call = Find(id);
   if (call == nullptr) return;
   if (call->decoder != nullptr) {
-    return Finish(
-        id, MakeError(absl::StatusCode::kUnavailable, reason::kSharesInsufficient,
-                      absl::StrCat("version ", call->targets[call->target].version.value(),
-                                   " was not readable in time: ", call->answered.Count(), " of ",
-                                   call->asked.Count(), " nodes answered")));
+    const Target& target = call->targets[call->target];
+    ErrorDetails details = SharesDetails(context_.cell(), *target.script, call->used);
+    details.emplace_back("version", absl::StrCat(target.version.value()));
+    return Finish(id, MakeError(absl::StatusCode::kUnavailable, reason::kSharesInsufficient,
+                                absl::StrCat("version ", target.version.value(),
+                                             " was not readable in time: ", call->answered.Count(),
+                                             " of ", call->asked.Count(), " nodes answered"),
+                                details));
   }
   const std::string& home = context_.cell().data_center_name(call->home);
   ErrorDetails details = {{"home", home}};

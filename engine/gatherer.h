@@ -5,8 +5,9 @@
 // readable set with the others are asked beside it, everybody when there is no such set.
 // Nodes seal their key share to this process's reading key; a share that fails a check is left out,
 // named in the answer, and replaced by another node's.
-// Errors:  NotFound NO_SUCH_KEY, NO_SUCH_VERSION; Unavailable TRIAD_UNAVAILABLE (names the home and the
-//          version SURVIVING would return), SHARES_INSUFFICIENT, VERSION_NOT_READABLE.
+// Errors:  NotFound NO_SUCH_KEY, NO_SUCH_VERSION, with the version that deleted the key, if one did;
+//          Unavailable TRIAD_UNAVAILABLE (names the home and the version SURVIVING would return),
+//          SHARES_INSUFFICIENT, VERSION_NOT_READABLE (DataLoss when the version ended VOID).
 // Threads: its node's executor.
 // Source:  docs/protocol.md 6.
 #ifndef WORLDB_ENGINE_GATHERER_H_
@@ -55,9 +56,11 @@ class Gatherer {
     Version version;
     std::optional<CommitmentId> commitment;  // as the home knows it
     std::optional<CoreId> core;              // as the nodes list it
+    std::shared_ptr<const cryptoscatter::Script> script;
     NodeSet holders;
     arbiter::Level level = arbiter::Level::kSafe;
     OpId op;
+    std::vector<Version> void_versions;
   };
   struct Call {
     GetRequest request;
@@ -96,7 +99,8 @@ class Gatherer {
   void OnListed(CallId id);
   std::vector<Target> TargetsOf(const Call& call) const;
   void Gather(CallId id);
-  NodeSet NearestReadable(NodeSet holders, NodeSet hopeful = {}) const;
+  NodeSet NearestReadable(const cryptoscatter::Script& script, NodeSet holders,
+                          NodeSet hopeful = {}) const;
   absl::Duration ExpectedTime(NodeIndex node) const;
   void Watch(CallId id);
   void Hedge(CallId id);

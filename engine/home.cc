@@ -20,6 +20,8 @@ constexpr absl::Duration kLeaderSilent = absl::Milliseconds(500);
 constexpr absl::Duration kStandBack = absl::Milliseconds(100);
 constexpr absl::Duration kFirstLook = absl::Milliseconds(200);
 constexpr std::size_t kEntriesPerRead = 256;
+constexpr absl::Duration kReportEvery = absl::Seconds(1);
+constexpr absl::Duration kSweepEvery = absl::Minutes(1);
 
 int PlaceInTriad(NodeIndex node) { return node.value() % kNodesPerDataCenter; }
 
@@ -32,16 +34,31 @@ LogEpoch NextEpochOf(NodeIndex node, LogEpoch known) {
 
 }  // namespace
 
-Home::Home(NodeContext& context, Staging& staging, arbiter::ContestRule rule)
-    : context_(context), staging_(staging), state_(context.data_center(), rule) {
-  staging_.SetWanted([this](const Payload& payload) {
-    const arbiter::OpRecord* op = state_.FindOp(payload.sealed.core.op_id);
-    if (op == nullptr) return true;  // not on record yet
-    if (op->commitment != payload.commitment) return false;
-    if (op->outcome.kind == arbiter::OutcomeKind::kPending) return true;
-    return op->outcome.kind == arbiter::OutcomeKind::kWon &&
-           state_.LevelOf(*op) < arbiter::Level::kFull;
+Home::Home(NodeContext& context, Staging& staging, Checkpointer& checkpointer, NameIndex& names,
+           arbiter::ContestRule rule)
+    : context_(context),
+      staging_(staging),
+      names_(names),
+      checkpointer_(checkpointer),
+      state_(context.data_center(), rule) {
+  staging_.SetWanted([this](const OpId& id, const CommitmentId& commitment) {
+    const arbiter::OpRecord* op = state_.FindOp(id);
+    if (op == nullptr) return Staging::Wish::kUnknown;
+    if (op->commitment != commitment) return Staging::Wish::kUnwanted;
+    if (op->outcome.kind == arbiter::OutcomeKind::kPending) return Staging::Wish::kWanted;
+    if (op->outcome.kind != arbiter::OutcomeKind::kWon) return Staging::Wish::kUnwanted;
+    switch (state_.LevelOf(*op)) {
+      case arbiter::Level::kFull:
+        return Staging::Wish::kUnwanted;
+      case arbiter::Level::kSafe:
+        return Staging::Wish::kSafe;
+      case arbiter::Level::kHeld:
+        return Staging::Wish::kHeld;
+      default:
+        return Staging::Wish::kWanted;
+    }
   });
+  checkpointer_.SetSynced([this](LogIndex) { ReportCheckpoint(); });
 }
 
 void Home::Connect(Sequencer& sequencer, Scatterer& scatterer) {
@@ -50,15 +67,22 @@ void Home::Connect(Sequencer& sequencer, Scatterer& scatterer) {
 }
 
 void Home::Start() {
-  // Long enough for a sequencer at work to be heard, no longer.
-  leader_heard_ = context_.now() - kLeaderSilent + kFirstLook;
   context_.parts.log->SetWake([this] { Pump(); });
-  Pump();
+  checkpointer_.Load(
+      [this](std::unique_ptr<arbiter::HomeState> state) { Begin(std::move(state)); });
   Tick();
 }
 
+void Home::Begin(std::unique_ptr<arbiter::HomeState> state) {
+  state_ = *std::move(state);
+  restoring_ = false;
+  // Long enough for a sequencer at work to be heard, no longer.
+  leader_heard_ = context_.now() - kLeaderSilent + kFirstLook;
+  Pump();
+}
+
 void Home::Pump() {
-  if (!halted_.ok()) return;
+  if (!halted_.ok() || restoring_) return;
   if (reading_) {
     read_again_ = true;
     return;
@@ -69,23 +93,51 @@ void Home::Pump() {
   context_.parts.log->Read(state_.applied().Next(), kEntriesPerRead,
                            [this](absl::StatusOr<std::vector<arbiter::IndexedEntry>> entries) {
                              reading_ = false;
-                             if (!entries.ok() || sequencer_->leading())
+                             if (sequencer_->leading()) return;
+                             if (entries.ok()) return OnRead(*entries);
+                             if (!absl::IsOutOfRange(entries.status()))
                                return;  // the tick tries again
-                             for (const arbiter::IndexedEntry& item : *entries) {
-                               if (item.index != state_.applied().Next()) continue;
-                               absl::StatusOr<arbiter::LogEntry> entry =
-                                   arbiter::DecodeLogEntry(*item.bytes);
-                               if (!entry.ok()) {
-                                 halted_ = entry.status();
-                                 return;
-                               }
-                               if (!Apply(item.index, *entry)) return;
-                             }
-                             if (!entries->empty() || read_again_) return Pump();
-                             caught_up_ = true;
-                             if (claimed_ != LogEpoch() && state_.applied() >= claimed_tail_)
-                               Lead();
+                             // The log no longer has what comes next: a sibling's state does.
+                             restoring_ = true;
+                             caught_up_ = false;
+                             claimed_ = LogEpoch();
+                             checkpointer_.Fetch([this](std::unique_ptr<arbiter::HomeState> state) {
+                               Begin(std::move(state));
+                             });
                            });
+}
+
+void Home::OnRead(const std::vector<arbiter::IndexedEntry>& entries) {
+  for (const arbiter::IndexedEntry& item : entries) {
+    if (item.index != state_.applied().Next()) continue;
+    absl::StatusOr<arbiter::LogEntry> entry = arbiter::DecodeLogEntry(*item.bytes);
+    if (!entry.ok()) {
+      halted_ = entry.status();
+      return;
+    }
+    if (!Apply(item.index, *entry)) return;
+  }
+  if (!entries.empty() || read_again_) return Pump();
+  OnCaughtUp();
+}
+
+void Home::OnCaughtUp() {
+  caught_up_ = true;
+  if (context_.now() - swept_ >= kSweepEvery) SweepStaging();
+  if (claimed_ != LogEpoch() && state_.applied() >= claimed_tail_) Lead();
+}
+
+void Home::SweepStaging() {
+  swept_ = context_.now();
+  staging_.Sweep();
+}
+
+void Home::ReportCheckpoint() const {
+  if (sequencer_->leading()) {
+    sequencer_->On(context_.index(), CheckpointSynced{checkpointer_.synced()});
+  } else if (leader_.has_value()) {
+    context_.Send(*leader_, CheckpointSynced{checkpointer_.synced()});
+  }
 }
 
 bool Home::Apply(LogIndex index, const arbiter::LogEntry& entry) {
@@ -98,7 +150,7 @@ bool Home::Apply(LogIndex index, const arbiter::LogEntry& entry) {
   }
   known_epoch_ = std::max(known_epoch_, entry.log_epoch);
   std::array<std::vector<OpNotice>, kNodeCount> notices;
-  for (const arbiter::Effect& effect : *effects) {
+  for (arbiter::Effect& effect : *effects) {
     if (const auto* accepted = std::get_if<arbiter::OpAccepted>(&effect)) {
       notices[accepted->ingress.value()].push_back(
           {accepted->op, NoticeAccepted{accepted->stamp, accepted->round.version, accepted->leading,
@@ -111,11 +163,18 @@ bool Home::Apply(LogIndex index, const arbiter::LogEntry& entry) {
     } else if (const auto* level = std::get_if<arbiter::LevelAnnounced>(&effect)) {
       notices[level->ingress.value()].push_back(
           {level->op, NoticeLevel{level->level, level->id.version, level->held}});
+      const CommitmentId& commitment = state_.FindVersion(level->id)->commitment;
       if (level->level == arbiter::Level::kFull) {
-        staging_.Drop(state_.FindVersion(level->id)->commitment);
+        staging_.Drop(commitment);
+      } else {
+        staging_.MayShrink(commitment, level->level);
       }
     } else if (const auto* unwanted = std::get_if<arbiter::PayloadUnwanted>(&effect)) {
       staging_.Drop(unwanted->commitment);
+    } else if (auto* made = std::get_if<arbiter::CheckpointMade>(&effect)) {
+      checkpointer_.Save(std::move(made->checkpoint));
+    } else if (const auto* decided = std::get_if<arbiter::VersionDecided>(&effect)) {
+      names_.Need(decided->id.key_tag);
     }
   }
   if (!sequencer_->leading()) return true;
@@ -127,6 +186,9 @@ bool Home::Apply(LogIndex index, const arbiter::LogEntry& entry) {
   for (const arbiter::Effect& effect : *effects) {
     if (const auto* decided = std::get_if<arbiter::VersionDecided>(&effect)) {
       scatterer_->Scatter(*state_.FindVersion(decided->id));
+    } else if (const auto* judged = std::get_if<arbiter::OpJudged>(&effect);
+               judged != nullptr && judged->outcome.kind == arbiter::OutcomeKind::kVoid) {
+      scatterer_->Forget({judged->key_tag, judged->outcome.version});
     }
   }
   sequencer_->OnApplied(entry, *effects);
@@ -176,6 +238,7 @@ void Home::On(NodeIndex from, const SequencerBeat& beat) {
   if (beat.home != context_.data_center() || from == context_.index()) return;
   if (beat.log_epoch < known_epoch_) return;
   known_epoch_ = beat.log_epoch;
+  leader_ = from;
   leader_heard_ = context_.now();
   if (sequencer_->leading() && beat.log_epoch > sequencer_->epoch()) {
     sequencer_->StepDown();
@@ -184,6 +247,11 @@ void Home::On(NodeIndex from, const SequencerBeat& beat) {
 }
 
 void Home::Tick() {
+  if (context_.now() - reported_ >= kReportEvery && checkpointer_.synced() != LogIndex()) {
+    reported_ = context_.now();
+    ReportCheckpoint();
+  }
+  if (caught_up_ && context_.now() - swept_ >= kSweepEvery) SweepStaging();
   if (halted_.ok() && !sequencer_->leading()) {
     if (!reading_) Pump();
     const absl::Duration patience = kLeaderSilent + PlaceInTriad(context_.index()) * kStandBack;
@@ -215,8 +283,12 @@ void Home::TakeOver() {
 void Home::Lead() {
   const LogEpoch epoch = std::exchange(claimed_, LogEpoch());
   if (epoch < known_epoch_) return;
+  leader_.reset();
   sequencer_->Lead(epoch);
+  // A state that was not replayed from the log named no key on the way.
+  for (const arbiter::RoundId& id : state_.VisibleSince(LogIndex())) names_.Need(id.key_tag);
   for (const arbiter::RoundId& id : state_.unsettled()) {
+    names_.Need(id.key_tag);
     scatterer_->Scatter(*state_.FindVersion(id));
   }
 }
@@ -224,9 +296,10 @@ void Home::Lead() {
 void Home::On(NodeIndex from, const TicketQuery& query) {
   // What is not on record here may be on record elsewhere: only a marked read can say that it is not.
   if (state_.FindOp(query.op) == nullptr && sequencer_->leading()) {
-    sequencer_->ReadTicket(from, query);
+    sequencer_->Ask(from, query);
   } else {
     Answer(from, query, /*authoritative=*/false);
+    sequencer_->HoldTicket(from, query);
   }
 }
 

@@ -10,6 +10,8 @@
 #define WORLDB_ENGINE_HOME_H_
 
 #include "arbiter/home_state.h"
+#include "engine/checkpointer.h"
+#include "engine/name_index.h"
 #include "engine/node_api.h"
 #include "engine/node_context.h"
 #include "engine/staging.h"
@@ -21,11 +23,12 @@ class Sequencer;
 
 class Home {
  public:
-  Home(NodeContext& context, Staging& staging, arbiter::ContestRule rule);
+  Home(NodeContext& context, Staging& staging, Checkpointer& checkpointer, NameIndex& names,
+       arbiter::ContestRule rule);
 
   // Both outlive this object's use.
   void Connect(Sequencer& sequencer, Scatterer& scatterer);
-  // Replays the log, then takes part.
+  // Restores the last checkpoint, replays the log from there, then takes part.
   void Start();
 
   void On(NodeIndex from, const SequencerBeat& beat);
@@ -44,7 +47,13 @@ class Home {
   HomeStatus Status() const;
 
  private:
+  void Begin(std::unique_ptr<arbiter::HomeState> state);
   void Pump();
+  void OnRead(const std::vector<arbiter::IndexedEntry>& entries);
+  void OnCaughtUp();
+  // Lets go of what is staged and no longer wanted; the effects that said so may have been missed.
+  void SweepStaging();
+  void ReportCheckpoint() const;
   bool Apply(LogIndex index, const arbiter::LogEntry& entry);
   void Tick();
   void TakeOver();
@@ -56,10 +65,13 @@ class Home {
 
   NodeContext& context_;
   Staging& staging_;
+  NameIndex& names_;
   Sequencer* sequencer_ = nullptr;
   Scatterer* scatterer_ = nullptr;
+  Checkpointer& checkpointer_;
   arbiter::HomeState state_;
   absl::Status halted_;  // this replica disagreed with the log and does nothing any more
+  bool restoring_ = true;
   bool reading_ = false;
   bool read_again_ = false;
   bool caught_up_ = false;
@@ -67,7 +79,10 @@ class Home {
   LogEpoch claimed_;  // the fence this node holds, while it catches up to `claimed_tail_`
   LogIndex claimed_tail_;
   LogEpoch known_epoch_;
+  std::optional<NodeIndex> leader_;
   absl::Duration leader_heard_;
+  absl::Duration swept_ = -absl::InfiniteDuration();
+  absl::Duration reported_;
 };
 
 }  // namespace worldb::engine

@@ -21,6 +21,8 @@ constexpr absl::Duration kResendAfterMax = absl::Seconds(10);
 // An op nothing was heard of for this long is asked for.
 constexpr absl::Duration kAskAfter = absl::Seconds(1);
 constexpr std::size_t kAskPerTickMax = 200;
+// A home whose sequencer was not heard for this long does not answer.
+constexpr absl::Duration kHomeSilentAfter = absl::Seconds(1);
 constexpr std::size_t kFramesPerBatchMax = 256;
 constexpr std::size_t kFramesUnderWayMax = 16'384;
 constexpr absl::Duration kStageRetryAfter = absl::Milliseconds(300);
@@ -61,6 +63,19 @@ absl::StatusOr<Ingress::Admitted> Ingress::Admit(Node::CallId call, SetRequest r
                                   cryptoscatter::kValueBytesMax, " are allowed"),
                      {{"field", "value"}});
   }
+  if (request.kind == arbiter::OpKind::kDelete && request.value.size() != 0) {
+    return MakeError(absl::StatusCode::kInvalidArgument, reason::kValueTooLarge,
+                     "a Delete has no value", {{"field", "value"}});
+  }
+  std::shared_ptr<const cryptoscatter::Script> script = cryptoscatter::Script::Nested();
+  if (request.script.has_value()) {
+    auto found = cryptoscatter::FindScript(*request.script);
+    if (!found.ok()) {
+      return MakeError(absl::StatusCode::kInvalidArgument, reason::kBadScript,
+                       found.status().message(), {{"field", "script"}});
+    }
+    script = *std::move(found);
+  }
   if (absl::Status status = arbiter::CheckOpId(request.op); !status.ok()) {
     return MakeError(absl::StatusCode::kInvalidArgument, reason::kBadOpId, status.message(),
                      {{"field", "op_id"}});
@@ -80,6 +95,7 @@ absl::StatusOr<Ingress::Admitted> Ingress::Admit(Node::CallId call, SetRequest r
                     .key_tag = {},
                     .slot = {},
                     .home = {},
+                    .script = std::move(script),
                     .stamp = std::nullopt,
                     .charged_bytes = 0};
   admitted.key_tag = context_.cell().KeyTagOf(admitted.request.key);
@@ -114,6 +130,7 @@ void Ingress::Begin(Admitted admitted) {
   call.slot = admitted.slot;
   call.home = admitted.home;
   call.observer = std::move(admitted.observer);
+  call.until = admitted.request.until;
   call.heard = context_.now();
   call.timer = context_.executor().PostAfter(admitted.request.timeout,
                                              [this, id = admitted.call] { OnTimeout(id); });
@@ -142,23 +159,22 @@ void Ingress::SealNow(Admitted admitted) {
   struct Job {
     Admitted admitted;
     std::shared_ptr<const cryptoscatter::WriterSession> session;
-    std::shared_ptr<const cryptoscatter::Script> script;
     std::shared_ptr<const Cell> cell;
     Entropy* entropy;
     absl::StatusOr<SealedValue> sealed = absl::UnknownError("not sealed");
 
     void Run() {
       const SetRequest& request = admitted.request;
-      sealed = cryptoscatter::Seal(
-          *script,
-          {cell->id(), admitted.key_tag, request.op, request.key, request.value.ExposeSecret()},
-          *session, *entropy);
+      sealed = cryptoscatter::Seal(*admitted.script,
+                                   {cell->id(), admitted.key_tag, request.op, request.key,
+                                    request.value.ExposeSecret(), ValueKindOf(request.kind)},
+                                   *session, *entropy);
       admitted.request.value = SecretBytes();
     }
   };
   const std::size_t bytes = admitted.request.value.size();
-  auto job = std::make_shared<Job>(Job{std::move(admitted), Session(), context_.script,
-                                       context_.parts.cell, context_.parts.entropy});
+  auto job = std::make_shared<Job>(
+      Job{std::move(admitted), Session(), context_.parts.cell, context_.parts.entropy});
   if (bytes <= kOffloadBytes) {
     job->Run();
     OnSealed(std::move(job->admitted), std::move(job->sealed));
@@ -204,6 +220,7 @@ void Ingress::SignBatch() {
     payload->sealed = std::move(batch[i].value);
     payload->sealed.proof = std::move(proofs[i]);
     payload->commitment = commitments[i];
+    payload->key = batch[i].admitted.request.key;
     payload->encoded = std::make_shared<const Bytes>(payload->sealed.Encode());
     Admitted& admitted = batch[i].admitted;
     if (admitted.stamp.has_value()) {
@@ -330,6 +347,7 @@ void Ingress::On(NodeIndex from, const SequencerBeat& beat) {
   if (beat.log_epoch < stream.log_epoch) return;
   const bool anew = beat.log_epoch > stream.log_epoch || stream.sequencer != from;
   stream.sequencer = from;
+  stream.beat = context_.now();
   stream.log_epoch = beat.log_epoch;
   if (beat.cursor.stream_epoch == issuer_->stream_epoch() && beat.cursor.number > stream.cursor) {
     stream.cursor = beat.cursor.number;
@@ -379,7 +397,7 @@ void Ingress::Ask(const Call& call) {
   asked_.emplace(id, call.op);
   // Answers that never come must not pile up.
   while (asked_.size() > kPendingOpsMax) asked_.erase(asked_.begin());
-  context_.Send(*sequencer, TicketQuery{id, call.op});
+  context_.Send(*sequencer, TicketQuery{id, call.op, std::nullopt, absl::ZeroDuration()});
 }
 
 void Ingress::On(NodeIndex from, const TicketReply& reply) {
@@ -419,21 +437,25 @@ void Ingress::Tell(Node::CallId id, DataCenterIndex home, const OpNotice& notice
     if (std::exchange(call.accepted, true)) return;
     call.observer(SetAccepted{TicketOf(call), accepted->stamp, call.home, accepted->version,
                               accepted->leading, accepted->out, accepted->within_reach});
+    if (call.until == arbiter::Level::kAccepted) End(id);
     return;
   }
   if (const auto* outcome = std::get_if<arbiter::Outcome>(&notice.what)) {
     if (!call.accepted) return Ask(call);  // what came before it was lost with a sequencer
     if (std::exchange(call.decided, true)) return;
     call.observer(SetDecided{*outcome});
-    if (outcome->kind != arbiter::OutcomeKind::kWon) End(id);
+    if (outcome->kind != arbiter::OutcomeKind::kWon || call.until <= arbiter::Level::kDecided) {
+      End(id);
+    }
     return;
   }
   if (const auto* level = std::get_if<NoticeLevel>(&notice.what)) {
     if (!call.decided) return Ask(call);
     if (level->level <= call.level) return;
     call.level = level->level;
+    call.held = level->held;
     call.observer(SetLevel{level->level, level->version, level->held});
-    if (level->level == arbiter::Level::kFull) End(id);
+    if (level->level >= call.until) End(id);
     return;
   }
   const auto& refused = std::get<NoticeRefused>(notice.what);
@@ -445,28 +467,51 @@ std::string Ingress::TicketOf(const Call& call) const {
                                context_.cell().ticket_key());
 }
 
+absl::Status Ingress::TimeoutError(const Call& call) const {
+  const std::string& home = context_.cell().data_center_name(call.home);
+  ErrorDetails details = {{"ticket", TicketOf(call)},
+                          {"op_id", arbiter::FormatOpId(call.op)},
+                          {"home", home},
+                          {"wanted", std::string(arbiter::LevelName(call.until))}};
+  if (!call.accepted) {
+    const Stream& stream = streams_[call.home.value()];
+    const bool silent =
+        !stream.sequencer.has_value() || context_.now() - stream.beat > kHomeSilentAfter;
+    return MakeError(
+        silent ? absl::StatusCode::kUnavailable : absl::StatusCode::kDeadlineExceeded,
+        silent ? reason::kTriadUnavailable : reason::kOutcomeUnknown,
+        absl::StrCat("the key's home data center ", home,
+                     silent ? " does not answer" : " had not put the write on record in time",
+                     "; it may still do so: ask with the ticket, or retry with the same op id"),
+        details);
+  }
+  if (!call.decided) {
+    return MakeError(absl::StatusCode::kDeadlineExceeded, reason::kOutcomeUnknown,
+                     absl::StrCat("on record at ", home,
+                                  ", but its round had not closed when the time was up; the "
+                                  "ticket will tell"),
+                     details);
+  }
+  const arbiter::Level reached = std::max(call.level, arbiter::Level::kDecided);
+  details.emplace_back("reached", arbiter::LevelName(reached));
+  std::string shares;
+  for (int i = 0; i < kDataCenterCount; ++i) {
+    const std::string& name = context_.cell().data_center_name(DataCenterAt(i));
+    const int count = call.held.CountIn(DataCenterAt(i));
+    absl::StrAppend(&shares, i == 0 ? "" : ", ", name, " ", count);
+    details.emplace_back(absl::StrCat("shares_", name), absl::StrCat(count));
+  }
+  return MakeError(absl::StatusCode::kFailedPrecondition, reason::kToleranceNotReached,
+                   absl::StrCat("won, but ", arbiter::LevelName(reached), " and not ",
+                                arbiter::LevelName(call.until),
+                                " when the time was up; shares reported: ", shares,
+                                "; the op goes on, its ticket tells how far"),
+                   details);
+}
+
 void Ingress::OnTimeout(Node::CallId id) {
   const auto it = calls_.find(id);
-  if (it == calls_.end()) return;
-  const Call& call = it->second;
-  const std::string home = context_.cell().data_center_name(call.home);
-  const ErrorDetails details = {{"ticket", TicketOf(call)}, {"home", home}};
-  if (!call.accepted) {
-    Fail(id, MakeError(absl::StatusCode::kUnavailable, reason::kTriadUnavailable,
-                       absl::StrCat("the key's home data center ", home,
-                                    " did not accept the write in time; it may still do so: ask "
-                                    "with the ticket, or retry with the same op id"),
-                       details));
-    return;
-  }
-  Fail(id, MakeError(absl::StatusCode::kDeadlineExceeded, reason::kOutcomeUnknown,
-                     absl::StrCat(
-                         "accepted by ", home, ", reached ",
-                         arbiter::LevelName(call.decided && call.level == arbiter::Level::kAccepted
-                                                ? arbiter::Level::kDecided
-                                                : call.level),
-                         " when the time was up; the op goes on: ask with the ticket"),
-                     details));
+  if (it != calls_.end()) Fail(id, TimeoutError(it->second));
 }
 
 void Ingress::Fail(Node::CallId id, absl::Status status) {

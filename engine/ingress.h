@@ -46,6 +46,7 @@ class Ingress {
     KeyTag key_tag;
     Slot slot;
     DataCenterIndex home;
+    std::shared_ptr<const cryptoscatter::Script> script;
     std::optional<arbiter::Stamp> stamp;
     std::uint64_t charged_bytes = 0;  // to the home's budget
   };
@@ -78,8 +79,10 @@ class Ingress {
     FrameNumber frame;     // 0 until it has one
     absl::Duration heard;  // when something was last heard of it
     bool accepted = false;
-    bool decided = false;
+    bool decided = false;  // and won, or the call would be over
+    arbiter::Level until = arbiter::Level::kFull;
     arbiter::Level level = arbiter::Level::kAccepted;
+    NodeSet held;  // as of `level`
   };
   struct KeptFrame {
     Frame frame;
@@ -92,6 +95,7 @@ class Ingress {
   };
   struct Stream {
     std::optional<NodeIndex> sequencer;
+    absl::Duration beat;  // when the sequencer was last heard
     LogEpoch log_epoch;
     std::map<FrameNumber, KeptFrame> frames;  // not yet behind the cursor
     FrameNumber cursor;
@@ -129,6 +133,8 @@ class Ingress {
   void Fail(Node::CallId id, absl::Status status);
   void End(Node::CallId id);
   void OnTimeout(Node::CallId id);
+  // Why the call knows no end when its time is up.
+  absl::Status TimeoutError(const Call& call) const;
   std::string TicketOf(const Call& call) const;
   std::shared_ptr<const cryptoscatter::WriterSession> Session();
 

@@ -15,6 +15,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "arbiter/checkpoint.h"
 #include "arbiter/log_entry.h"
 #include "arbiter/outcome.h"
 #include "arbiter/stamp.h"
@@ -24,17 +25,23 @@
 #include "cryptoscatter/exchange.h"
 #include "cryptoscatter/sealed_value.h"
 #include "cryptoscatter/share.h"
+#include "engine/node_api.h"
 
 namespace worldb::engine {
 
 // Unique per sending node; 0 is never used.
 using RequestId = std::uint64_t;
 
-// A sealed value on its way to being scattered, with what is costly to derive from it.
+// A sealed value on its way to being scattered, with what is costly to derive from it. Without
+// ciphertext it is what is left in staging once enough nodes hold their fragments: the key shares that
+// others are still owed.
 struct Payload {
+  bool whole() const { return !sealed.ciphertext.empty(); }
+
   cryptoscatter::SealedValue sealed;
   CommitmentId commitment;
   SharedBytes encoded;  // sealed.Encode(): what staging stores
+  Bytes key;            // the key's name, for the home's index; empty where it is not known
 };
 using PayloadPtr = std::shared_ptr<const Payload>;
 
@@ -109,6 +116,9 @@ struct OpNotices {
 struct TicketQuery {
   RequestId id = 0;
   OpId op;
+  // Answer again once the outcome is final or this level is reached, for as long as `patience`.
+  std::optional<arbiter::Level> until;
+  absl::Duration patience;
 };
 struct TicketFacts {
   arbiter::Stamp stamp;
@@ -136,13 +146,75 @@ struct VersionFacts {
   arbiter::OpKind kind = arbiter::OpKind::kSet;
   OpId op;
   CommitmentId commitment;
+  ScriptId script;
   arbiter::Level level = arbiter::Level::kDecided;
   NodeSet held;
+  std::vector<Version> void_versions;  // newer ones that ended VOID, newest first
 };
 struct ReadReply {
   RequestId id = 0;
-  absl::Status status;  // NotFound without a version; else `facts` is set
+  absl::Status status;  // NotFound without a version, or with a tombstone; else `facts` is set
   std::optional<VersionFacts> facts;
+};
+// Names with `prefix` that come after `after`, in byte order.
+struct ListQuery {
+  RequestId id = 0;
+  Bytes prefix;
+  Bytes after;  // empty: from the first one
+  std::size_t keys_max = 0;
+};
+struct ListQueryReply {
+  RequestId id = 0;
+  std::vector<ListedKey> keys;
+  // Every key up to and including this name is told. Empty: every key of this home under the prefix.
+  Bytes told_to;
+};
+struct HistoryQuery {
+  RequestId id = 0;
+  KeyTag key_tag;
+  Version before;  // older than this; 0: from the newest
+  std::size_t versions_max = 0;
+};
+struct HistoryQueryReply {
+  RequestId id = 0;
+  std::vector<VersionRecord> versions;  // none: there is no such version
+  bool more = false;
+};
+
+// -- watching a home
+
+// A place in the order in which the versions of one home become visible: that of the version, or
+// before all of entry `index` with a zero version.
+struct WatchPosition {
+  LogIndex index;
+  arbiter::RoundId id;
+  friend auto operator<=>(const WatchPosition&, const WatchPosition&) = default;
+};
+// Drawn at random for each subscription: never that of another one, nor of an earlier run.
+using SubscriptionId = std::uint64_t;
+struct WatchOpen {
+  SubscriptionId id = 0;
+  SubscriptionId replaces = 0;  // an earlier one of the same node, which ends
+  Bytes key;
+  bool prefix = false;
+  std::optional<WatchPosition> after;  // without one: what becomes visible from now on
+};
+struct WatchedVersion {
+  Bytes key;
+  VersionRecord version;
+  LogIndex visible_at;
+};
+// Numbered from 1 without gaps; an empty one says that there is nothing new up to `position`.
+struct WatchBatch {
+  SubscriptionId id = 0;
+  std::uint64_t number = 0;
+  std::vector<WatchedVersion> changes;
+  WatchPosition position;  // everything up to and including it is told
+};
+struct WatchAck {
+  SubscriptionId id = 0;
+  std::uint64_t number = 0;  // and all before it
+  bool over = false;         // nobody listens any more
 };
 
 // -- inside a triad
@@ -156,6 +228,23 @@ struct StagePutReply {
   absl::Status status;  // OK: synced
 };
 
+// To the sequencer, after each checkpoint and now and then.
+struct CheckpointSynced {
+  LogIndex index;  // the newest this node would start from
+};
+// A node behind the log's floor takes a sibling's state, page by page in key order.
+struct CheckpointGet {
+  RequestId id = 0;
+  std::string after;  // the last key received; empty at first
+};
+struct CheckpointGetReply {
+  RequestId id = 0;
+  absl::Status status;
+  LogIndex index;  // a page of another checkpoint means: begin again
+  std::vector<arbiter::CheckpointRow> rows;
+  bool last = false;
+};
+
 // A triad node that leads without having the payload asks its siblings.
 struct StageGet {
   RequestId id = 0;
@@ -165,6 +254,16 @@ struct StageGetReply {
   RequestId id = 0;
   absl::Status status;
   PayloadPtr payload;
+};
+
+// Names of keys, for a node that was down when it should have learnt them.
+struct NamesGet {
+  RequestId id = 0;
+  std::vector<KeyTag> key_tags;
+};
+struct NamesGetReply {
+  RequestId id = 0;
+  std::vector<Bytes> names;  // those known here
 };
 
 // -- shares
@@ -218,11 +317,20 @@ struct FetchShareReply {
   cryptoscatter::SealedKeyShare key_share;  // sealed to the reader
 };
 
+// A share whose ciphertext is not staged any more: the receiver makes its fragment out of others'
+// and answers with PutSharesReply once all of it is verified and synced.
+struct OwedShare {
+  RequestId id = 0;
+  std::shared_ptr<const ShareDelivery> delivery;  // its fragment is empty
+};
+
 using PeerMessage =
     std::variant<Heartbeat, HeartbeatReply, FrameBatch, StageValue, StageValueReply, SequencerBeat,
                  OpNotices, TicketQuery, TicketReply, ReadQuery, ReadReply, StagePut, StagePutReply,
-                 StageGet, StageGetReply, PutShares, PutSharesReply, ListShares, ListSharesReply,
-                 FetchShare, FetchShareReply>;
+                 CheckpointSynced, CheckpointGet, CheckpointGetReply, StageGet, StageGetReply,
+                 PutShares, PutSharesReply, ListShares, ListSharesReply, FetchShare,
+                 FetchShareReply, OwedShare, ListQuery, ListQueryReply, HistoryQuery,
+                 HistoryQueryReply, WatchOpen, WatchBatch, WatchAck, NamesGet, NamesGetReply>;
 
 }  // namespace worldb::engine
 

@@ -4,17 +4,22 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/checkpointer.h"
 #include "engine/errors.h"
 #include "engine/gatherer.h"
 #include "engine/home.h"
 #include "engine/ingress.h"
+#include "engine/key_reader.h"
+#include "engine/name_index.h"
 #include "engine/node_context.h"
+#include "engine/outage_watch.h"
 #include "engine/peer_table.h"
 #include "engine/scatterer.h"
 #include "engine/sequencer.h"
 #include "engine/share_store.h"
 #include "engine/staging.h"
 #include "engine/ticket_reader.h"
+#include "engine/watcher.h"
 
 namespace worldb::engine {
 namespace {
@@ -39,13 +44,18 @@ class Node::Impl {
   Impl(NodeParts parts, NodeOptions options)
       : context_(std::move(parts), options),
         peers_(context_),
-        staging_(context_),
+        names_(context_),
+        staging_(context_, names_),
         shares_(context_),
-        home_(context_, staging_, RuleOf(options)),
-        sequencer_(context_, home_, staging_, peers_),
+        checkpointer_(context_, RuleOf(options)),
+        home_(context_, staging_, checkpointer_, names_, RuleOf(options)),
+        sequencer_(context_, home_, staging_, names_, peers_),
+        outages_(context_, home_, sequencer_, peers_),
         scatterer_(context_, staging_, peers_),
         ingress_(context_),
         gatherer_(context_, ingress_, peers_),
+        key_reader_(context_, ingress_, peers_),
+        watcher_(context_, ingress_, peers_),
         tickets_(context_, ingress_) {
     home_.Connect(sequencer_, scatterer_);
     scatterer_.Connect(sequencer_);
@@ -84,7 +94,10 @@ class Node::Impl {
   }
 
   void Forget(CallId call) {
-    context_.executor().Post([this, call] { ingress_.Forget(call); });
+    context_.executor().Post([this, call] {
+      ingress_.Forget(call);
+      watcher_.Forget(call);
+    });
   }
 
   void Get(GetRequest request, Gatherer::Done done) {
@@ -93,10 +106,32 @@ class Node::Impl {
     });
   }
 
-  void TicketGet(std::string ticket, absl::Duration timeout, TicketReader::Done done) {
-    PostOrStop(done, [this, ticket = std::move(ticket), timeout, done]() mutable {
-      tickets_.Get(ticket, timeout, std::move(done));
+  void AskTicket(std::string ticket, std::optional<arbiter::Level> until, absl::Duration timeout,
+                 TicketReader::Done done) {
+    PostOrStop(done, [this, ticket = std::move(ticket), until, timeout, done]() mutable {
+      tickets_.Get(ticket, until, timeout, std::move(done));
     });
+  }
+
+  void List(ListRequest request, KeyReader::ListDone done) {
+    PostOrStop(done, [this, request = std::move(request), done]() mutable {
+      key_reader_.List(std::move(request), std::move(done));
+    });
+  }
+
+  void History(HistoryRequest request, KeyReader::HistoryDone done) {
+    PostOrStop(done, [this, request = std::move(request), done]() mutable {
+      key_reader_.History(std::move(request), std::move(done));
+    });
+  }
+
+  CallId Watch(WatchRequest request, WatchObserver observer) {
+    const CallId call = last_call_.fetch_add(1, std::memory_order_relaxed) + 1;
+    PostOrStop([observer](absl::Status status) { observer(WatchFailed{std::move(status)}); },
+               [this, call, request = std::move(request), observer]() mutable {
+                 watcher_.Start(call, std::move(request), std::move(observer));
+               });
+    return call;
   }
 
   void Status(std::function<void(absl::StatusOr<NodeStatus>)> done) {
@@ -116,12 +151,18 @@ class Node::Impl {
     });
   }
 
+  void DeclareOut(DataCenterIndex data_center) {
+    context_.executor().Post([this, data_center] { outages_.DeclareOut(data_center); });
+  }
+
   void Stop() {
     if (stopped_.exchange(true)) return;
     // From here on no task of this node runs or will run: its state is this thread's.
     context_.executor().Shutdown();
     ingress_.StopAll(Stopping());
     gatherer_.StopAll(Stopping());
+    key_reader_.StopAll(Stopping());
+    watcher_.StopAll(Stopping());
     tickets_.StopAll(Stopping());
   }
 
@@ -160,14 +201,18 @@ class Node::Impl {
                          std::make_shared<const Bytes>(std::move(w).Take()))},
         /*sync=*/true, [this, epoch, ready = std::move(ready)](absl::Status status) mutable {
           if (!status.ok()) return ready(std::move(status));
-          staging_.Load([this, epoch, ready = std::move(ready)](absl::Status loaded) {
-            if (loaded.ok()) {
-              ingress_.Start(epoch);
-              home_.Start();
-              peers_.Start();
-              live_ = true;
-            }
-            ready(std::move(loaded));
+          names_.Load([this, epoch, ready = std::move(ready)](absl::Status named) mutable {
+            if (!named.ok()) return ready(std::move(named));
+            staging_.Load([this, epoch, ready = std::move(ready)](absl::Status loaded) {
+              if (loaded.ok()) {
+                ingress_.Start(epoch);
+                home_.Start();
+                peers_.Start();
+                outages_.Start();
+                live_ = true;
+              }
+              ready(std::move(loaded));
+            });
           });
         });
   }
@@ -193,15 +238,30 @@ class Node::Impl {
     ingress_.On(from, m);
     tickets_.On(from, m);
   }
-  void Handle(NodeIndex from, ReadQuery& m) { sequencer_.On(from, m); }
+  void Handle(NodeIndex from, ReadQuery& m) { sequencer_.Ask(from, std::move(m)); }
   void Handle(NodeIndex from, ReadReply& m) { gatherer_.On(from, m); }
+  void Handle(NodeIndex from, ListQuery& m) { sequencer_.Ask(from, std::move(m)); }
+  void Handle(NodeIndex from, ListQueryReply& m) { key_reader_.On(from, std::move(m)); }
+  void Handle(NodeIndex from, HistoryQuery& m) { sequencer_.Ask(from, std::move(m)); }
+  void Handle(NodeIndex from, HistoryQueryReply& m) { key_reader_.On(from, m); }
+  void Handle(NodeIndex from, WatchOpen& m) { sequencer_.Ask(from, std::move(m)); }
+  void Handle(NodeIndex from, WatchBatch& m) { watcher_.On(from, m); }
+  void Handle(NodeIndex from, WatchAck& m) { sequencer_.On(from, m); }
+  void Handle(NodeIndex from, NamesGet& m) { names_.On(from, m); }
+  void Handle(NodeIndex from, NamesGetReply& m) { names_.On(from, m); }
   void Handle(NodeIndex from, StagePut& m) {
     if (DataCenterOf(from) != context_.data_center()) return;
     staging_.Put(m.payloads, [this, from, id = m.id](absl::Status status) {
       context_.Send(from, StagePutReply{id, std::move(status)});
     });
   }
-  void Handle(NodeIndex from, StagePutReply& m) { sequencer_.On(from, m); }
+  void Handle(NodeIndex from, StagePutReply& m) {
+    sequencer_.On(from, m);
+    scatterer_.On(from, m);
+  }
+  void Handle(NodeIndex from, CheckpointSynced& m) { sequencer_.On(from, m); }
+  void Handle(NodeIndex from, CheckpointGet& m) { checkpointer_.On(from, m); }
+  void Handle(NodeIndex from, CheckpointGetReply& m) { checkpointer_.On(from, m); }
   void Handle(NodeIndex from, StageGet& m) {
     if (DataCenterOf(from) != context_.data_center()) return;
     staging_.Get(m.commitment, [this, from, id = m.id](absl::StatusOr<PayloadPtr> payload) {
@@ -213,6 +273,7 @@ class Node::Impl {
     });
   }
   void Handle(NodeIndex from, StageGetReply& m) { scatterer_.On(from, m); }
+  void Handle(NodeIndex, OwedShare&) {}
   void Handle(NodeIndex from, PutShares& m) { shares_.On(from, std::move(m)); }
   void Handle(NodeIndex from, PutSharesReply& m) { scatterer_.On(from, m); }
   void Handle(NodeIndex from, ListShares& m) { shares_.On(from, m); }
@@ -222,13 +283,18 @@ class Node::Impl {
 
   NodeContext context_;
   PeerTable peers_;
+  NameIndex names_;
   Staging staging_;
   ShareStore shares_;
+  Checkpointer checkpointer_;
   Home home_;
   Sequencer sequencer_;
+  OutageWatch outages_;
   Scatterer scatterer_;
   Ingress ingress_;
   Gatherer gatherer_;
+  KeyReader key_reader_;
+  Watcher watcher_;
   TicketReader tickets_;
   bool live_ = false;
   std::atomic<bool> stopped_ = false;
@@ -251,26 +317,25 @@ void Node::Get(GetRequest request, std::function<void(absl::StatusOr<GetReply>)>
 }
 void Node::TicketGet(std::string ticket, absl::Duration timeout,
                      std::function<void(absl::StatusOr<TicketStatus>)> done) {
-  impl_->TicketGet(std::move(ticket), timeout, std::move(done));
+  impl_->AskTicket(std::move(ticket), std::nullopt, timeout, std::move(done));
 }
 void Node::Status(std::function<void(absl::StatusOr<NodeStatus>)> done) {
   impl_->Status(std::move(done));
 }
-void Node::TicketWait(std::string, arbiter::Level, absl::Duration,
+void Node::TicketWait(std::string ticket, arbiter::Level until, absl::Duration timeout,
                       std::function<void(absl::StatusOr<TicketStatus>)> done) {
-  done(absl::UnimplementedError("ticket wait"));
+  impl_->AskTicket(std::move(ticket), until, timeout, std::move(done));
 }
-void Node::List(ListRequest, std::function<void(absl::StatusOr<ListReply>)> done) {
-  done(absl::UnimplementedError("list"));
+void Node::List(ListRequest request, std::function<void(absl::StatusOr<ListReply>)> done) {
+  impl_->List(std::move(request), std::move(done));
 }
-void Node::History(HistoryRequest, std::function<void(absl::StatusOr<HistoryReply>)> done) {
-  done(absl::UnimplementedError("history"));
+void Node::History(HistoryRequest request, std::function<void(absl::StatusOr<HistoryReply>)> done) {
+  impl_->History(std::move(request), std::move(done));
 }
-Node::CallId Node::Watch(WatchRequest, WatchObserver observer) {
-  observer(WatchFailed{absl::UnimplementedError("watch")});
-  return 0;
+Node::CallId Node::Watch(WatchRequest request, WatchObserver observer) {
+  return impl_->Watch(std::move(request), std::move(observer));
 }
-void Node::DeclareOut(DataCenterIndex) {}
+void Node::DeclareOut(DataCenterIndex data_center) { impl_->DeclareOut(data_center); }
 void Node::Stop() { impl_->Stop(); }
 
 }  // namespace worldb::engine

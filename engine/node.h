@@ -31,6 +31,8 @@ namespace worldb::engine {
 struct NodeOptions {
   arbiter::WindowLimits window;
   absl::Duration clock_bound_max = absl::Milliseconds(50);  // U_max: wider and it may not stamp
+  // Staged payloads above this lose their ciphertext once they are HELD, oldest first.
+  std::uint64_t staging_bytes_max = std::uint64_t{1} << 30;
 };
 
 // Everything a node touches of the world. All of it outlives the node; secrets and entropy also outlive
@@ -65,8 +67,8 @@ class Node {
   void Get(GetRequest request, std::function<void(absl::StatusOr<GetReply>)> done);
   void TicketGet(std::string ticket, absl::Duration timeout,
                  std::function<void(absl::StatusOr<TicketStatus>)> done);
-  // Answers once the op's outcome is final or its level is at least `until`, or at the timeout with
-  // what is known then.
+  // Answers once the op's level is at least `until` or never will be, or at the timeout with what is
+  // known then.
   void TicketWait(std::string ticket, arbiter::Level until, absl::Duration timeout,
                   std::function<void(absl::StatusOr<TicketStatus>)> done);
   void List(ListRequest request, std::function<void(absl::StatusOr<ListReply>)> done);

@@ -53,7 +53,7 @@ struct SetAccepted {
   bool leading = false;
   // The data centers the home's log marks as OUT, and the highest level that can be reached without
   // them under the value's script.
-  std::vector<DataCenterIndex> out;
+  std::vector<DataCenterIndex> out = {};
   arbiter::Level within_reach = arbiter::Level::kFull;
 };
 struct SetDecided {
@@ -90,8 +90,9 @@ struct GetReply {
   arbiter::Level level = arbiter::Level::kSafe;  // as the home knows it; kHeld when home_silent
   bool home_silent = false;                      // SURVIVING: may be older than LATEST
   SecretBytes value;
-  NodeSet read_from;                  // nodes whose key share or fragment was used
-  std::vector<std::string> rejected;  // bad shares, each named with its reason
+  std::vector<Version> void_versions;  // LATEST: newer versions, which won and can never be read
+  NodeSet read_from;                   // nodes whose key share or fragment was used
+  std::vector<std::string> rejected;   // bad shares, each named with its reason
 };
 
 struct TicketStatus {

@@ -10,7 +10,10 @@ constexpr absl::Duration kWanGuess = absl::Milliseconds(300);
 
 PeerTable::PeerTable(NodeContext& context) : context_(context) {}
 
-void PeerTable::Start() { Beat(); }
+void PeerTable::Start() {
+  started_ = context_.now();
+  Beat();
+}
 
 void PeerTable::Beat() {
   for (int i = 0; i < kNodeCount; ++i) {
@@ -43,6 +46,14 @@ NodeSet PeerTable::Reachable() const {
     if (peers_[i].heard + kSilentAfter + RoundTrip(NodeAt(i)) >= context_.now()) set.Add(NodeAt(i));
   }
   return set;
+}
+
+absl::Duration PeerTable::SilentFor(DataCenterIndex data_center) const {
+  absl::Duration heard = started_;
+  for (int i = 0; i < kNodesPerDataCenter; ++i) {
+    heard = std::max(heard, peers_[data_center.value() * kNodesPerDataCenter + i].heard);
+  }
+  return context_.now() - heard;
 }
 
 absl::Duration PeerTable::RoundTrip(NodeIndex node) const {

@@ -31,6 +31,8 @@ class PeerTable {
   void OnReturn(std::function<void(NodeIndex)> callback) { returned_ = std::move(callback); }
 
   NodeSet Reachable() const;
+  // Since any of its nodes was heard, or since this node started.
+  absl::Duration SilentFor(DataCenterIndex data_center) const;
   // Expected round trip; a generous guess before the first measurement.
   absl::Duration RoundTrip(NodeIndex node) const;
   // All nine, nearest first; ties by index.
@@ -46,6 +48,7 @@ class PeerTable {
   NodeContext& context_;
   std::array<Peer, kNodeCount> peers_;
   std::function<void(NodeIndex)> returned_;
+  absl::Duration started_;
 };
 
 }  // namespace worldb::engine

@@ -1,7 +1,9 @@
-// Answers reads at the sequencer: each waits for a READ mark that was appended after it came in, and a
-// version below SAFE is waited for.
+// Holds questions at the sequencer: each waits for a READ mark that was appended after it came in; a
+// version LATEST may not answer with yet is waited for, and so is an op whose asker wants to know its
+// end.
 //
-// One mark serves all reads that wait for one. A read repeated under the same id is the same read.
+// One mark serves all questions that wait for one. A question repeated under the same id is the same
+// question.
 // Threads: its node's executor.
 // Source:  docs/protocol.md 6; ARCHITECTURE.md invariant 20.
 #ifndef WORLDB_ENGINE_READ_DESK_H_
@@ -14,19 +16,25 @@
 #include <vector>
 
 #include "engine/home.h"
+#include "engine/key_lister.h"
 #include "engine/node_context.h"
+#include "engine/watch_desk.h"
 
 namespace worldb::engine {
 
 class ReadDesk {
  public:
   static constexpr std::size_t kReadsMax = 100'000;
+  using Query = std::variant<ReadQuery, TicketQuery, ListQuery, HistoryQuery, WatchOpen>;
 
-  ReadDesk(NodeContext& context, Home& home) : context_(context), home_(home) {}
+  ReadDesk(NodeContext& context, Home& home, const KeyLister& lister, WatchDesk& watches)
+      : context_(context), home_(home), lister_(lister), watches_(watches) {}
 
   // False when it is known already, or too many wait.
-  bool Take(NodeIndex from, const ReadQuery& query);
-  bool Take(NodeIndex from, const TicketQuery& query);
+  bool Take(NodeIndex from, Query query);
+  // Answers a query that asks to be told again, once the op got there. Nothing to do when it has, or is
+  // not on record.
+  void Hold(NodeIndex from, const TicketQuery& query);
   // Some read waits for a mark.
   bool wants_mark() const { return !unmarked_.empty(); }
   // The entry being built carries a mark for every read taken so far.
@@ -35,8 +43,8 @@ class ReadDesk {
   void MarkLost();
   // That entry was applied.
   void MarkApplied();
-  // The version's shares have spread far enough for its readers.
-  void OnSafe(const arbiter::ClosedVersion& version);
+  // What followed from an entry.
+  void OnEffects(const std::vector<arbiter::Effect>& effects);
   // Tells those whose patience ended; to be called every few tens of milliseconds.
   void Expire();
   // Whoever waits asks the next sequencer.
@@ -45,21 +53,33 @@ class ReadDesk {
  private:
   struct Read {
     NodeIndex from;
-    std::variant<ReadQuery, TicketQuery> query;
+    Query query;
     absl::Duration deadline;
-    RequestId id() const;
+    std::uint64_t id() const;
   };
-  bool Take(Read read);
+  struct HeldTicket {
+    NodeIndex from;
+    TicketQuery query;
+    absl::Duration deadline;
+  };
   void AnswerMarked(const Read& read);
-  void Answer(const Read& read, const arbiter::ClosedVersion& version);
+  void AnswerRead(const Read& read, const ReadQuery& query);
+  void Answer(const Read& read, const arbiter::ClosedVersion& version,
+              std::vector<Version> void_versions);
   void Reply(const Read& read, ReadReply reply);
+  bool IsMet(const TicketQuery& query) const;
+  void OnOp(const OpId& op);
+  void OnVersion(const arbiter::RoundId& id);
 
   NodeContext& context_;
   Home& home_;
-  std::set<std::pair<NodeIndex, RequestId>> known_;
+  const KeyLister& lister_;
+  WatchDesk& watches_;
+  std::set<std::pair<NodeIndex, std::uint64_t>> known_;
   std::vector<Read> unmarked_;
   std::vector<Read> marked_;
-  std::multimap<arbiter::RoundId, Read> waiting_for_safe_;
+  std::multimap<arbiter::RoundId, Read> waiting_for_visible_;
+  std::multimap<OpId, HeldTicket> waiting_for_op_;
 };
 
 }  // namespace worldb::engine

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "cryptoscatter/base/status_macros.h"
+#include "engine/levels.h"
 #include "engine/sequencer.h"
 
 namespace worldb::engine {
@@ -12,6 +15,8 @@ constexpr std::size_t kDeliveriesPerBatchMax = 256;
 constexpr std::size_t kBatchBytesMax = std::size_t{4} << 20;
 constexpr std::size_t kBatchesUnderWayMax = 8;
 constexpr absl::Duration kAnswerPatience = absl::Seconds(3);
+// A node that is owed a share fetches fragments from others first.
+constexpr absl::Duration kRebuildPatience = absl::Seconds(20);
 constexpr absl::Duration kRefusedAgainAfter = absl::Seconds(1);
 constexpr absl::Duration kRestMax = absl::Seconds(30);
 // What was refused alone, or could not be prepared, is looked at again this often.
@@ -19,15 +24,17 @@ constexpr absl::Duration kSweepEvery = absl::Seconds(10);
 
 using Deliveries = std::array<std::shared_ptr<const ShareDelivery>, kNodeCount>;
 
-// Codes the ciphertext and makes the nine shares. Pure work: may run on the pool.
+// Codes the ciphertext and makes the nine shares; without ciphertext, the shares have no fragments.
+// Pure work: may run on the pool.
 absl::StatusOr<Deliveries> MakeDeliveries(const cryptoscatter::Script& script,
                                           const Payload& payload, Slot slot, SlotEpoch slot_epoch,
                                           Version version) {
-  absl::StatusOr<cryptoscatter::Fragments> fragments =
-      cryptoscatter::CheckSealedValue(script, payload.sealed);
-  if (!fragments.ok()) return fragments.status();
+  cryptoscatter::Fragments fragments;
+  if (payload.whole()) {
+    WORLDB_ASSIGN_OR_RETURN(fragments, cryptoscatter::CheckSealedValue(script, payload.sealed));
+  }
   auto shares =
-      cryptoscatter::MakeShares(payload.sealed, *std::move(fragments), slot, slot_epoch, version);
+      cryptoscatter::MakeShares(payload.sealed, std::move(fragments), slot, slot_epoch, version);
   Deliveries deliveries;
   for (std::size_t i = 0; i < deliveries.size(); ++i) {
     deliveries[i] = std::make_shared<const ShareDelivery>(ShareDelivery{
@@ -48,6 +55,10 @@ void Scatterer::Scatter(const arbiter::ClosedVersion& version) {
   if (!fresh) return;
   it->second.slot = version.slot;
   it->second.commitment = version.commitment;
+  if (auto script = cryptoscatter::FindScript(version.script); script.ok()) {
+    it->second.script = *std::move(script);
+  }
+  it->second.staged = version.staged;
   it->second.held = version.held;
   it->second.level = version.reached;
   Enqueue(version.id, it->second);
@@ -75,6 +86,7 @@ void Scatterer::Sweep() {
     for (int i = 0; i < kNodeCount; ++i) {
       if (Willing().Has(i)) OnNodeReturned(NodeAt(i));
     }
+    Restage();
     Sweep();
   });
 }
@@ -122,6 +134,58 @@ void Scatterer::StepDown() {
   rests_ = {};
   sweeping_ = false;
   sibling_asks_.clear();
+  restagings_.clear();
+}
+
+void Scatterer::Forget(const arbiter::RoundId& id) {
+  const auto it = works_.find(id);
+  if (it == works_.end()) return;
+  if (it->second.loading) --under_way_count_;
+  Release(it->second);
+  works_.erase(it);
+  Load();
+}
+
+// Fewer than two live copies of what nobody could read yet are too few.
+void Scatterer::Restage() {
+  const NodeSet triad = NodeSet::Of(context_.data_center());
+  const NodeSet up = peers_.Reachable() & triad;
+  for (auto& [id, work] : works_) {
+    if (work.level >= arbiter::Level::kHeld || work.restaging) continue;
+    if ((work.staged & up).Count() >= 2 || up.Minus(work.staged).empty()) continue;
+    work.restaging = true;
+    staging_.Get(work.commitment,
+                 [this, id = id, up, term = term_](absl::StatusOr<PayloadPtr> payload) {
+                   if (term != term_) return;
+                   const auto it = works_.find(id);
+                   if (it == works_.end()) return;
+                   it->second.restaging = false;
+                   if (!payload.ok() || !(*payload)->whole()) return;
+                   for (int i = 0; i < kNodeCount; ++i) {
+                     if (!up.Has(i) || it->second.staged.Has(i)) continue;
+                     const RequestId request = context_.NextRequest();
+                     restagings_.emplace(request, id);
+                     context_.Send(NodeAt(i), StagePut{request, {*payload}});
+                   }
+                   // Answers that never come must not pile up.
+                   while (restagings_.size() > kVersionsUnderWayMax)
+                     restagings_.erase(restagings_.begin());
+                 });
+  }
+}
+
+void Scatterer::On(NodeIndex from, const StagePutReply& reply) {
+  const auto it = restagings_.find(reply.id);
+  if (it == restagings_.end()) return;
+  const arbiter::RoundId id = it->second;
+  restagings_.erase(it);
+  const auto work = works_.find(id);
+  if (work == works_.end() || !reply.status.ok()) return;
+  work->second.staged.Add(from);
+  work->second.not_here.Remove(from);
+  NodeSet staged;
+  staged.Add(from);
+  sequencer_->Note(arbiter::Restaged{id, staged});
 }
 
 void Scatterer::Load() {
@@ -147,6 +211,7 @@ void Scatterer::OnPayload(const arbiter::RoundId& id, absl::StatusOr<PayloadPtr>
   if (it == works_.end()) return;
   if (payload.ok()) return Prepare(id, *std::move(payload));
   // Not staged here, or not readable: a sibling may have it.
+  if (absl::IsNotFound(payload.status())) OnNotHere(id, context_.index());
   Work& work = it->second;
   const int siblings = kNodesPerDataCenter - 1;
   const int place = static_cast<int>(work.asked++ % siblings) + 1;
@@ -162,10 +227,12 @@ void Scatterer::OnPayload(const arbiter::RoundId& id, absl::StatusOr<PayloadPtr>
   });
 }
 
-void Scatterer::On(NodeIndex, const StageGetReply& reply) {
+void Scatterer::On(NodeIndex from, const StageGetReply& reply) {
   const auto it = sibling_asks_.find(reply.id);
-  if (it == sibling_asks_.end() || !reply.status.ok()) return;  // the timer asks the other one
+  if (it == sibling_asks_.end()) return;
   const arbiter::RoundId id = it->second;
+  if (absl::IsNotFound(reply.status)) OnNotHere(id, from);
+  if (!reply.status.ok()) return;  // the timer asks the other one
   const auto work = works_.find(id);
   if (work == works_.end() || reply.payload == nullptr ||
       reply.payload->commitment != work->second.commitment) {
@@ -175,16 +242,31 @@ void Scatterer::On(NodeIndex, const StageGetReply& reply) {
   Prepare(id, reply.payload);
 }
 
+void Scatterer::OnNotHere(const arbiter::RoundId& id, NodeIndex node) {
+  Work& work = works_.at(id);
+  work.not_here.Add(node);
+  const NodeSet up = peers_.Reachable() & NodeSet::Of(context_.data_center());
+  if (work.staged.empty() || !(work.staged | up).Minus(work.not_here).empty()) return;
+  if (work.script == nullptr || work.script->IsReadable(work.held)) return;
+  sequencer_->Note(arbiter::VersionVoid{id, work.not_here});
+}
+
 void Scatterer::Prepare(const arbiter::RoundId& id, PayloadPtr payload) {
   const Work& work = works_.at(id);
+  if (work.script == nullptr) {
+    return OnPrepared(id, CoreId(), absl::NotFoundError("the script is not known to this build"));
+  }
   const CoreId core = payload->sealed.core.Id();
   auto deliveries = std::make_shared<absl::StatusOr<Deliveries>>(absl::UnknownError("not made"));
-  const auto make = [deliveries, payload, script = context_.script, slot = work.slot,
+  const auto make = [deliveries, payload, script = work.script, slot = work.slot,
                      slot_epoch = context_.cell().slot_epoch(), version = id.version] {
     *deliveries = MakeDeliveries(*script, *payload, slot, slot_epoch, version);
   };
-  const auto done = [this, deliveries, id, core, term = term_] {
-    if (term == term_) OnPrepared(id, core, std::move(*deliveries));
+  const auto done = [this, deliveries, id, core, owed = !payload->whole(), term = term_] {
+    const auto prepared = works_.find(id);
+    if (term != term_ || prepared == works_.end()) return;
+    prepared->second.owed = owed;
+    OnPrepared(id, core, std::move(*deliveries));
   };
   if (payload->sealed.ciphertext.size() <= kOffloadBytes) {
     make();
@@ -219,7 +301,7 @@ void Scatterer::OnPrepared(const arbiter::RoundId& id, const CoreId& core,
 void Scatterer::Offer(const arbiter::RoundId& id, Work& work, NodeIndex node) {
   work.sent.Add(node);
   Outbox& outbox = outboxes_[node.value()];
-  outbox.waiting.push_back({id, work.deliveries[node.value()]});
+  outbox.waiting.push_back({id, work.deliveries[node.value()], work.owed});
   if (!std::exchange(outbox.posted, true)) {
     context_.executor().Post([this, node] {
       outboxes_[node.value()].posted = false;
@@ -231,12 +313,23 @@ void Scatterer::Offer(const arbiter::RoundId& id, Work& work, NodeIndex node) {
 void Scatterer::Flush(NodeIndex node) {
   Outbox& outbox = outboxes_[node.value()];
   while (!outbox.waiting.empty() && outbox.under_way.size() < kBatchesUnderWayMax) {
+    if (outbox.waiting.front().owed) {
+      const Delivery delivery = std::move(outbox.waiting.front());
+      outbox.waiting.pop_front();
+      const RequestId request = context_.NextRequest();
+      outbox.under_way[request] = {delivery.id};
+      context_.executor().PostAfter(kRebuildPatience, [this, node, request, term = term_] {
+        if (term == term_) OnUnanswered(node, request);
+      });
+      context_.Send(node, OwedShare{request, delivery.share});
+      continue;
+    }
     PutShares request;
     request.id = context_.NextRequest();
     std::vector<arbiter::RoundId>& ids = outbox.under_way[request.id];
     std::size_t bytes = 0;
-    while (!outbox.waiting.empty() && ids.size() < kDeliveriesPerBatchMax &&
-           bytes < kBatchBytesMax) {
+    while (!outbox.waiting.empty() && !outbox.waiting.front().owed &&
+           ids.size() < kDeliveriesPerBatchMax && bytes < kBatchBytesMax) {
       Delivery delivery = std::move(outbox.waiting.front());
       outbox.waiting.pop_front();
       bytes += BytesOf(*delivery.share);
@@ -313,11 +406,7 @@ void Scatterer::OnHeld(const arbiter::RoundId& id, NodeIndex node) {
   Work& work = works_.at(id);
   work.held.Add(node);
   work.sent.Remove(node);
-  arbiter::Level level = work.level;
-  const cryptoscatter::Script& script = *context_.script;
-  if (script.HeldSurvivesAnyNode(work.held)) level = std::max(level, arbiter::Level::kHeld);
-  if (script.HeldSurvivesAnyDataCenter(work.held)) level = std::max(level, arbiter::Level::kSafe);
-  if (work.held == NodeSet::All()) level = arbiter::Level::kFull;
+  const arbiter::Level level = std::max(work.level, LevelOf(*work.script, work.held));
   if (level > work.level) {
     work.level = level;
     sequencer_->NoteLevel({id, level, work.held});

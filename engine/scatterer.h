@@ -2,8 +2,11 @@
 //
 // Runs at the sequencer. A version's payload is taken from staging, coded, and each node is handed its
 // share; a node's signed receipt, verified, is what counts as held. HELD, SAFE and FULL become log
-// entries. What cannot be delivered stays staged and is tried again when the node is back. A node that
-// is up but takes nothing rests: one such node must not hold up the versions of all others.
+// entries. What cannot be delivered stays staged and is tried again when the node is back; once the
+// ciphertext has been let go, a node is sent what it is owed and makes its fragment out of others'. A
+// node that is up but takes nothing rests: one such node must not hold up the versions of all others.
+// While a version is below HELD, its payload is staged again when fewer than two triad nodes that have
+// it are up; when all that had it say that it is gone and the held shares cannot read, it is VOID.
 // Memory:  shares under way are bounded by kUnderWayBytesMax; the rest wait as names.
 // Threads: its node's executor.
 // Source:  ARCHITECTURE.md, life of a write, and invariant 17.
@@ -37,9 +40,12 @@ class Scatterer {
 
   // Takes the version on; repeats are ignored.
   void Scatter(const arbiter::ClosedVersion& version);
+  // It ended VOID.
+  void Forget(const arbiter::RoundId& id);
   void StepDown();
 
   void On(NodeIndex from, const PutSharesReply& reply);
+  void On(NodeIndex from, const StagePutReply& reply);
   void On(NodeIndex from, const StageGetReply& reply);
   void OnNodeReturned(NodeIndex node);
 
@@ -47,6 +53,10 @@ class Scatterer {
   struct Work {
     Slot slot;
     CommitmentId commitment;
+    std::shared_ptr<const cryptoscatter::Script> script;  // null: not known to this build
+    NodeSet staged;    // triad nodes the log names as having the payload
+    NodeSet not_here;  // triad nodes that said that they do not have it
+    bool restaging = false;
     CoreId core;
     NodeSet held;
     NodeSet sent;  // handed out, no answer yet
@@ -57,11 +67,13 @@ class Scatterer {
     bool queued = false;  // in to_load_
     bool loading = false;
     bool prepared = false;
+    bool owed = false;      // prepared from what is left of a payload without ciphertext
     std::size_t asked = 0;  // siblings asked for the payload
   };
   struct Delivery {
     arbiter::RoundId id;
     std::shared_ptr<const ShareDelivery> share;
+    bool owed = false;  // without its fragment
   };
   struct Outbox {
     std::deque<Delivery> waiting;
@@ -93,6 +105,8 @@ class Scatterer {
   void Flush(NodeIndex node);
   void OnUnanswered(NodeIndex node, RequestId request);
   void OnHeld(const arbiter::RoundId& id, NodeIndex node);
+  void OnNotHere(const arbiter::RoundId& id, NodeIndex node);
+  void Restage();
   void MaybePark(Work& work);
   void Release(Work& work);
 
@@ -109,6 +123,7 @@ class Scatterer {
   std::array<NodeRest, kNodeCount> rests_;
   bool sweeping_ = false;
   std::map<RequestId, arbiter::RoundId> sibling_asks_;
+  std::map<RequestId, arbiter::RoundId> restagings_;
 };
 
 }  // namespace worldb::engine

@@ -20,35 +20,53 @@ constexpr std::size_t kStageItemsMax = 256;
 constexpr std::size_t kStageBytesMax = std::size_t{8} << 20;
 constexpr std::size_t kCandidatesPerEntryMax = 1024;
 constexpr std::size_t kLevelsPerEntryMax = 2048;
+constexpr std::size_t kNotesPerEntryMax = 512;
 // No timer for a CLOSE runs longer: the clock may be set meanwhile.
 constexpr absl::Duration kCloseLookMax = absl::Milliseconds(100);
 constexpr absl::Duration kWindowChangeMin = absl::Milliseconds(1);
+// A checkpoint after this much of the log, whichever comes first.
+constexpr std::uint64_t kCheckpointEntries = 4096;
+constexpr std::uint64_t kCheckpointBytes = std::uint64_t{4} << 20;
+constexpr absl::Duration kCheckpointEvery = absl::Seconds(10);
 
 // The payload's own consistency: signed by a node of this cell, roots as coded.
-absl::Status CheckPayload(const Cell& cell, const cryptoscatter::Script& script,
-                          const Payload& payload, cryptoscatter::BatchVerifier& verifier) {
+absl::Status CheckPayload(const Cell& cell, const Payload& payload,
+                          cryptoscatter::BatchVerifier& verifier) {
   const cryptoscatter::SealedValue& sealed = payload.sealed;
-  if (sealed.core.cell != cell.id() || sealed.script != script.id()) {
-    return absl::InvalidArgumentError("the sealed value is of another cell or script");
+  if (sealed.core.cell != cell.id()) {
+    return absl::InvalidArgumentError("the sealed value is of another cell");
   }
+  const auto script = cryptoscatter::FindScript(sealed.script);
+  if (!script.ok()) return absl::InvalidArgumentError(script.status().message());
   bool known_writer = false;
   for (int i = 0; i < kNodeCount; ++i) {
     known_writer = known_writer || cell.node(NodeAt(i)).signing_key == sealed.proof.signer;
   }
   if (!known_writer) return absl::InvalidArgumentError("the writer is not known to this cell");
+  if (cell.KeyTagOf(payload.key) != sealed.core.key_tag) {
+    return absl::InvalidArgumentError("the key's name is not that of its tag");
+  }
   absl::Status status = verifier.VerifyCommit(sealed.proof, cell.id(), payload.commitment);
   if (!status.ok()) return absl::InvalidArgumentError(status.message());
-  return cryptoscatter::CheckSealedValue(script, sealed).status();
+  return cryptoscatter::CheckSealedValue(**script, sealed).status();
+}
+
+absl::Status CheckKind(const arbiter::Candidate& candidate, const Payload& payload) {
+  if (payload.sealed.core.kind == ValueKindOf(candidate.kind)) return absl::OkStatus();
+  return absl::InvalidArgumentError("the frame and what its writer signed differ in kind");
 }
 
 }  // namespace
 
-Sequencer::Sequencer(NodeContext& context, Home& home, Staging& staging, PeerTable& peers)
+Sequencer::Sequencer(NodeContext& context, Home& home, Staging& staging, NameIndex& names,
+                     PeerTable& peers)
     : context_(context),
       home_(home),
       staging_(staging),
       peers_(peers),
-      reads_(context, home),
+      lister_(context, home, names),
+      watches_(context, home, names),
+      reads_(context, home, lister_, watches_),
       window_(context.options.window) {}
 
 void Sequencer::Lead(LogEpoch epoch) {
@@ -56,6 +74,13 @@ void Sequencer::Lead(LogEpoch epoch) {
   epoch_ = epoch;
   ++term_;
   streams_ = {};
+  entries_since_ = 0;
+  bytes_since_ = 0;
+  checkpoint_asked_ = context_.now();
+  // Whether the last sum is logged is not known here; once more does no harm.
+  sum_logged_ = LogIndex();
+  checkpoints_ = {};
+  trimmed_ = LogIndex();
   log_earliest_ = home_.state().log_earliest();
   log_earliest_at_ = context_.now();
   BeatAll();
@@ -71,10 +96,13 @@ void Sequencer::StepDown() {
   in_entry_ = 0;
   appending_ = false;
   levels_.clear();
+  notes_.clear();
+  outages_.clear();
   staged_.clear();
   staging_values_.clear();
   under_way_.reset();
   reads_.Clear();
+  watches_.Clear();
   close_intent_.reset();
   close_posted_ = false;
   context_.executor().Cancel(close_timer_);
@@ -101,7 +129,7 @@ void Sequencer::On(NodeIndex from, FrameBatch batch) {
     if (frame.number != stream.next) continue;
     stream.next = stream.next.Next();
     const std::uint64_t sequence = first_sequence_ + pipeline_.size();
-    pipeline_.push_back({from, batch.stream_epoch, std::move(frame)});
+    pipeline_.push_back({from, batch.stream_epoch, std::move(frame), Item::Stage::kFetching, {}});
     CheckFrame(sequence);
   }
   StageReady();
@@ -121,17 +149,24 @@ absl::Status Sequencer::CheckFrameFields(const Item& item) const {
   if (absl::Status status = arbiter::CheckOpId(c.op); !status.ok()) return status;
   if (absl::Status status = arbiter::CheckCandidate(c); !status.ok()) return status;
   if (item.frame.payload == nullptr) {
-    if (staged_.contains(c.commitment) || staging_.Has(c.commitment)) return absl::OkStatus();
+    if (c.kind == arbiter::OpKind::kDelete) {
+      return absl::InvalidArgumentError("a Delete without what its writer sealed");
+    }
+    const auto staged = staged_.find(c.commitment);
+    if (staged != staged_.end() && staged->second.script != c.script) {
+      return absl::InvalidArgumentError("the payload was staged under another script");
+    }
+    if (staged != staged_.end() || staging_.Has(c.commitment)) return absl::OkStatus();
     return MakeError(absl::StatusCode::kUnavailable, reason::kTriadUnavailable,
                      "the home changed its sequencer while the value was under way and recorded "
                      "nothing; retry with the same op id");
   }
   const Payload& payload = *item.frame.payload;
   if (payload.commitment != c.commitment || payload.sealed.core.op_id != c.op ||
-      payload.sealed.core.key_tag != c.key_tag) {
+      payload.sealed.core.key_tag != c.key_tag || payload.sealed.script != c.script) {
     return absl::InvalidArgumentError("the payload belongs to another op");
   }
-  return absl::OkStatus();
+  return CheckKind(c, payload);
 }
 
 void Sequencer::CheckFrame(std::uint64_t sequence) {
@@ -142,14 +177,14 @@ void Sequencer::CheckFrame(std::uint64_t sequence) {
   }
   absl::Status status = CheckFrameFields(item);
   if (status.ok() && item.frame.payload != nullptr) {
-    status =
-        CheckPayload(context_.cell(), *context_.script, *item.frame.payload, context_.verifier);
+    status = CheckPayload(context_.cell(), *item.frame.payload, context_.verifier);
   }
   if (!status.ok()) {
     Refuse(item, std::move(status));
   } else if (item.frame.payload != nullptr) {
     item.stage = Item::Stage::kToStage;
-  } else if (staged_.erase(item.frame.candidate->commitment) != 0) {
+  } else if (auto staged = staged_.extract(item.frame.candidate->commitment); !staged.empty()) {
+    item.staged = staged.mapped().nodes;
     item.stage = Item::Stage::kReady;
   } else {
     Restage(sequence);
@@ -170,6 +205,17 @@ void Sequencer::Restage(std::uint64_t sequence) {
                [this, sequence, term = term_](absl::StatusOr<PayloadPtr> payload) {
                  if (term != term_) return;
                  Item& item = *Find(sequence);
+                 if (payload.ok() && !(*payload)->whole()) {
+                   payload = absl::NotFoundError("only what nodes are owed is left of the payload");
+                 }
+                 if (payload.ok() && (*payload)->sealed.script != item.frame.candidate->script) {
+                   payload =
+                       absl::InvalidArgumentError("the payload is staged under another script");
+                 }
+                 if (payload.ok()) {
+                   const absl::Status kind = CheckKind(*item.frame.candidate, **payload);
+                   if (!kind.ok()) payload = kind;
+                 }
                  if (payload.ok()) {
                    item.frame.payload = *std::move(payload);
                    item.stage = Item::Stage::kToStage;
@@ -197,16 +243,21 @@ void Sequencer::StageReady() {
     }
     if (payloads.empty()) return;
     ++item_jobs_;
-    StartStageJob(std::move(payloads), [this, sequences = std::move(sequences)] {
+    StartStageJob(std::move(payloads), [this, sequences = std::move(sequences)](NodeSet synced) {
       --item_jobs_;
-      for (const std::uint64_t sequence : sequences) Find(sequence)->stage = Item::Stage::kReady;
+      for (const std::uint64_t sequence : sequences) {
+        Item& item = *Find(sequence);
+        item.stage = Item::Stage::kReady;
+        item.staged = synced;
+      }
       StageReady();
       TryAppend();
     });
   }
 }
 
-void Sequencer::StartStageJob(std::vector<PayloadPtr> payloads, std::function<void()> done) {
+void Sequencer::StartStageJob(std::vector<PayloadPtr> payloads,
+                              std::function<void(NodeSet synced)> done) {
   const RequestId id = context_.NextRequest();
   StageJob& job = stage_jobs_[id];
   job.payloads = std::move(payloads);
@@ -254,9 +305,10 @@ void Sequencer::MaybeFinish(RequestId id) {
   const NodeSet healthy = peers_.Reachable() & NodeSet::Of(context_.data_center());
   const int wanted = it->second.patient ? std::max(2, healthy.Count()) : 2;
   if (it->second.synced.Count() < wanted) return;
-  const std::function<void()> done = std::move(it->second.done);
+  const auto done = std::move(it->second.done);
+  const NodeSet synced = it->second.synced;
   stage_jobs_.erase(it);
-  done();
+  done(synced);
 }
 
 void Sequencer::On(NodeIndex from, StageValue request) {
@@ -270,9 +322,12 @@ void Sequencer::On(NodeIndex from, StageValue request) {
   if (!staging_values_.insert(commitment).second) return;
   auto status = std::make_shared<absl::Status>();
   context_.executor().Offload(
-      [status, payload = request.payload, cell = context_.parts.cell, script = context_.script] {
+      [status, payload = request.payload, cell = context_.parts.cell] {
         cryptoscatter::BatchVerifier verifier;
-        *status = CheckPayload(*cell, *script, *payload, verifier);
+        *status = CheckPayload(*cell, *payload, verifier);
+        if (status->ok() && payload->sealed.core.kind != cryptoscatter::ValueKind::kValue) {
+          *status = absl::InvalidArgumentError("a tombstone rides in its frame");
+        }
       },
       [this, status, payload = request.payload, answer, term = term_] {
         if (term != term_) return;
@@ -280,9 +335,10 @@ void Sequencer::On(NodeIndex from, StageValue request) {
           staging_values_.erase(payload->commitment);
           return answer(*status);
         }
-        StartStageJob({payload}, [this, answer, commitment = payload->commitment] {
+        StartStageJob({payload}, [this, answer, commitment = payload->commitment,
+                                  script = payload->sealed.script](NodeSet synced) {
           staging_values_.erase(commitment);
-          staged_.insert(commitment);
+          staged_[commitment] = {script, synced};
           answer(absl::OkStatus());
         });
       });
@@ -295,13 +351,34 @@ void Sequencer::NoteLevel(const arbiter::LevelReached& level) {
   arbiter::LevelReached& noted = levels_.try_emplace(level.version, level).first->second;
   noted.level = std::max(noted.level, level.level);
   noted.held = noted.held | level.held;
-  // After what is already waiting, so that many share the entry.
-  if (!std::exchange(append_posted_, true)) {
-    context_.executor().Post([this] {
-      append_posted_ = false;
-      TryAppend();
-    });
-  }
+  PostTryAppend();
+}
+
+void Sequencer::Note(const arbiter::VersionVoid& lost) {
+  if (!leading_) return;
+  notes_.push_back(lost);
+  PostTryAppend();
+}
+
+void Sequencer::Note(const arbiter::Restaged& restaged) {
+  if (!leading_) return;
+  notes_.push_back(restaged);
+  PostTryAppend();
+}
+
+void Sequencer::NoteOutage(DataCenterIndex data_center, bool out) {
+  if (!leading_) return;
+  outages_[data_center] = out;
+  PostTryAppend();
+}
+
+// After what is already waiting, so that many share the entry.
+void Sequencer::PostTryAppend() {
+  if (std::exchange(append_posted_, true)) return;
+  context_.executor().Post([this] {
+    append_posted_ = false;
+    TryAppend();
+  });
 }
 
 void Sequencer::TryAppend() {
@@ -314,9 +391,10 @@ void Sequencer::TryAppend() {
   AddClose(entry);
   AddWindow(entry);
   AddCandidates(entry);
-  AddLevels(entry);
+  AddNotes(entry);
   entry.read_mark = reads_.wants_mark();
   if (entry.records.empty() && entry.cursors.empty() && !entry.read_mark) return;
+  AddCheckpoint(entry);
   ++author_number_;
   reads_.MarkTaken();
   appending_ = true;
@@ -334,6 +412,11 @@ void Sequencer::TakeBack() {
   in_entry_ = 0;
   for (const arbiter::LogRecord& record : entry.entry.records) {
     if (const auto* level = std::get_if<arbiter::LevelReached>(&record)) NoteLevel(*level);
+    if (const auto* lost = std::get_if<arbiter::VersionVoid>(&record)) Note(*lost);
+    if (const auto* restaged = std::get_if<arbiter::Restaged>(&record)) Note(*restaged);
+    if (const auto* change = std::get_if<arbiter::OutageChange>(&record)) {
+      outages_.try_emplace(change->data_center, change->out);  // what was seen since stands
+    }
   }
   reads_.MarkLost();
 }
@@ -364,18 +447,57 @@ void Sequencer::AddCandidates(arbiter::LogEntry& entry) {
     ++in_entry_;
     cursors[item.from.value()] = {item.from, item.stream_epoch, item.frame.number};
     if (item.stage == Item::Stage::kRefused) continue;
-    entry.records.push_back(*item.frame.candidate);
+    arbiter::Candidate candidate = *item.frame.candidate;
+    candidate.staged = item.staged;
+    entry.records.push_back(std::move(candidate));
   }
   for (const auto& cursor : cursors) {
     if (cursor.has_value()) entry.cursors.push_back(*cursor);
   }
 }
 
-void Sequencer::AddLevels(arbiter::LogEntry& entry) {
+void Sequencer::AddNotes(arbiter::LogEntry& entry) {
+  const arbiter::StateSum sum = home_.state().checkpoint();
+  if (sum.at > sum_logged_) entry.records.push_back(sum);
+  for (const auto& [dc, out] : std::exchange(outages_, {})) {
+    if (home_.state().out().contains(dc) != out) {
+      entry.records.push_back(arbiter::OutageChange{dc, out});
+    }
+  }
+  for (std::size_t i = 0; i < kNotesPerEntryMax && !notes_.empty(); ++i) {
+    entry.records.push_back(std::move(notes_.front()));
+    notes_.pop_front();
+  }
   for (std::size_t i = 0; i < kLevelsPerEntryMax && !levels_.empty(); ++i) {
     entry.records.push_back(levels_.begin()->second);
     levels_.erase(levels_.begin());
   }
+}
+
+// Replicas keep their state in step with the log, so that the log can be trimmed and a restart is
+// short.
+void Sequencer::AddCheckpoint(arbiter::LogEntry& entry) {
+  entry.checkpoint = entries_since_ >= kCheckpointEntries || bytes_since_ >= kCheckpointBytes ||
+                     (entries_since_ > 0 && context_.now() - checkpoint_asked_ >= kCheckpointEvery);
+}
+
+void Sequencer::On(NodeIndex from, const CheckpointSynced& synced) {
+  if (!leading_ || DataCenterOf(from) != context_.data_center()) return;
+  LogIndex& known = checkpoints_[from.value()];
+  known = std::max(known, synced.index);
+  // The second newest of the triad: two nodes have synced at least that much.
+  std::array<LogIndex, kNodesPerDataCenter> triad;
+  for (int i = 0; i < kNodesPerDataCenter; ++i) {
+    triad[i] = checkpoints_[context_.data_center().value() * kNodesPerDataCenter + i];
+  }
+  std::sort(triad.begin(), triad.end());
+  // Whoever starts from that state finds its sum in the rest of the log.
+  const LogIndex floor = triad[1];
+  if (floor <= trimmed_ || floor > sum_logged_) return;
+  trimmed_ = floor;
+  context_.parts.log->Trim(floor, [this, floor, term = term_](absl::Status status) {
+    if (term == term_ && !status.ok()) trimmed_ = std::min(trimmed_, LogIndex(floor.value() - 1));
+  });
 }
 
 void Sequencer::Append() {
@@ -392,6 +514,8 @@ void Sequencer::OnAppended(arbiter::AppendResult result) {
       appending_ = false;
       for (; in_entry_ > 0; --in_entry_, ++first_sequence_) pipeline_.pop_front();
       const UnderWay entry = *std::exchange(under_way_, std::nullopt);
+      ++entries_since_;
+      bytes_since_ += entry.bytes->size();
       SampleDelays(entry.entry);
       home_.ApplyAppended(entry.previous.Next(), entry.entry);
       return;
@@ -432,17 +556,22 @@ void Sequencer::SampleDelays(const arbiter::LogEntry& entry) {
 
 void Sequencer::OnApplied(const arbiter::LogEntry& entry,
                           const std::vector<arbiter::Effect>& effects) {
+  for (const arbiter::LogRecord& record : entry.records) {
+    if (const auto* sum = std::get_if<arbiter::StateSum>(&record)) sum_logged_ = sum->at;
+  }
+  if (entry.checkpoint) {
+    entries_since_ = 0;
+    bytes_since_ = 0;
+    checkpoint_asked_ = context_.now();
+  }
   if (home_.state().log_earliest() > log_earliest_) {
     log_earliest_ = home_.state().log_earliest();
     log_earliest_at_ = context_.now();
   }
   for (const arbiter::StreamCursor& cursor : entry.cursors) BeatTo(cursor.node);
+  watches_.OnEffects(effects);
   reads_.MarkApplied();
-  for (const arbiter::Effect& effect : effects) {
-    const auto* level = std::get_if<arbiter::LevelAnnounced>(&effect);
-    if (level == nullptr || level->level < arbiter::Level::kSafe) continue;
-    reads_.OnSafe(*home_.state().FindVersion(level->id));
-  }
+  reads_.OnEffects(effects);
   ArmClose();
   StageReady();
   TryAppend();
@@ -501,6 +630,7 @@ void Sequencer::BeatAll() {
   if (!leading_) return;
   for (int i = 0; i < kNodeCount; ++i) BeatTo(NodeAt(i));
   reads_.Expire();
+  watches_.Tick();
   ArmClose();
   context_.executor().PostAfter(kBeatEvery, [this, term = term_] {
     if (term == term_) BeatAll();
@@ -516,12 +646,14 @@ void Sequencer::BeatTo(NodeIndex node) {
 
 // ---------------------------------------------------------------- reads
 
-void Sequencer::On(NodeIndex from, const ReadQuery& query) {
-  if (leading_ && reads_.Take(from, query)) TryAppend();
+void Sequencer::Ask(NodeIndex from, ReadDesk::Query query) {
+  if (leading_ && reads_.Take(from, std::move(query))) TryAppend();
 }
 
-void Sequencer::ReadTicket(NodeIndex from, const TicketQuery& query) {
-  if (leading_ && reads_.Take(from, query)) TryAppend();
+void Sequencer::HoldTicket(NodeIndex from, const TicketQuery& query) {
+  if (leading_) reads_.Hold(from, query);
 }
+
+void Sequencer::On(NodeIndex from, const WatchAck& ack) { watches_.On(from, ack); }
 
 }  // namespace worldb::engine

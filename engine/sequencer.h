@@ -20,16 +20,18 @@
 
 #include "arbiter/latency_window.h"
 #include "engine/home.h"
+#include "engine/key_lister.h"
 #include "engine/node_context.h"
 #include "engine/peer_table.h"
 #include "engine/read_desk.h"
 #include "engine/staging.h"
+#include "engine/watch_desk.h"
 
 namespace worldb::engine {
 
 class Sequencer {
  public:
-  Sequencer(NodeContext& context, Home& home, Staging& staging, PeerTable& peers);
+  Sequencer(NodeContext& context, Home& home, Staging& staging, NameIndex& names, PeerTable& peers);
 
   // REQUIRES: the home's state is applied up to the tail, and the log is fenced at `epoch`.
   void Lead(LogEpoch epoch);
@@ -40,11 +42,18 @@ class Sequencer {
   void On(NodeIndex from, FrameBatch batch);
   void On(NodeIndex from, StageValue request);
   void On(NodeIndex from, const StagePutReply& reply);
-  void On(NodeIndex from, const ReadQuery& query);
+  void On(NodeIndex from, const CheckpointSynced& synced);
+  void On(NodeIndex from, const WatchAck& ack);
   // To be logged with the next entry.
   void NoteLevel(const arbiter::LevelReached& level);
-  // Answered from the state applied with a READ mark.
-  void ReadTicket(NodeIndex from, const TicketQuery& query);
+  void Note(const arbiter::VersionVoid& lost);
+  void Note(const arbiter::Restaged& restaged);
+  // The data center is gone for now, or back, as far as this node can tell.
+  void NoteOutage(DataCenterIndex data_center, bool out);
+  // Answered from the state applied with a READ mark, by nobody while another node leads.
+  void Ask(NodeIndex from, ReadDesk::Query query);
+  // Answered again when the op got where the query wants it.
+  void HoldTicket(NodeIndex from, const TicketQuery& query);
 
   // The home applied an entry while this node leads.
   void OnApplied(const arbiter::LogEntry& entry, const std::vector<arbiter::Effect>& effects);
@@ -56,12 +65,18 @@ class Sequencer {
     StreamEpoch stream_epoch;
     Frame frame;
     Stage stage = Stage::kFetching;
+    NodeSet staged;  // once kReady
   };
   struct StageJob {
     std::vector<PayloadPtr> payloads;
     NodeSet synced;
     bool patient = true;  // waits for the third node
-    std::function<void()> done;
+    std::function<void(NodeSet synced)> done;
+  };
+  // A large value that was staged before it has a frame.
+  struct StagedValue {
+    ScriptId script;
+    NodeSet nodes;
   };
   struct UnderWay {
     LogIndex previous;
@@ -84,7 +99,7 @@ class Sequencer {
   void Restage(std::uint64_t sequence);
   absl::Status CheckFrameFields(const Item& item) const;
   void StageReady();
-  void StartStageJob(std::vector<PayloadPtr> payloads, std::function<void()> done);
+  void StartStageJob(std::vector<PayloadPtr> payloads, std::function<void(NodeSet synced)> done);
   void SendStageJob(RequestId id);
   void OnStaged(RequestId id, NodeIndex node);
   void MaybeFinish(RequestId id);
@@ -92,7 +107,9 @@ class Sequencer {
   void AddClose(arbiter::LogEntry& entry);
   void AddWindow(arbiter::LogEntry& entry);
   void AddCandidates(arbiter::LogEntry& entry);
-  void AddLevels(arbiter::LogEntry& entry);
+  void AddNotes(arbiter::LogEntry& entry);
+  void AddCheckpoint(arbiter::LogEntry& entry);
+  void PostTryAppend();
   void TakeBack();
   void Append();
   void OnAppended(arbiter::AppendResult result);
@@ -121,12 +138,24 @@ class Sequencer {
   std::size_t item_jobs_ = 0;
   // Large values that have no frame yet: being staged, and staged on enough nodes in this term.
   std::set<CommitmentId> staging_values_;
-  std::set<CommitmentId> staged_;
+  std::map<CommitmentId, StagedValue> staged_;
   bool appending_ = false;
   std::optional<UnderWay> under_way_;
   bool append_posted_ = false;
   std::size_t in_entry_ = 0;  // pipeline items in the entry under way
   std::map<arbiter::RoundId, arbiter::LevelReached> levels_;
+  std::deque<arbiter::LogRecord> notes_;  // VOID, restaged
+  std::map<DataCenterIndex, bool> outages_;
+  // Since the last checkpoint entry.
+  std::uint64_t entries_since_ = 0;
+  std::uint64_t bytes_since_ = 0;
+  absl::Duration checkpoint_asked_;
+  // The newest checkpoint whose sum is logged, those each triad node has synced, and what is trimmed.
+  LogIndex sum_logged_;
+  std::array<LogIndex, kNodeCount> checkpoints_;
+  LogIndex trimmed_;
+  KeyLister lister_;
+  WatchDesk watches_;
   ReadDesk reads_;
   std::optional<CloseIntent> close_intent_;
   absl::Time close_armed_for_ = absl::InfiniteFuture();

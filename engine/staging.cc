@@ -12,9 +12,11 @@ constexpr std::size_t kDropsPerCommitMax = 1024;
 constexpr char kRowEnd[] = "p0";
 constexpr std::size_t kRowsPerScan = 32;
 
-absl::StatusOr<PayloadPtr> DecodePayload(Bytes bytes) {
+absl::StatusOr<std::shared_ptr<Payload>> DecodePayload(Bytes bytes) {
   auto payload = std::make_shared<Payload>();
-  WORLDB_ASSIGN_OR_RETURN(payload->sealed, cryptoscatter::SealedValue::Decode(bytes));
+  using cryptoscatter::SealedValue;
+  WORLDB_ASSIGN_OR_RETURN(payload->sealed,
+                          SealedValue::Decode(bytes, SealedValue::Ciphertext::kMayBeAbsent));
   payload->commitment = payload->sealed.Commitment();
   payload->encoded = std::make_shared<const Bytes>(std::move(bytes));
   return payload;
@@ -35,36 +37,123 @@ void Staging::LoadFrom(std::string begin, std::function<void(absl::Status)> done
       RowFamily::kBlobs, std::move(begin), kRowEnd, kRowsPerScan,
       [this, done = std::move(done)](absl::StatusOr<std::vector<StoreRow>> rows) mutable {
         if (!rows.ok()) return done(rows.status());
-        for (const StoreRow& row : *rows) {
-          ByteReader r(AsBytes(row.key).subspan(sizeof(kRowPrefix) - 1));
-          const CommitmentId commitment{r.Array<CommitmentId::kBytes>()};
-          if (r.Finish("staging key").ok()) synced_.insert(commitment);
+        const bool last = rows->size() < kRowsPerScan;
+        std::string next = last ? std::string() : rows->back().key + '\0';
+        for (StoreRow& row : *rows) {
+          const auto payload = DecodePayload(std::move(row.value));
+          if (payload.ok() && row.key == RowKey((*payload)->commitment)) {
+            Note(**payload);
+          } else {  // damaged: as good as not here
+            drops_.push_back(StoreWrite::Delete(RowFamily::kBlobs, std::move(row.key)));
+          }
         }
-        if (rows->size() < kRowsPerScan) return done(absl::OkStatus());
-        LoadFrom(rows->back().key + '\0', std::move(done));
+        if (last) return done(absl::OkStatus());
+        LoadFrom(std::move(next), std::move(done));
       });
 }
 
 void Staging::Put(const std::vector<PayloadPtr>& payloads, std::function<void(absl::Status)> done) {
   std::vector<StoreWrite> writes = std::exchange(drops_, {});
+  std::vector<PayloadPtr> named;
   for (const PayloadPtr& payload : payloads) {
     writes.push_back(
         StoreWrite::Put(RowFamily::kBlobs, RowKey(payload->commitment), payload->encoded));
+    if (auto name = names_.RowFor(payload->sealed.core.key_tag, payload->key)) {
+      writes.push_back(*std::move(name));
+      named.push_back(payload);
+    }
   }
-  context_.parts.store->Commit(std::move(writes), /*sync=*/true,
-                               [this, payloads, done = std::move(done)](absl::Status status) {
-                                 if (status.ok()) {
-                                   for (const PayloadPtr& payload : payloads) {
-                                     Remember(payload);
-                                     if (wanted_ && !wanted_(*payload)) Drop(payload->commitment);
-                                   }
-                                 }
-                                 done(std::move(status));
-                               });
+  context_.parts.store->Commit(
+      std::move(writes), /*sync=*/true,
+      [this, payloads, named = std::move(named), done = std::move(done)](absl::Status status) {
+        if (status.ok()) {
+          for (const PayloadPtr& payload : named) {
+            names_.Learn(payload->sealed.core.key_tag, payload->key);
+          }
+          for (const PayloadPtr& payload : payloads) {
+            Remember(payload);
+            Heed(payload->sealed.core.op_id, payload->commitment, context_.now());
+          }
+          KeepBudget();
+        }
+        done(std::move(status));
+      });
+}
+
+void Staging::Note(const Payload& payload) {
+  Staged& staged = synced_[payload.commitment];
+  stored_bytes_ += payload.encoded->size() - staged.bytes;
+  staged = {payload.sealed.core.op_id, context_.now(), payload.encoded->size(), payload.whole()};
+}
+
+void Staging::Heed(const OpId& op, const CommitmentId& commitment, absl::Duration since) {
+  if (!wanted_) return;
+  switch (wanted_(op, commitment)) {
+    case Wish::kUnknown:
+      if (context_.now() - since >= kStrayAfter) Drop(commitment);
+      return;
+    case Wish::kWanted:
+      return;
+    case Wish::kHeld:
+      return MayShrink(commitment, arbiter::Level::kHeld);
+    case Wish::kSafe:
+      return MayShrink(commitment, arbiter::Level::kSafe);
+    case Wish::kUnwanted:
+      return Drop(commitment);
+  }
+}
+
+void Staging::Sweep() {
+  safe_.clear();
+  held_.clear();
+  std::vector<std::pair<CommitmentId, Staged>> all(synced_.begin(), synced_.end());
+  for (const auto& [commitment, staged] : all) Heed(staged.op, commitment, staged.since);
+}
+
+void Staging::MayShrink(const CommitmentId& commitment, arbiter::Level level) {
+  const auto it = synced_.find(commitment);
+  if (it == synced_.end() || !it->second.whole) return;
+  (level >= arbiter::Level::kSafe ? safe_ : held_).push_back(commitment);
+  KeepBudget();
+}
+
+void Staging::KeepBudget() {
+  while (stored_bytes_ > context_.options.staging_bytes_max && !(safe_.empty() && held_.empty())) {
+    std::deque<CommitmentId>& queue = safe_.empty() ? held_ : safe_;
+    const CommitmentId oldest = queue.front();
+    queue.pop_front();
+    Shrink(oldest);
+  }
+}
+
+void Staging::Shrink(const CommitmentId& commitment) {
+  const auto it = synced_.find(commitment);
+  if (it == synced_.end() || !std::exchange(it->second.whole, false)) return;
+  const std::size_t whole_bytes = it->second.bytes;
+  stored_bytes_ -= std::exchange(it->second.bytes, 0);
+  Get(commitment, [this, commitment, whole_bytes](absl::StatusOr<PayloadPtr> payload) {
+    const auto staged = synced_.find(commitment);
+    if (staged == synced_.end() || !payload.ok()) return;
+    auto owed = std::make_shared<Payload>();
+    owed->sealed = (*payload)->sealed;
+    owed->sealed.ciphertext.clear();
+    owed->commitment = commitment;
+    owed->encoded = std::make_shared<const Bytes>(owed->sealed.Encode());
+    staged->second.bytes = owed->encoded->size();
+    stored_bytes_ += staged->second.bytes;
+    if (const auto cached = memory_.find(commitment); cached != memory_.end()) {
+      memory_bytes_ -= whole_bytes;
+      memory_.erase(cached);
+    }
+    // Not synced: a crash leaves the whole payload, which may shrink again.
+    context_.parts.store->Commit(
+        {StoreWrite::Put(RowFamily::kBlobs, RowKey(commitment), owed->encoded)}, /*sync=*/false,
+        [](absl::Status) {});
+  });
 }
 
 void Staging::Remember(PayloadPtr payload) {
-  synced_.insert(payload->commitment);
+  Note(*payload);
   const CommitmentId commitment = payload->commitment;
   const std::size_t bytes = payload->encoded->size();
   if (!memory_.emplace(commitment, std::move(payload)).second) return;
@@ -88,18 +177,28 @@ void Staging::Get(const CommitmentId& commitment,
     context_.executor().Post([payload = it->second, done = std::move(done)] { done(payload); });
     return;
   }
-  context_.parts.store->Get(RowFamily::kBlobs, RowKey(commitment),
-                            [done = std::move(done)](absl::StatusOr<Bytes> bytes) {
-                              if (!bytes.ok()) {
-                                done(bytes.status());
-                              } else {
-                                done(DecodePayload(*std::move(bytes)));
-                              }
-                            });
+  context_.parts.store->Get(
+      RowFamily::kBlobs, RowKey(commitment),
+      [this, done = std::move(done)](absl::StatusOr<Bytes> bytes) {
+        // Damaged is as good as not here: whoever asks takes a sibling's.
+        if (absl::IsDataLoss(bytes.status())) {
+          return done(absl::NotFoundError(bytes.status().message()));
+        }
+        if (!bytes.ok()) return done(bytes.status());
+        auto payload = DecodePayload(*std::move(bytes));
+        if (!payload.ok()) return done(absl::NotFoundError(payload.status().message()));
+        if (const Bytes* name = names_.Find((*payload)->sealed.core.key_tag)) {
+          (*payload)->key = *name;
+        }
+        done(*std::move(payload));
+      });
 }
 
 void Staging::Drop(const CommitmentId& commitment) {
-  if (synced_.erase(commitment) == 0) return;
+  const auto staged = synced_.find(commitment);
+  if (staged == synced_.end()) return;
+  stored_bytes_ -= staged->second.bytes;
+  synced_.erase(staged);
   if (const auto it = memory_.find(commitment); it != memory_.end()) {
     memory_bytes_ -= it->second->encoded->size();
     memory_.erase(it);

@@ -8,9 +8,12 @@
 namespace worldb::engine {
 namespace {
 constexpr absl::Duration kAskAgainEvery = absl::Milliseconds(500);
+// Of a home that answered and is to answer again.
+constexpr absl::Duration kRemindEvery = absl::Seconds(1);
 }  // namespace
 
-void TicketReader::Get(const std::string& text, absl::Duration timeout, Done done) {
+void TicketReader::Get(const std::string& text, std::optional<arbiter::Level> until,
+                       absl::Duration timeout, Done done) {
   const absl::StatusOr<arbiter::Ticket> ticket =
       arbiter::ParseTicket(text, context_.cell().id(), context_.cell().ticket_key());
   if (!ticket.ok()) {
@@ -20,24 +23,30 @@ void TicketReader::Get(const std::string& text, absl::Duration timeout, Done don
   const RequestId id = context_.NextRequest();
   Call& call = calls_[id];
   call.ticket = *ticket;
+  call.until = until;
   call.done = std::move(done);
-  call.timer = context_.executor().PostAfter(timeout, [this, id] {
-    const auto it = calls_.find(id);
-    if (it == calls_.end()) return;
-    const std::string& home = context_.cell().data_center_name(it->second.ticket.home);
-    Finish(id, MakeError(absl::StatusCode::kUnavailable, reason::kTriadUnavailable,
-                         absl::StrCat("the op's home data center ", home,
-                                      " does not answer; the ticket stays good, ask again later"),
-                         {{"home", home}}));
-  });
+  call.deadline = context_.now() + timeout;
+  call.timer = context_.executor().PostAfter(timeout, [this, id] { OnDeadline(id); });
   Ask(id, /*whole_triad=*/false);
+}
+
+void TicketReader::OnDeadline(RequestId id) {
+  const auto it = calls_.find(id);
+  if (it == calls_.end()) return;
+  if (it->second.known.has_value()) return Finish(id, *std::move(it->second.known));
+  const std::string& home = context_.cell().data_center_name(it->second.ticket.home);
+  Finish(id, MakeError(absl::StatusCode::kUnavailable, reason::kTriadUnavailable,
+                       absl::StrCat("the op's home data center ", home,
+                                    " does not answer; the ticket stays good, ask again later"),
+                       {{"home", home}}));
 }
 
 void TicketReader::Ask(RequestId id, bool whole_triad) {
   const auto it = calls_.find(id);
   if (it == calls_.end()) return;
-  const DataCenterIndex home = it->second.ticket.home;
-  const TicketQuery query{id, it->second.ticket.op};
+  const Call& call = it->second;
+  const DataCenterIndex home = call.ticket.home;
+  const TicketQuery query{id, call.ticket.op, call.until, call.deadline - context_.now()};
   const auto sequencer = ingress_.SequencerOf(home);
   if (sequencer.has_value() && !whole_triad) {
     context_.Send(*sequencer, query);
@@ -46,13 +55,17 @@ void TicketReader::Ask(RequestId id, bool whole_triad) {
       context_.Send(NodeAt(home.value() * kNodesPerDataCenter + i), query);
     }
   }
-  context_.executor().PostAfter(kAskAgainEvery, [this, id] { Ask(id, /*whole_triad=*/true); });
+  context_.executor().PostAfter(call.known.has_value() ? kRemindEvery : kAskAgainEvery, [this, id] {
+    const auto waiting = calls_.find(id);
+    if (waiting != calls_.end()) Ask(id, /*whole_triad=*/!waiting->second.known.has_value());
+  });
 }
 
 void TicketReader::On(NodeIndex from, const TicketReply& reply) {
   const auto it = calls_.find(reply.id);
   if (it == calls_.end() || DataCenterOf(from) != it->second.ticket.home) return;
-  const arbiter::Ticket& ticket = it->second.ticket;
+  Call& call = it->second;
+  const arbiter::Ticket& ticket = call.ticket;
   if (reply.facts.has_value()) {
     const TicketFacts& facts = *reply.facts;
     TicketStatus status{.op = ticket.op,
@@ -63,7 +76,14 @@ void TicketReader::On(NodeIndex from, const TicketReply& reply) {
                         .level = facts.level,
                         .final = arbiter::IsFinal(facts.outcome.kind, facts.level),
                         .held = facts.held};
-    return Finish(reply.id, std::move(status));
+    const bool enough = !call.until.has_value() ||
+                        arbiter::EndsWait(status.outcome.kind, status.level, *call.until);
+    if (enough) return Finish(reply.id, std::move(status));
+    // A replica that lags behind must not take back what another one told.
+    if (!call.known.has_value() || status.level >= call.known->level) {
+      call.known = std::move(status);
+    }
+    return;
   }
   if (reply.authoritative) {
     Finish(reply.id,

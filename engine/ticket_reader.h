@@ -1,7 +1,8 @@
 // Answers "how did this op end?" at any node, by asking the home the ticket names.
 //
 // The sequencer is asked first, the whole triad when it does not answer: any replica that has the op
-// on record knows its outcome, and outcomes never change.
+// on record knows its outcome, and outcomes never change. Who wants to wait for an end asks the
+// sequencer to answer again, and asks anew every now and then, because sequencers change.
 // Errors:  InvalidArgument BAD_TICKET; NotFound UNKNOWN_TICKET when the home has no such op on record;
 //          Unavailable TRIAD_UNAVAILABLE.
 // Threads: its node's executor.
@@ -10,6 +11,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "arbiter/ticket.h"
@@ -26,17 +28,23 @@ class TicketReader {
   TicketReader(NodeContext& context, const Ingress& ingress)
       : context_(context), ingress_(ingress) {}
 
-  void Get(const std::string& text, absl::Duration timeout, Done done);
+  // Without `until`, answers with what is known now.
+  void Get(const std::string& text, std::optional<arbiter::Level> until, absl::Duration timeout,
+           Done done);
   void StopAll(const absl::Status& status);
   void On(NodeIndex from, const TicketReply& reply);
 
  private:
   struct Call {
     arbiter::Ticket ticket;
+    std::optional<arbiter::Level> until;
     Done done;
+    absl::Duration deadline;
     Executor::TimerId timer = 0;
+    std::optional<TicketStatus> known;  // not what is waited for yet
   };
   void Ask(RequestId id, bool whole_triad);
+  void OnDeadline(RequestId id);
   void Finish(RequestId id, absl::StatusOr<TicketStatus> status);
 
   NodeContext& context_;

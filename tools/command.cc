@@ -3,7 +3,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -42,16 +41,6 @@ std::vector<std::string> ClientOptions::EndpointList() const {
 
 absl::StatusOr<std::unique_ptr<transport::Client>> ClientOptions::Connect() const {
   return transport::Client::Create(EndpointList());
-}
-
-absl::StatusOr<arbiter::Level> ParseLevel(absl::string_view text) {
-  for (const arbiter::Level level :
-       {arbiter::Level::kAccepted, arbiter::Level::kDecided, arbiter::Level::kHeld,
-        arbiter::Level::kSafe, arbiter::Level::kFull}) {
-    if (absl::EqualsIgnoreCase(text, arbiter::LevelName(level))) return level;
-  }
-  return absl::InvalidArgumentError(
-      absl::StrCat("--wait ", text, ": expected accepted, decided, held, safe or full"));
 }
 
 void AddClientOptions(CLI::App& command, ClientOptions& options) {

@@ -11,7 +11,6 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "arbiter/outcome.h"
 #include "tools/exit_codes.h"
 #include "tools/output.h"
 #include "transport/client.h"
@@ -38,13 +37,15 @@ void AddClientOptions(CLI::App& command, ClientOptions& options);
 
 // "10" or "10s", "500ms", "1m30s": more than zero. `option` is named in the error.
 absl::StatusOr<absl::Duration> ParseSpan(absl::string_view option, absl::string_view text);
-// "safe", in any case.
-absl::StatusOr<arbiter::Level> ParseLevel(absl::string_view text);
 
 // Each adds its command to `app`; when it was chosen, it runs while `app` is parsed and leaves its
 // exit code in `exit_code`. Options and code outlive the app's parsing.
 void AddSetCommand(CLI::App& app, int& exit_code);
+void AddDeleteCommand(CLI::App& app, int& exit_code);
 void AddGetCommand(CLI::App& app, int& exit_code);
+void AddListCommand(CLI::App& app, int& exit_code);
+void AddHistoryCommand(CLI::App& app, int& exit_code);
+void AddWatchCommand(CLI::App& app, int& exit_code);
 void AddTicketCommand(CLI::App& app, int& exit_code);
 void AddStatusCommand(CLI::App& app, int& exit_code);
 void AddNodeCommand(CLI::App& app, int& exit_code);

@@ -15,6 +15,7 @@
 #include "cryptoscatter/records.h"
 #include "tools/command.h"
 #include "tools/load_run.h"
+#include "tools/write_command.h"
 
 namespace worldb::tools {
 namespace {
@@ -81,7 +82,7 @@ absl::StatusOr<LoadPlan> PlanOf(LoadPlan::Op op, const BenchArguments& arguments
     WORLDB_ASSIGN_OR_RETURN(plan.warmup, ParseSpan("--warmup", arguments.warmup));
   }
   WORLDB_ASSIGN_OR_RETURN(plan.timeout, arguments.client.timeout());
-  WORLDB_ASSIGN_OR_RETURN(plan.wait, ParseLevel(arguments.wait));
+  WORLDB_ASSIGN_OR_RETURN(plan.wait, ParseLevel("--wait", arguments.wait));
   plan.inflight = arguments.inflight;
   plan.ops_max = arguments.ops;
   plan.seed = arguments.seed;

@@ -9,6 +9,7 @@
 #include "cryptoscatter/base/status_macros.h"
 #include "tools/command.h"
 #include "tools/files.h"
+#include "tools/waiting.h"
 
 namespace worldb::tools {
 namespace {
@@ -33,7 +34,17 @@ absl::StatusOr<transport::GetResult> Run(const GetArguments& arguments) {
   if (arguments.version != 0) mode = engine::ReadMode::kVersion;
   WORLDB_ASSIGN_OR_RETURN(const absl::Duration timeout, arguments.client.timeout());
   WORLDB_ASSIGN_OR_RETURN(const auto client, arguments.client.Connect());
+  const WaitingLine waiting(arguments.client.format(), [&]() -> std::string {
+    if (arguments.surviving) return "enough nodes to give their shares";
+    return WaitingForHome(*client, AsBytes(arguments.key));
+  });
   return client->Get(AsBytes(arguments.key), mode, Version(arguments.version), timeout);
+}
+
+std::vector<std::uint64_t> VersionNumbers(const std::vector<Version>& versions) {
+  std::vector<std::uint64_t> numbers;
+  for (const Version version : versions) numbers.push_back(version.value());
+  return numbers;
 }
 
 absl::Status Deliver(const GetArguments& arguments, const transport::GetResult& result) {
@@ -53,12 +64,17 @@ absl::Status Deliver(const GetArguments& arguments, const transport::GetResult& 
                    {"home_silent", result.home_silent},
                    {"bytes", value.size()},
                    {"read_from", result.read_from},
-                   {"rejected_shares", result.rejected}};
+                   {"rejected_shares", result.rejected},
+                   {"void_versions", VersionNumbers(result.void_versions)}};
     if (arguments.out.empty()) object["value_base64"] = absl::Base64Escape(AsText(value));
     PrintJson(object);
   }
   for (const std::string& reason : result.rejected) {
     std::fprintf(stderr, "worldb: passed over a bad share: %s\n", Printable(reason).c_str());
+  }
+  for (const std::uint64_t version : VersionNumbers(result.void_versions)) {
+    std::fprintf(stderr, "worldb: version %llu is newer, but VOID: it can never be read\n",
+                 static_cast<unsigned long long>(version));
   }
   if (result.home_silent && !json) {
     std::fprintf(stderr, "worldb: version %llu, home not asked: there may be a newer one\n",

@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "cryptoscatter/base/status_macros.h"
 #include "tools/command.h"
+#include "tools/waiting.h"
 
 namespace worldb::tools {
 namespace {
@@ -15,6 +16,9 @@ struct NodeArguments {
 absl::StatusOr<bool> Run(const NodeArguments& arguments, bool start) {
   WORLDB_ASSIGN_OR_RETURN(const absl::Duration timeout, arguments.client.timeout());
   WORLDB_ASSIGN_OR_RETURN(const auto client, arguments.client.Connect());
+  const WaitingLine waiting(arguments.client.format(), [&] {
+    return absl::StrCat("the triad of ", arguments.name, " to settle who writes its log");
+  });
   return start ? client->StartNode(arguments.name, timeout)
                : client->StopNode(arguments.name, timeout);
 }

@@ -1,13 +1,18 @@
 // worldb status
 
+#include <atomic>
 #include <cstdio>
+#include <map>
+#include <set>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "cryptoscatter/base/status_macros.h"
 #include "engine/errors.h"
 #include "tools/command.h"
+#include "tools/waiting.h"
 
 namespace worldb::tools {
 namespace {
@@ -21,11 +26,18 @@ constexpr char kDescription[] =
 using NodeAnswer = absl::StatusOr<transport::NodeResult>;
 
 // All at once: a silent one does not delay the others.
-std::vector<NodeAnswer> AskAll(transport::Client& client, absl::Duration timeout) {
+std::vector<NodeAnswer> AskAll(transport::Client& client, absl::Duration timeout,
+                               OutputFormat format) {
   std::vector<NodeAnswer> answers(client.endpoints().size(), absl::UnknownError("not asked"));
   std::vector<std::thread> askers;
+  std::atomic<std::size_t> missing = answers.size();
+  const WaitingLine waiting(
+      format, [&] { return absl::StrCat(missing.load(), " of ", answers.size(), " nodes"); });
   for (std::size_t i = 0; i < answers.size(); ++i) {
-    askers.emplace_back([&, i] { answers[i] = client.Status(i, timeout); });
+    askers.emplace_back([&, i] {
+      answers[i] = client.Status(i, timeout);
+      --missing;
+    });
   }
   for (std::thread& asker : askers) asker.join();
   return answers;
@@ -66,7 +78,9 @@ Json ToJson(const std::string& endpoint, const NodeAnswer& answer) {
             {"open_rounds", n.home.open_rounds},
             {"ops", n.home.ops},
             {"unsettled", n.home.unsettled},
-            {"late_first", n.home.late_first}}}};
+            {"late_first", n.home.late_first},
+            {"out", n.home.out},
+            {"halted", n.home.halted}}}};
 }
 
 std::string ToText(const std::string& endpoint, const NodeAnswer& answer) {
@@ -76,11 +90,25 @@ std::string ToText(const std::string& endpoint, const NodeAnswer& answer) {
   const transport::NodeResult& n = *answer;
   return absl::StrFormat("%-21s  %-12s %-7s %-9s %5d %8d %8d %8s %6d %9d", endpoint, n.node,
                          n.may_stamp ? "ok" : "no clock",
-                         n.home.sequencer ? "sequencer"
-                         : n.home.serving ? "follows"
-                                          : "not yet",
+                         n.home.sequencer         ? "sequencer"
+                         : n.home.serving         ? "follows"
+                         : !n.home.halted.empty() ? "halted"
+                                                  : "not yet",
                          n.reachable.size(), n.shares_stored, n.home.ops, FormatSpan(n.home.window),
                          n.home.open_rounds, n.home.unsettled);
+}
+
+// Each data center that some node's log marks as OUT, with the data centers whose logs do.
+void PrintOutages(const std::vector<NodeAnswer>& answers) {
+  std::map<std::string, std::set<std::string>> seen_by;
+  for (const NodeAnswer& answer : answers) {
+    if (!answer.ok()) continue;
+    for (const std::string& out : answer->home.out) seen_by[out].insert(answer->data_center);
+  }
+  for (const auto& [out, by] : seen_by) {
+    PrintLine(absl::StrCat(out, " is OUT for ", absl::StrJoin(by, " and "),
+                           ": writes there reach HELD, and SAFE when it is back"));
+  }
 }
 
 ExitCode RunAndReport(const ClientOptions& options) {
@@ -89,7 +117,7 @@ ExitCode RunAndReport(const ClientOptions& options) {
   if (!timeout.ok()) return ReportError("status", timeout.status(), format);
   const auto client = options.Connect();
   if (!client.ok()) return ReportError("status", client.status(), format);
-  const std::vector<NodeAnswer> answers = AskAll(**client, *timeout);
+  const std::vector<NodeAnswer> answers = AskAll(**client, *timeout, format);
   std::size_t reachable = 0;
   if (format == OutputFormat::kText) {
     PrintLine(absl::StrFormat("%-21s  %-12s %-7s %-9s %5s %8s %8s %10s %6s %9s", "endpoint", "node",
@@ -105,6 +133,7 @@ ExitCode RunAndReport(const ClientOptions& options) {
       PrintLine(ToText(endpoint, answers[i]));
     }
   }
+  if (format == OutputFormat::kText) PrintOutages(answers);
   if (reachable == answers.size()) return kExitDone;
   if (reachable == 0) {
     PrintFailure(

@@ -64,6 +64,7 @@ absl::Status DemoCell::Raise(NodeIndex index) {
   transport::NodeService::Options options;
   options.port = ports_[index.value()];
   options.demo = this;
+  options.reflection = true;
   absl::StatusOr<std::unique_ptr<transport::NodeService>> service =
       transport::NodeService::Start(cell_->node(index), cell_->cell(), index, options);
   if (!service.ok()) {
@@ -81,6 +82,12 @@ void DemoCell::Lower(NodeIndex index) {
   if (services_[index.value()] != nullptr) services_[index.value()]->Stop(kStopGrace);
   services_[index.value()].reset();
   cell_->StopNode(index);
+}
+
+void DemoCell::DeclareOut(DataCenterIndex dc) {
+  for (int i = 0; i < kNodeCount; ++i) {
+    if (cell_->IsRunning(NodeAt(i))) cell_->node(NodeAt(i)).DeclareOut(dc);
+  }
 }
 
 int DemoCell::RunningCountIn(DataCenterIndex dc) const {
@@ -168,6 +175,7 @@ void DemoCell::StopNode(std::string node, std::string asked, Done done) {
               {{"node", node}}));
         }
         Lower(*index);
+        if (RunningCountIn(DataCenterOf(*index)) == 0) DeclareOut(DataCenterOf(*index));
         AwaitSettled(DataCenterOf(*index));  // false: it is stopped all the same
         done(true);
       },

@@ -1,6 +1,7 @@
 // A local cell with its nine public endpoints, each of whose nodes can be stopped and started.
 //
-// One thread of its own does all starting and stopping; everything else only asks it to.
+// One thread of its own does all starting and stopping; everything else only asks it to. Stopping the
+// last node of a data center declares it OUT.
 // Threads: any, except that Start and the destructor belong to the owner.
 #ifndef WORLDB_TOOLS_DEMO_CELL_H_
 #define WORLDB_TOOLS_DEMO_CELL_H_
@@ -64,6 +65,8 @@ class DemoCell final : public transport::DemoControl {
   // On the thread that runs orders, or before it was started.
   absl::Status Raise(NodeIndex index);
   void Lower(NodeIndex index);
+  // Tells every running node at once what their logs would only find out after a silence.
+  void DeclareOut(DataCenterIndex dc);
   int RunningCount() const;
   int RunningCountIn(DataCenterIndex dc) const;
   // One node of the triad writes its log and all that run apply it; true at once where fewer than two

@@ -3,13 +3,12 @@
 #include <string>
 
 #include "engine/errors.h"
-#include "transport/reasons.h"
 
 namespace worldb::tools {
 
 ExitCode ExitCodeOf(const absl::Status& status) {
   const std::string reason = engine::ReasonOf(status);
-  if (reason == transport::reason::kToleranceNotReached) return kExitTolerance;
+  if (reason == engine::reason::kToleranceNotReached) return kExitTolerance;
   if (reason == engine::reason::kOutcomeUnknown) return kExitUnknown;
   if (reason == engine::reason::kVersionNotReadable ||
       reason == engine::reason::kTriadUnavailable) {

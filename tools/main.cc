@@ -23,7 +23,11 @@ int main(int argc, char** argv) {
   int exit_code = kExitDone;
   AddDemoCommand(app, exit_code);
   AddSetCommand(app, exit_code);
+  AddDeleteCommand(app, exit_code);
   AddGetCommand(app, exit_code);
+  AddListCommand(app, exit_code);
+  AddHistoryCommand(app, exit_code);
+  AddWatchCommand(app, exit_code);
   AddTicketCommand(app, exit_code);
   AddStatusCommand(app, exit_code);
   AddNodeCommand(app, exit_code);

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -21,14 +22,27 @@ std::string Detail(const engine::ErrorDetails& details, absl::string_view name) 
   return "";
 }
 
+Json CertificateJson(const std::optional<arbiter::Fairness>& certificate) {
+  if (!certificate.has_value()) return nullptr;
+  return *certificate == arbiter::Fairness::kTimeout ? "timeout" : "refuted";
+}
+
+const char* KindName(arbiter::OpKind kind) {
+  return kind == arbiter::OpKind::kDelete ? "delete" : "set";
+}
+
 // What to type next, by the reason of a failure of `command`.
 std::string NextStep(const std::string& command, const absl::Status& status) {
   const std::string reason = engine::ReasonOf(status);
   const engine::ErrorDetails details = engine::DetailsOf(status);
   const std::string ticket = Detail(details, "ticket");
-  if (!ticket.empty()) return absl::StrCat("worldb ticket get ", ticket);
+  if (!ticket.empty()) return absl::StrCat("worldb ticket wait ", ticket);
   if (reason == transport::reason::kNoEndpoint) {
     return "worldb demo, or name running nodes with --endpoints HOST:PORT,...";
+  }
+  const std::string token = Detail(details, "resume_token");
+  if (!token.empty() && !absl::IsInvalidArgument(status)) {
+    return absl::StrCat("the same command with --from ", token);
   }
   const std::string op = Detail(details, "op_id");
   if (reason == engine::reason::kOutcomeUnknown && !op.empty()) {
@@ -153,12 +167,35 @@ void AddDecision(const transport::Decision& decision, Json& out) {
   out["margin_ns"] = absl::ToInt64Nanoseconds(decision.margin);
   out["ambiguous"] = decision.ambiguous;
   out["present_version"] = decision.present.value();
-  if (!decision.certificate.has_value()) {
-    out["certificate"] = nullptr;
-  } else {
-    out["certificate"] =
-        *decision.certificate == arbiter::Fairness::kTimeout ? "timeout" : "refuted";
-  }
+  out["certificate"] = CertificateJson(decision.certificate);
+}
+
+void AddKey(ByteSpan key, Json& out) {
+  out["key"] = ToString(key);
+  out["key_base64"] = absl::Base64Escape(AsText(key));
+}
+
+void AddVersion(const transport::VersionInfo& version, Json& out) {
+  out["version"] = version.version.value();
+  out["kind"] = KindName(version.kind);
+  out["outcome"] = std::string(arbiter::OutcomeName(version.outcome));
+  out["level"] = std::string(arbiter::LevelName(version.level));
+  out["certificate"] = CertificateJson(version.certificate);
+  out["shares"] = SharesJson(version.shares);
+  out["op_id"] = arbiter::FormatOpId(version.op);
+  out["stamp"] = StampJson(version.stamp);
+  out["script"] = version.script;
+  out["payload_bytes"] = version.payload_bytes;
+  out["closed"] = FormatMoment(version.closed);
+}
+
+std::string DescribeVersion(const transport::VersionInfo& version) {
+  const bool is_void = version.outcome == arbiter::OutcomeKind::kVoid;
+  return absl::StrCat("version ", version.version.value(), "  ", KindName(version.kind), "  ",
+                      is_void ? "VOID" : arbiter::LevelName(version.level), "  stamped ",
+                      FormatMoment(version.stamp.midpoint), " by ", version.stamp.node, "; shares ",
+                      FormatShares(version.shares), "; ", version.script, ", ",
+                      version.payload_bytes, " bytes; op ", arbiter::FormatOpId(version.op));
 }
 
 void PrintLine(const std::string& text) {

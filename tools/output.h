@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "cryptoscatter/base/bytes.h"
 #include "tools/exit_codes.h"
 #include "transport/client_types.h"
 
@@ -36,6 +37,13 @@ Json StampJson(const transport::StampInfo& stamp);
 Json SharesJson(const std::vector<transport::DataCenterCount>& shares);
 // Adds outcome, version, rival, margin_ns, ambiguous, present_version and certificate.
 void AddDecision(const transport::Decision& decision, Json& out);
+
+// Adds key (bytes that are not UTF-8 replaced) and key_base64 (exact).
+void AddKey(ByteSpan key, Json& out);
+// Adds version, kind, outcome, level, certificate, shares, op_id, stamp, script, payload_bytes, closed.
+void AddVersion(const transport::VersionInfo& version, Json& out);
+// One line: "3  set  SAFE ...".
+std::string DescribeVersion(const transport::VersionInfo& version);
 
 void PrintLine(const std::string& text);
 void PrintJson(const Json& object);

@@ -9,7 +9,7 @@
 #include "cryptoscatter/base/status_macros.h"
 #include "transport/channel.h"
 #include "transport/grpc_log.h"
-#include "transport/public_messages.h"
+#include "transport/message_fields.h"
 #include "transport/status_translation.h"
 #include "worldb/v1/key_value.grpc.pb.h"
 

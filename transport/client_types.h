@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "arbiter/log_entry.h"
 #include "arbiter/outcome.h"
+#include "cryptoscatter/base/bytes.h"
 #include "cryptoscatter/base/ids.h"
 #include "cryptoscatter/base/secret.h"
 
@@ -45,6 +47,8 @@ struct Accepted {
   std::string home;
   Version version;
   bool leading = false;
+  std::vector<std::string> out;                         // data centers that are gone for now
+  arbiter::Level within_reach = arbiter::Level::kFull;  // without them
 };
 struct LevelReached {
   arbiter::Level level = arbiter::Level::kHeld;
@@ -70,6 +74,7 @@ struct GetResult {
   SecretBytes value;
   std::vector<std::string> read_from;
   std::vector<std::string> rejected;
+  std::vector<Version> void_versions;  // newer ones, which won but can never be read
 };
 struct TicketResult {
   std::string endpoint;
@@ -81,6 +86,48 @@ struct TicketResult {
   bool final = false;
   std::vector<DataCenterCount> shares;
 };
+struct ListedKey {
+  Bytes key;
+  Version version;
+  arbiter::Level level = arbiter::Level::kDecided;
+  std::uint64_t payload_bytes = 0;
+  OpId op;
+};
+struct ListResult {
+  std::string endpoint;
+  std::vector<ListedKey> keys;
+  std::string next_page_token;  // empty at the end
+};
+struct VersionInfo {
+  Version version;
+  arbiter::OpKind kind = arbiter::OpKind::kSet;
+  arbiter::OutcomeKind outcome = arbiter::OutcomeKind::kWon;
+  arbiter::Level level = arbiter::Level::kDecided;
+  std::optional<arbiter::Fairness> certificate;
+  std::vector<DataCenterCount> shares;
+  OpId op;
+  StampInfo stamp;
+  std::string script;
+  std::uint64_t payload_bytes = 0;
+  absl::Time closed;
+};
+struct HistoryResult {
+  std::string endpoint;
+  std::vector<VersionInfo> versions;
+  std::string next_page_token;
+};
+struct WatchUpdate {
+  struct Change {
+    Bytes key;
+    VersionInfo version;
+  };
+  std::optional<Change> change;  // without one, only the token moved on
+  std::string resume_token;
+};
+struct WatchEnd {
+  std::string resume_token;  // empty if nothing was heard
+  bool stopped = false;      // by the caller; else the time was up
+};
 struct HomeResult {
   bool serving = false;
   bool sequencer = false;
@@ -91,6 +138,8 @@ struct HomeResult {
   std::uint64_t ops = 0;
   std::uint64_t unsettled = 0;
   std::uint64_t late_first = 0;
+  std::vector<std::string> out;  // data centers its log marks as gone for now
+  std::string halted;            // why it stopped applying; empty while it has not
 };
 struct NodeResult {
   std::string endpoint;

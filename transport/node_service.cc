@@ -1,5 +1,7 @@
 #include "transport/node_service.h"
 
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/impl/server_builder_option.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
@@ -9,9 +11,13 @@
 #include "absl/strings/str_cat.h"
 #include "transport/call_support.h"
 #include "transport/grpc_log.h"
+#include "transport/health_reporter.h"
 #include "transport/limits.h"
+#include "transport/message_fields.h"
 #include "transport/public_messages.h"
 #include "transport/set_call.h"
+#include "transport/version_messages.h"
+#include "transport/watch_call.h"
 #include "worldb/demo/v1/demo.grpc.pb.h"
 #include "worldb/v1/cluster.grpc.pb.h"
 #include "worldb/v1/key_value.grpc.pb.h"
@@ -29,7 +35,13 @@ class KeyValueService final : public v1::KeyValue::CallbackService {
   grpc::ServerWriteReactor<v1::SetEvent>* Set(grpc::CallbackServerContext* context,
                                               const v1::SetRequest* request) override {
     // The request is this call's own and not const; its value is wiped once it has been taken out.
-    return SetCall::Start(node_, cell_, *context, const_cast<v1::SetRequest&>(*request));
+    return SetCall::Start(node_, cell_, *context,
+                          SetRequestFromWire(const_cast<v1::SetRequest&>(*request)));
+  }
+
+  grpc::ServerWriteReactor<v1::SetEvent>* Delete(grpc::CallbackServerContext* context,
+                                                 const v1::DeleteRequest* request) override {
+    return SetCall::Start(node_, cell_, *context, DeleteRequestFromWire(*request));
   }
 
   grpc::ServerUnaryReactor* Get(grpc::CallbackServerContext* context, const v1::GetRequest* request,
@@ -46,6 +58,45 @@ class KeyValueService final : public v1::KeyValue::CallbackService {
                 call->Answer(reply.status(), [&] { GetReplyToWire(*reply, *cell, *response); });
               });
     return call.get();
+  }
+
+  grpc::ServerUnaryReactor* List(grpc::CallbackServerContext* context,
+                                 const v1::ListRequest* request,
+                                 v1::ListResponse* response) override {
+    const auto call = UnaryCall::Create();
+    absl::StatusOr<engine::ListRequest> translated = ListRequestFromWire(*request);
+    if (!translated.ok()) {
+      call->Answer(translated.status());
+      return call.get();
+    }
+    translated->timeout = WorkTimeOf(*context);
+    node_.List(*std::move(translated),
+               [call, response](const absl::StatusOr<engine::ListReply>& reply) {
+                 call->Answer(reply.status(), [&] { ListReplyToWire(*reply, *response); });
+               });
+    return call.get();
+  }
+
+  grpc::ServerUnaryReactor* History(grpc::CallbackServerContext* context,
+                                    const v1::HistoryRequest* request,
+                                    v1::HistoryResponse* response) override {
+    const auto call = UnaryCall::Create();
+    absl::StatusOr<engine::HistoryRequest> translated = HistoryRequestFromWire(*request);
+    if (!translated.ok()) {
+      call->Answer(translated.status());
+      return call.get();
+    }
+    translated->timeout = WorkTimeOf(*context);
+    node_.History(*std::move(translated), [call, cell = cell_, response](
+                                              const absl::StatusOr<engine::HistoryReply>& reply) {
+      call->Answer(reply.status(), [&] { HistoryReplyToWire(*reply, *cell, *response); });
+    });
+    return call.get();
+  }
+
+  grpc::ServerWriteReactor<v1::WatchEvent>* Watch(grpc::CallbackServerContext*,
+                                                  const v1::WatchRequest* request) override {
+    return WatchCall::Start(node_, cell_, *request);
   }
 
  private:
@@ -69,6 +120,23 @@ class TicketsService final : public v1::Tickets::CallbackService {
     return call.get();
   }
 
+  grpc::ServerUnaryReactor* Wait(grpc::CallbackServerContext* context,
+                                 const v1::WaitTicketRequest* request,
+                                 v1::Ticket* response) override {
+    const auto call = UnaryCall::Create();
+    const absl::StatusOr<arbiter::Level> until = UntilFromWire(request->until());
+    if (!until.ok()) {
+      call->Answer(until.status());
+      return call.get();
+    }
+    node_.TicketWait(
+        request->ticket(), *until, WorkTimeOf(*context),
+        [call, cell = cell_, response](const absl::StatusOr<engine::TicketStatus>& ticket) {
+          call->Answer(ticket.status(), [&] { TicketToWire(*ticket, *cell, *response); });
+        });
+    return call.get();
+  }
+
  private:
   engine::Node& node_;
   const CellPtr cell_;
@@ -84,6 +152,16 @@ class ClusterService final : public v1::Cluster::CallbackService {
     node_.Status([call, cell = cell_, response](const absl::StatusOr<engine::NodeStatus>& status) {
       call->Answer(status.status(), [&] { NodeStatusToWire(*status, *cell, *response); });
     });
+    return call.get();
+  }
+
+  grpc::ServerUnaryReactor* Locate(grpc::CallbackServerContext*, const v1::LocateRequest* request,
+                                   v1::LocateResponse* response) override {
+    const auto call = UnaryCall::Create();
+    const DataCenterIndex home =
+        cell_->HomeOf(cell_->SlotOf(cell_->KeyTagOf(AsBytes(request->key()))));
+    call->Answer(absl::OkStatus(),
+                 [&] { response->set_home_data_center(cell_->data_center_name(home)); });
     return call.get();
   }
 
@@ -122,17 +200,34 @@ class DemoService final : public demo::v1::Demo::CallbackService {
   const std::string own_name_;
 };
 
+// Linked in, reflection is on for every server of the process; this makes it a choice of each.
+class ReflectionChoice final : public grpc::ServerBuilderOption {
+ public:
+  explicit ReflectionChoice(bool on) : on_(on) {}
+  void UpdateArguments(grpc::ChannelArguments*) override {}
+  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
+    auto plugin = std::make_unique<grpc::reflection::ProtoServerReflectionPlugin>();
+    std::erase_if(*plugins, [&](const auto& other) { return other->name() == plugin->name(); });
+    if (on_) plugins->push_back(std::move(plugin));
+  }
+
+ private:
+  const bool on_;
+};
+
 }  // namespace
 
 class NodeService::Impl {
  public:
   Impl(engine::Node& node, CellPtr cell, const std::string& name, DemoControl* demo)
-      : key_value_(node, cell), tickets_(node, cell), cluster_(node, cell) {
+      : node_(node), key_value_(node, cell), tickets_(node, cell), cluster_(node, cell) {
     if (demo != nullptr) demo_ = std::make_unique<DemoService>(*demo, name);
   }
 
-  absl::Status Listen(int port) {
+  absl::Status Listen(int port, bool reflection) {
+    HealthReporter::Enable();
     grpc::ServerBuilder builder;
+    builder.SetOption(std::make_unique<ReflectionChoice>(reflection));
     const std::string address = absl::StrCat("127.0.0.1:", port);
     builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port_);
     builder.SetMaxReceiveMessageSize(kMessageBytesMax);
@@ -148,10 +243,16 @@ class NodeService::Impl {
       return absl::UnavailableError(
           absl::StrCat("cannot listen on ", address, ": the port is in use or not allowed"));
     }
+    health_ = std::make_unique<HealthReporter>(
+        node_, *server_->GetHealthCheckService(),
+        std::vector<std::string>{v1::KeyValue::service_full_name(),
+                                 v1::Tickets::service_full_name(),
+                                 v1::Cluster::service_full_name()});
     return absl::OkStatus();
   }
 
   void Stop(absl::Duration grace) {
+    health_.reset();
     if (server_ == nullptr) return;
     server_->Shutdown(absl::ToChronoTime(absl::Now() + grace));
     server_.reset();
@@ -160,12 +261,14 @@ class NodeService::Impl {
   int port() const { return port_; }
 
  private:
+  engine::Node& node_;
   KeyValueService key_value_;
   TicketsService tickets_;
   ClusterService cluster_;
   std::unique_ptr<DemoService> demo_;
   int port_ = 0;
-  std::unique_ptr<grpc::Server> server_;  // last: it calls the services
+  std::unique_ptr<grpc::Server> server_;  // it calls the services
+  std::unique_ptr<HealthReporter> health_;
 };
 
 absl::StatusOr<std::unique_ptr<NodeService>> NodeService::Start(
@@ -174,7 +277,8 @@ absl::StatusOr<std::unique_ptr<NodeService>> NodeService::Start(
   QuietGrpc();
   const std::string& name = cell->node(index).name;
   auto impl = std::make_unique<Impl>(node, cell, name, options.demo);
-  if (absl::Status status = impl->Listen(options.port); !status.ok()) return status;
+  if (absl::Status status = impl->Listen(options.port, options.reflection); !status.ok())
+    return status;
   return std::unique_ptr<NodeService>(new NodeService(std::move(impl)));
 }
 

@@ -1,5 +1,5 @@
-// One node's public endpoint: KeyValue, Tickets and Cluster of worldb.v1 over gRPC, and in the demo
-// also worldb.demo.v1.
+// One node's public endpoint: KeyValue, Tickets and Cluster of worldb.v1 over gRPC, grpc.health.v1, and
+// in the demo also worldb.demo.v1 and server reflection.
 //
 // It binds the loopback interface only: there is no TLS and no access control yet.
 // gRPC's threads copy a request, hand it to the node and return; answers come back from the node's
@@ -24,6 +24,7 @@ class NodeService {
   struct Options {
     int port = 0;                 // 0: a free one
     DemoControl* demo = nullptr;  // serves worldb.demo.v1 if set; outlives the service
+    bool reflection = false;      // tells whoever asks which services and messages there are
   };
   // Listens on 127.0.0.1. `node` outlives the service. Unavailable when the port cannot be had.
   static absl::StatusOr<std::unique_ptr<NodeService>> Start(
@@ -35,7 +36,7 @@ class NodeService {
   NodeService& operator=(const NodeService&) = delete;
 
   int port() const;
-  // Refuses connections from here on, gives calls in flight `grace` to end, then ends them as
+  // Says NOT_SERVING to health checks, refuses connections from here on, gives calls in flight `grace` to end, then ends them as
   // NODE_STOPPING. May be called twice.
   void Stop(absl::Duration grace);
 

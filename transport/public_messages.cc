@@ -1,134 +1,15 @@
 #include "transport/public_messages.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "arbiter/op_id.h"
 #include "cryptoscatter/base/status_macros.h"
 #include "engine/errors.h"
-#include "transport/reasons.h"
+#include "transport/message_fields.h"
 
 namespace worldb::transport {
 namespace {
-
-using arbiter::Level;
-using arbiter::OutcomeKind;
-
-absl::Status BadField(absl::string_view field, absl::string_view why) {
-  return engine::MakeError(absl::StatusCode::kInvalidArgument, reason::kBadRequest,
-                           absl::StrCat(field, ": ", why), {{"field", std::string(field)}});
-}
-
-template <typename Id>
-std::string IdToWire(const Id& id) {
-  return std::string(AsText(id.span()));
-}
-
-// False unless `bytes` has the right size.
-template <typename Id>
-bool IdFromWire(const std::string& bytes, Id& id) {
-  if (bytes.size() != Id::kBytes) return false;
-  std::copy(bytes.begin(), bytes.end(), id.bytes.begin());
-  return true;
-}
-
-v1::Outcome OutcomeToWire(OutcomeKind kind) {
-  switch (kind) {
-    case OutcomeKind::kPending:
-      return v1::OUTCOME_PENDING;
-    case OutcomeKind::kWon:
-      return v1::OUTCOME_WON;
-    case OutcomeKind::kLost:
-      return v1::OUTCOME_LOST;
-    case OutcomeKind::kLateFirst:
-      return v1::OUTCOME_LATE_FIRST;
-    case OutcomeKind::kLate:
-      return v1::OUTCOME_LATE;
-    case OutcomeKind::kStale:
-      return v1::OUTCOME_STALE;
-    case OutcomeKind::kVoid:
-      return v1::OUTCOME_VOID;
-    case OutcomeKind::kPerished:
-      return v1::OUTCOME_PERISHED;
-  }
-  return v1::OUTCOME_UNSPECIFIED;
-}
-
-// Rounds close by timeout alone so far. Nothing was contested where the write was STALE.
-v1::Certificate CertificateOf(OutcomeKind kind) {
-  switch (kind) {
-    case OutcomeKind::kPending:
-    case OutcomeKind::kStale:
-      return v1::CERTIFICATE_UNSPECIFIED;
-    case OutcomeKind::kLateFirst:
-      return v1::CERTIFICATE_REFUTED;
-    default:
-      return v1::CERTIFICATE_TIMEOUT;
-  }
-}
-
-void StampToWire(const arbiter::Stamp& stamp, const engine::Cell& cell, v1::Stamp& out) {
-  out.set_midpoint_unix_nanoseconds(absl::ToUnixNanos(stamp.midpoint));
-  out.set_bound_nanoseconds(absl::ToInt64Nanoseconds(stamp.bound));
-  out.set_node(cell.node(stamp.node).name);
-}
-
-StampInfo StampFromWire(const v1::Stamp& stamp) {
-  return {absl::FromUnixNanos(stamp.midpoint_unix_nanoseconds()),
-          absl::Nanoseconds(stamp.bound_nanoseconds()), stamp.node()};
-}
-
-void DecisionToWire(const arbiter::Outcome& outcome, const engine::Cell& cell, v1::Decision& out) {
-  out.set_outcome(OutcomeToWire(outcome.kind));
-  out.set_version(outcome.version.value());
-  if (outcome.rival.has_value()) {
-    out.mutable_rival()->set_op_id(IdToWire(outcome.rival->op));
-    StampToWire(outcome.rival->stamp, cell, *out.mutable_rival()->mutable_stamp());
-  }
-  out.set_margin_nanoseconds(absl::ToInt64Nanoseconds(outcome.margin));
-  out.set_ambiguous(outcome.ambiguous);
-  out.set_present_version(outcome.present.value());
-  out.set_certificate(CertificateOf(outcome.kind));
-}
-
-bool DecisionFromWire(const v1::Decision& decision, Decision& out) {
-  const auto outcome = OutcomeFromWire(decision.outcome());
-  if (!outcome.has_value()) return false;
-  out.outcome = *outcome;
-  out.version = Version(decision.version());
-  if (decision.has_rival()) {
-    RivalInfo rival;
-    if (!IdFromWire(decision.rival().op_id(), rival.op)) return false;
-    rival.stamp = StampFromWire(decision.rival().stamp());
-    out.rival = std::move(rival);
-  }
-  out.margin = absl::Nanoseconds(decision.margin_nanoseconds());
-  out.ambiguous = decision.ambiguous();
-  out.present = Version(decision.present_version());
-  if (decision.certificate() == v1::CERTIFICATE_TIMEOUT) {
-    out.certificate = arbiter::Fairness::kTimeout;
-  } else if (decision.certificate() == v1::CERTIFICATE_REFUTED) {
-    out.certificate = arbiter::Fairness::kRefuted;
-  }
-  return true;
-}
-
-using WireShares = google::protobuf::RepeatedPtrField<v1::DataCenterShares>;
-
-void SharesToWire(NodeSet held, const engine::Cell& cell, WireShares& out) {
-  for (int i = 0; i < kDataCenterCount; ++i) {
-    v1::DataCenterShares& shares = *out.Add();
-    shares.set_data_center(cell.data_center_name(DataCenterAt(i)));
-    shares.set_count(held.CountIn(DataCenterAt(i)));
-  }
-}
-
-std::vector<DataCenterCount> SharesFromWire(const WireShares& shares) {
-  std::vector<DataCenterCount> counts;
-  for (const v1::DataCenterShares& s : shares) counts.push_back({s.data_center(), s.count()});
-  return counts;
-}
 
 template <typename Names>
 void NamesToWire(NodeSet nodes, const engine::Cell& cell, Names* out) {
@@ -137,68 +18,41 @@ void NamesToWire(NodeSet nodes, const engine::Cell& cell, Names* out) {
   }
 }
 
+// What a Set and a Delete have in common.
+template <typename Request>
+absl::Status WriteFromWire(const Request& request, engine::SetRequest& out) {
+  out.key = ToBytes(AsBytes(request.key()));
+  if (!IdFromWire(request.op_id(), out.op)) {
+    return engine::MakeError(
+        absl::StatusCode::kInvalidArgument, engine::reason::kBadOpId,
+        absl::StrCat("op_id: expected the 16 bytes of a UUID of version 7, found ",
+                     request.op_id().size(), " bytes"));
+  }
+  if (absl::Status status = arbiter::CheckOpId(out.op); !status.ok()) {
+    return engine::MakeError(absl::StatusCode::kInvalidArgument, engine::reason::kBadOpId,
+                             absl::StrCat("op_id: ", status.message()));
+  }
+  if (request.has_base_version()) {
+    if (request.base_version() == 0) {
+      return BadField("base_version", "versions count from 1; for no base, leave it out");
+    }
+    out.base = {arbiter::Base::Kind::kVersion, Version(request.base_version())};
+  }
+  out.seen = Version(request.seen());
+  out.attempt = request.attempt();
+  if (!request.content_tag().empty()) {
+    ContentTag tag;
+    if (!IdFromWire(request.content_tag(), tag)) {
+      return BadField("content_tag", absl::StrCat("expected 16 bytes or none, found ",
+                                                  request.content_tag().size()));
+    }
+    out.content_tag = tag;
+  }
+  WORLDB_ASSIGN_OR_RETURN(out.until, UntilFromWire(request.until()));
+  return absl::OkStatus();
+}
+
 }  // namespace
-
-void WipeString(std::string& text) {
-  WipeMemory({reinterpret_cast<std::uint8_t*>(text.data()), text.size()});
-  text.clear();
-}
-
-v1::Level LevelToWire(Level level) {
-  switch (level) {
-    case Level::kAccepted:
-      return v1::LEVEL_ACCEPTED;
-    case Level::kDecided:
-      return v1::LEVEL_DECIDED;
-    case Level::kHeld:
-      return v1::LEVEL_HELD;
-    case Level::kSafe:
-      return v1::LEVEL_SAFE;
-    case Level::kFull:
-      return v1::LEVEL_FULL;
-  }
-  return v1::LEVEL_UNSPECIFIED;
-}
-
-std::optional<Level> LevelFromWire(v1::Level level) {
-  switch (level) {
-    case v1::LEVEL_ACCEPTED:
-      return Level::kAccepted;
-    case v1::LEVEL_DECIDED:
-      return Level::kDecided;
-    case v1::LEVEL_HELD:
-      return Level::kHeld;
-    case v1::LEVEL_SAFE:
-      return Level::kSafe;
-    case v1::LEVEL_FULL:
-      return Level::kFull;
-    default:
-      return std::nullopt;
-  }
-}
-
-std::optional<OutcomeKind> OutcomeFromWire(v1::Outcome outcome) {
-  switch (outcome) {
-    case v1::OUTCOME_PENDING:
-      return OutcomeKind::kPending;
-    case v1::OUTCOME_WON:
-      return OutcomeKind::kWon;
-    case v1::OUTCOME_LOST:
-      return OutcomeKind::kLost;
-    case v1::OUTCOME_LATE_FIRST:
-      return OutcomeKind::kLateFirst;
-    case v1::OUTCOME_LATE:
-      return OutcomeKind::kLate;
-    case v1::OUTCOME_STALE:
-      return OutcomeKind::kStale;
-    case v1::OUTCOME_VOID:
-      return OutcomeKind::kVoid;
-    case v1::OUTCOME_PERISHED:
-      return OutcomeKind::kPerished;
-    default:
-      return std::nullopt;
-  }
-}
 
 v1::SetEvent SetEventToWire(const engine::SetAccepted& accepted, const engine::Cell& cell) {
   v1::SetEvent event;
@@ -208,6 +62,8 @@ v1::SetEvent SetEventToWire(const engine::SetAccepted& accepted, const engine::C
   out.set_home_data_center(cell.data_center_name(accepted.home));
   out.set_version(accepted.version.value());
   out.set_leading(accepted.leading);
+  for (const DataCenterIndex dc : accepted.out) out.add_out(cell.data_center_name(dc));
+  out.set_within_reach(LevelToWire(accepted.within_reach));
   return event;
 }
 
@@ -235,6 +91,7 @@ void GetReplyToWire(const engine::GetReply& reply, const engine::Cell& cell, v1:
   out.set_home_silent(reply.home_silent);
   NamesToWire(reply.read_from, cell, out.mutable_read_from());
   for (const std::string& reason : reply.rejected) out.add_rejected_shares(reason);
+  for (const Version version : reply.void_versions) out.add_void_versions(version.value());
 }
 
 void TicketToWire(const engine::TicketStatus& ticket, const engine::Cell& cell, v1::Ticket& out) {
@@ -267,54 +124,25 @@ void NodeStatusToWire(const engine::NodeStatus& status, const engine::Cell& cell
   home.set_ops(status.home.ops);
   home.set_unsettled(status.home.unsettled);
   home.set_late_first(status.home.late_first);
+  home.set_halted(status.home.halted);
+  for (const DataCenterIndex dc : status.home.out) home.add_out(cell.data_center_name(dc));
 }
 
 absl::StatusOr<engine::SetRequest> SetRequestFromWire(v1::SetRequest& request) {
   engine::SetRequest out;
   out.value = SecretBytes(ToBytes(AsBytes(request.value())));
   WipeString(*request.mutable_value());
-  out.key = ToBytes(AsBytes(request.key()));
-  if (!IdFromWire(request.op_id(), out.op)) {
-    return engine::MakeError(
-        absl::StatusCode::kInvalidArgument, engine::reason::kBadOpId,
-        absl::StrCat("op_id: expected the 16 bytes of a UUID of version 7, found ",
-                     request.op_id().size(), " bytes"));
-  }
-  if (absl::Status status = arbiter::CheckOpId(out.op); !status.ok()) {
-    return engine::MakeError(absl::StatusCode::kInvalidArgument, engine::reason::kBadOpId,
-                             absl::StrCat("op_id: ", status.message()));
-  }
-  switch (request.base_case()) {
-    case v1::SetRequest::kBaseVersion:
-      if (request.base_version() == 0) {
-        return BadField("base_version", "versions count from 1; leave it out, or say base_absent");
-      }
-      out.base = {arbiter::Base::Kind::kVersion, Version(request.base_version())};
-      break;
-    case v1::SetRequest::kBaseAbsent:
-      out.base = {arbiter::Base::Kind::kAbsent, Version(0)};
-      break;
-    case v1::SetRequest::BASE_NOT_SET:
-      break;
-  }
-  out.seen = Version(request.seen());
-  out.attempt = request.attempt();
-  if (!request.content_tag().empty()) {
-    ContentTag tag;
-    if (!IdFromWire(request.content_tag(), tag)) {
-      return BadField("content_tag", absl::StrCat("expected 16 bytes or none, found ",
-                                                  request.content_tag().size()));
-    }
-    out.content_tag = tag;
-  }
+  WORLDB_RETURN_IF_ERROR(WriteFromWire(request, out));
+  if (request.has_base_absent()) out.base = {arbiter::Base::Kind::kAbsent, Version(0)};
+  WORLDB_ASSIGN_OR_RETURN(out.script, ScriptFromWire(request.script()));
   return out;
 }
 
-absl::StatusOr<Level> UntilFromWire(v1::Level until) {
-  if (until == v1::LEVEL_UNSPECIFIED) return Level::kSafe;
-  const auto level = LevelFromWire(until);
-  if (!level.has_value()) return BadField("until", "not a level of this version");
-  return *level;
+absl::StatusOr<engine::SetRequest> DeleteRequestFromWire(const v1::DeleteRequest& request) {
+  engine::SetRequest out;
+  out.kind = arbiter::OpKind::kDelete;
+  WORLDB_RETURN_IF_ERROR(WriteFromWire(request, out));
+  return out;
 }
 
 absl::StatusOr<engine::GetRequest> GetRequestFromWire(const v1::GetRequest& request) {
@@ -345,8 +173,12 @@ std::optional<SetEvent> SetEventFromWire(const v1::SetEvent& event) {
   switch (event.event_case()) {
     case v1::SetEvent::kAccepted: {
       const v1::SetAccepted& in = event.accepted();
-      return Accepted{in.ticket(), StampFromWire(in.stamp()), in.home_data_center(),
-                      Version(in.version()), in.leading()};
+      const auto within_reach = LevelFromWire(in.within_reach());
+      if (!within_reach.has_value()) return std::nullopt;
+      return Accepted{in.ticket(),           StampFromWire(in.stamp()),
+                      in.home_data_center(), Version(in.version()),
+                      in.leading(),          {in.out().begin(), in.out().end()},
+                      *within_reach};
     }
     case v1::SetEvent::kDecided: {
       Decision decision;
@@ -375,6 +207,9 @@ bool GetResultFromWire(v1::GetResponse& response, GetResult& out) {
   out.home_silent = response.home_silent();
   out.read_from.assign(response.read_from().begin(), response.read_from().end());
   out.rejected.assign(response.rejected_shares().begin(), response.rejected_shares().end());
+  for (const std::uint64_t version : response.void_versions()) {
+    out.void_versions.push_back(Version(version));
+  }
   return true;
 }
 
@@ -408,7 +243,9 @@ NodeResult NodeResultFromWire(const v1::StatusResponse& status) {
               home.open_rounds(),
               home.ops(),
               home.unsettled(),
-              home.late_first()};
+              home.late_first(),
+              {home.out().begin(), home.out().end()},
+              home.halted()};
   return out;
 }
 

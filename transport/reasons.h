@@ -8,8 +8,8 @@ namespace worldb::transport::reason {
 
 // A field of the request cannot be what it is.
 inline constexpr absl::string_view kBadRequest = "BAD_REQUEST";
-// The write won, but did not reach the level waited for in time.
-inline constexpr absl::string_view kToleranceNotReached = "TOLERANCE_NOT_REACHED";
+// The caller does not read what it asked for.
+inline constexpr absl::string_view kNotRead = "NOT_READ";
 // None of the endpoints could be reached.
 inline constexpr absl::string_view kNoEndpoint = "NO_ENDPOINT";
 // No answer in the time given.

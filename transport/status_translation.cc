@@ -43,14 +43,20 @@ const char* BadFieldOf(absl::string_view reason) {
   if (reason == engine::reason::kValueTooLarge) return "value";
   if (reason == engine::reason::kBadOpId) return "op_id";
   if (reason == engine::reason::kBadTicket) return "ticket";
+  if (reason == engine::reason::kBadScript) return "script";
+  if (reason == engine::reason::kBadPageToken) return "page_token";
+  if (reason == engine::reason::kBadResumeToken) return "resume_token";
   return nullptr;
 }
 
-std::optional<absl::Duration> RetryDelayOf(absl::string_view reason) {
-  if (reason == engine::reason::kTriadUnavailable) return absl::Seconds(1);
+// Nullopt where the same call at the same node will not do better.
+std::optional<absl::Duration> RetryDelayOf(const absl::Status& status, absl::string_view reason) {
+  if (reason == reason::kAskAnotherNode) return std::nullopt;
   if (reason == engine::reason::kNoClock) return absl::Milliseconds(200);
   if (reason == engine::reason::kShed) return absl::Milliseconds(200);
   if (reason == engine::reason::kNodeStopping) return absl::Milliseconds(100);
+  if (reason == reason::kNotRead) return absl::Milliseconds(100);
+  if (absl::IsUnavailable(status)) return absl::Seconds(1);
   return std::nullopt;
 }
 
@@ -60,8 +66,8 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
   const auto code = static_cast<grpc::StatusCode>(status.raw_code());
   const std::string message = Ascii(Cut(status.message(), kMessageBytesMax));
-  const std::string reason = engine::ReasonOf(status);
-  if (reason.empty()) return grpc::Status(code, message);
+  std::string reason = engine::ReasonOf(status);
+  if (reason.empty()) reason = absl::StatusCodeToString(status.code());
 
   rpc::v1::Status details;
   details.set_code(static_cast<int>(code));
@@ -71,21 +77,31 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
   info.set_domain(kErrorDomain);
   std::size_t count = 0;
   std::string field;
+  std::string ticket;
   for (const auto& [name, value] : engine::DetailsOf(status)) {
     if (name == "field") field = value;
+    if (name == "ticket") ticket = value;
     if (++count > kDetailCountMax) break;
     (*info.mutable_metadata())[Ascii(name)] = Ascii(Cut(value, kDetailBytesMax));
   }
   Pack("ErrorInfo", info, details);
-  if (const char* known = BadFieldOf(reason); known != nullptr) field = known;
+  if (const char* known = BadFieldOf(reason); known != nullptr && field.empty()) field = known;
   if (!field.empty()) {
     rpc::v1::BadRequest bad;
     rpc::v1::BadRequest::FieldViolation& violation = *bad.add_field_violations();
-    violation.set_field(field);
+    violation.set_field(Ascii(field));
     violation.set_description(message);
     Pack("BadRequest", bad, details);
   }
-  if (const auto delay = RetryDelayOf(reason); delay.has_value()) {
+  if (reason == engine::reason::kToleranceNotReached) {
+    rpc::v1::PreconditionFailure failure;
+    rpc::v1::PreconditionFailure::Violation& violation = *failure.add_violations();
+    violation.set_type(reason);
+    violation.set_subject(Ascii(ticket));
+    violation.set_description(message);
+    Pack("PreconditionFailure", failure, details);
+  }
+  if (const auto delay = RetryDelayOf(status, reason); delay.has_value()) {
     rpc::v1::RetryInfo retry;
     retry.mutable_retry_delay()->set_seconds(absl::ToInt64Seconds(*delay));
     retry.mutable_retry_delay()->set_nanos(
@@ -106,6 +122,7 @@ absl::Status FromGrpcStatus(const grpc::Status& status) {
           !info.ParseFromString(any.value()) || info.domain() != kErrorDomain) {
         continue;
       }
+      if (info.reason() == absl::StatusCodeToString(code)) break;  // there was no reason
       engine::ErrorDetails named(info.metadata().begin(), info.metadata().end());
       std::sort(named.begin(), named.end());
       return engine::MakeError(code, info.reason(), status.error_message(), named);

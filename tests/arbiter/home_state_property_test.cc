@@ -1,8 +1,10 @@
 // Goal:   HomeState judges every contest as docs/protocol.md says, for any order, batching and clock.
 // Method: random histories, compared after every entry with the oracle of
 //         tests/support/contest_oracle.h, and laws that need no oracle (finality, dense versions,
-//         SAFE in order, purity, refusal of a CLOSE with another result). The seed of a failure is
-//         printed; WORLDB_SEED runs that one alone, WORLDB_HISTORIES sets how many are run.
+//         SAFE in order, LATEST never going back, purity, refusal of a CLOSE with another result).
+//         One of the two replicas compared is restored from checkpoint rows again and again. The seed
+//         of a failure is printed; WORLDB_SEED runs that one alone, WORLDB_HISTORIES sets how many
+//         are run.
 
 #include <algorithm>
 #include <cstdlib>
@@ -58,8 +60,10 @@ TEST(HomeStateProperty, AgreesWithTheOracleAfterEveryEntry) {
   }
   if (only != 0) return;
   // A generator that stopped producing something would make the agreement empty.
-  for (const char* kind : {"WON", "LOST", "LATE", "LATE_FIRST", "STALE", "BAD_BASE", "OP_EXPIRED",
-                           "OP_ID_REUSED", "HELD", "SAFE", "FULL", "ambiguous"}) {
+  for (const char* kind :
+       {"WON", "LOST", "LATE", "LATE_FIRST", "STALE", "BAD_BASE", "OP_EXPIRED", "OP_ID_REUSED",
+        "HELD", "SAFE", "FULL", "ambiguous", "VOID", "visible at HELD", "visible at SAFE",
+        "checkpoint", "restored", "forgotten", "forgotten and refused"}) {
     EXPECT_THAT(counts.seen, Contains(Key(kind)));
     EXPECT_GT(counts.seen[kind], last / 100) << kind;
     RecordProperty(kind, std::to_string(counts.seen[kind]));

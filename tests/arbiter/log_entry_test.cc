@@ -6,6 +6,9 @@
 #include "arbiter/log_entry.h"
 
 #include <random>
+#include <string>
+#include <type_traits>
+#include <variant>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -21,9 +24,10 @@ constexpr std::size_t kAuthorAt = 2;
 constexpr std::size_t kReadingBoundAt = 27;
 constexpr std::size_t kQualityAt = 35;
 constexpr std::size_t kReadMarkAt = 36;
-constexpr std::size_t kCursorCountAt = 37;
-constexpr std::size_t kRecordCountAt = 41;  // without cursors
-constexpr std::size_t kFirstRecordAt = 45;
+constexpr std::size_t kCheckpointAt = 37;
+constexpr std::size_t kCursorCountAt = 38;
+constexpr std::size_t kRecordCountAt = 42;  // without cursors
+constexpr std::size_t kFirstRecordAt = 46;
 
 template <typename Id>
 Id Filled(std::uint8_t byte) {
@@ -43,6 +47,7 @@ class RandomEntries {
     e.log_epoch = LogEpoch(random_());
     e.reading = {Moment(), Span(), static_cast<ClockQuality>(Below(3))};
     e.read_mark = Below(2) == 1;
+    e.checkpoint = Below(2) == 1;
     for (std::uint64_t i = Below(4); i > 0; --i) {
       e.cursors.push_back({Node(), StreamEpoch(random_()), FrameNumber(random_())});
     }
@@ -61,6 +66,8 @@ class RandomEntries {
     c.stamp = {Moment(), Span(), Node(), StreamEpoch(random_()), FrameNumber(random_())};
     c.attempt = static_cast<std::uint32_t>(random_());
     c.commitment = Id<CommitmentId>();
+    c.script = Id<ScriptId>();
+    c.staged = Nodes();
     if (Below(2) == 1) c.content_tag = Id<ContentTag>();
     c.payload_bytes = random_();
     return c;
@@ -77,9 +84,10 @@ class RandomEntries {
     for (std::uint8_t& b : id.bytes) b = static_cast<std::uint8_t>(random_());
     return id;
   }
+  NodeSet Nodes() { return NodeSet::FromBits(static_cast<std::uint32_t>(random_())); }
   RoundId Round() { return {Id<KeyTag>(), Version(random_())}; }
   LogRecord Record() {
-    switch (Below(4)) {
+    switch (Below(8)) {
       case 0: {
         Close c;
         for (std::uint64_t i = Below(4); i > 0; --i) c.rounds.push_back(Round());
@@ -87,10 +95,17 @@ class RandomEntries {
         return c;
       }
       case 1:
-        return LevelReached{Round(), static_cast<Level>(2 + Below(3)),
-                            NodeSet::FromBits(static_cast<std::uint32_t>(random_()))};
+        return LevelReached{Round(), static_cast<Level>(2 + Below(3)), Nodes()};
       case 2:
         return WindowChange{Span()};
+      case 3:
+        return VersionVoid{Round(), Nodes()};
+      case 4:
+        return OutageChange{DataCenterAt(static_cast<int>(Below(3))), Below(2) == 1};
+      case 5:
+        return Restaged{Round(), Nodes()};
+      case 6:
+        return StateSum{LogIndex(random_()), Id<Hash128>()};
       default:
         return NextCandidate();
     }
@@ -107,19 +122,22 @@ void ExpectEqual(const LogEntry& a, const LogEntry& b) {
   EXPECT_EQ(a.reading.bound, b.reading.bound);
   EXPECT_EQ(a.reading.quality, b.reading.quality);
   EXPECT_EQ(a.read_mark, b.read_mark);
+  EXPECT_EQ(a.checkpoint, b.checkpoint);
   EXPECT_EQ(a.cursors, b.cursors);
   ASSERT_EQ(a.records.size(), b.records.size());
   for (std::size_t i = 0; i < a.records.size(); ++i) {
     ASSERT_EQ(a.records[i].index(), b.records[i].index());
-    if (const auto* change = std::get_if<WindowChange>(&a.records[i])) {
-      EXPECT_EQ(change->window, std::get<WindowChange>(b.records[i]).window);
-    } else if (const auto* candidate = std::get_if<Candidate>(&a.records[i])) {
-      EXPECT_EQ(*candidate, std::get<Candidate>(b.records[i]));
-    } else if (const auto* close = std::get_if<Close>(&a.records[i])) {
-      EXPECT_EQ(*close, std::get<Close>(b.records[i]));
-    } else {
-      EXPECT_EQ(std::get<LevelReached>(a.records[i]), std::get<LevelReached>(b.records[i]));
-    }
+    std::visit(
+        [&](const auto& record) {
+          using Record = std::decay_t<decltype(record)>;
+          const auto& other = std::get<Record>(b.records[i]);
+          if constexpr (std::is_same_v<Record, WindowChange>) {
+            EXPECT_EQ(record.window, other.window);
+          } else {
+            EXPECT_EQ(record, other);
+          }
+        },
+        a.records[i]);
   }
 }
 
@@ -138,10 +156,15 @@ TEST(LogEntry, ExampleHasTheseBytes) {
   e.log_epoch = LogEpoch(2);
   e.reading = {absl::FromUnixNanos(1000), absl::Nanoseconds(3), ClockQuality::kSynchronised};
   e.read_mark = true;
+  e.checkpoint = true;
   e.cursors = {{NodeAt(8), StreamEpoch(5), FrameNumber(6)}};
-  e.records = {
-      WindowChange{absl::Nanoseconds(255)},
-      LevelReached{{Filled<KeyTag>(0xaa), Version(9)}, Level::kSafe, NodeSet::FromBits(0x1b)}};
+  const RoundId version{Filled<KeyTag>(0xaa), Version(9)};
+  e.records = {WindowChange{absl::Nanoseconds(255)},
+               LevelReached{version, Level::kSafe, NodeSet::FromBits(0x1b)},
+               VersionVoid{version, NodeSet::FromBits(0x103)},
+               OutageChange{DataCenterAt(2), true},
+               Restaged{version, NodeSet::FromBits(7)},
+               StateSum{LogIndex(300), Filled<Hash128>(0xbb)}};
   EXPECT_EQ(HexEncode(EncodeLogEntry(e)),
             "0100"
             "04"
@@ -151,18 +174,74 @@ TEST(LogEntry, ExampleHasTheseBytes) {
             "0300000000000000"
             "02"
             "01"
+            "01"
             "01000000"
             "08"
             "0500000000000000"
             "0600000000000000"
-            "02000000"
+            "06000000"
             "04"
             "ff00000000000000"
             "03"
             "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
             "0900000000000000"
             "03"
-            "1b00");
+            "1b00"
+            "05"
+            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+            "0900000000000000"
+            "0301"
+            "06"
+            "02"
+            "01"
+            "07"
+            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+            "0900000000000000"
+            "0700"
+            "08"
+            "2c01000000000000"
+            "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb");
+}
+
+// The table of the candidate, field by field.
+TEST(LogEntry, CandidateHasTheseBytes) {
+  Candidate c;
+  c.op = Filled<OpId>(0x11);
+  c.key_tag = Filled<KeyTag>(0x22);
+  c.slot = Slot(0x0304);
+  c.kind = OpKind::kDelete;
+  c.base = {Base::Kind::kVersion, Version(5)};
+  c.seen = Version(6);
+  c.stamp = {absl::FromUnixNanos(-1), absl::Nanoseconds(7), NodeAt(8), StreamEpoch(9),
+             FrameNumber(10)};
+  c.attempt = 11;
+  c.commitment = Filled<CommitmentId>(0x33);
+  c.script = Filled<ScriptId>(0x44);
+  c.content_tag = Filled<ContentTag>(0x55);
+  c.payload_bytes = 12;
+  c.staged = NodeSet::FromBits(0x138);
+  LogEntry entry;
+  entry.records = {c};
+  const std::string hex = HexEncode(EncodeLogEntry(entry)).substr(2 * kFirstRecordAt);
+  const std::string common = "01" + HexEncode(c.op.span()) + HexEncode(c.key_tag.span()) +
+                             "0403"
+                             "01"
+                             "02"
+                             "0500000000000000"
+                             "0600000000000000"
+                             "ffffffffffffffff"
+                             "0700000000000000"
+                             "08"
+                             "0900000000000000"
+                             "0a00000000000000"
+                             "0b000000" +
+                             HexEncode(c.commitment.span()) + HexEncode(c.script.span());
+  const std::string rest = "0c000000000000003801";
+  EXPECT_EQ(hex, common + "01" + HexEncode(c.content_tag->span()) + rest);
+  EXPECT_EQ(hex.size() / 2, 181u);
+  c.content_tag.reset();
+  entry.records = {c};
+  EXPECT_EQ(HexEncode(EncodeLogEntry(entry)).substr(2 * kFirstRecordAt), common + "00" + rest);
 }
 
 TEST(LogEntry, ComesBackAsItWas) {
@@ -219,6 +298,7 @@ TEST(LogEntry, RefusesValuesOutOfRange) {
   ExpectRefused(with(kReadingBoundAt + 7, 0x80), "negative duration");
   ExpectRefused(with(kQualityAt, 3), "out of range");
   ExpectRefused(with(kReadMarkAt, 2), "out of range");
+  ExpectRefused(with(kCheckpointAt, 2), "out of range");
 
   const auto refused_record = [](const LogRecord& record, std::size_t at, std::uint8_t value,
                                  absl::string_view why) {
@@ -230,7 +310,7 @@ TEST(LogEntry, RefusesValuesOutOfRange) {
     ExpectRefused(bytes, why);
   };
   refused_record(WindowChange{}, 0, 0, "unknown record kind");
-  refused_record(WindowChange{}, 0, 5, "unknown record kind");
+  refused_record(WindowChange{}, 0, 9, "unknown record kind");
   refused_record(WindowChange{}, 8, 0x80, "negative duration");
   // Candidate: tag 1, op 16, key tag 16, slot 2, then kind, base kind, base version.
   refused_record(Candidate{}, 35, 2, "out of range");
@@ -238,11 +318,17 @@ TEST(LogEntry, RefusesValuesOutOfRange) {
   refused_record(Candidate{}, 37, 1, "a base version without a base");
   refused_record(Candidate{}, 53 + 15, 0x80, "negative duration");
   refused_record(Candidate{}, 53 + 16, 9, "node index");
-  refused_record(Candidate{}, 53 + 33 + 4 + 32, 2, "out of range");
+  refused_record(Candidate{}, 53 + 33 + 4 + 32 + 32, 2, "out of range");
+  refused_record(Candidate{}, 53 + 33 + 4 + 32 + 32 + 1 + 8 + 1, 2, "more than nine members");
   // Level: tag 1, round 24, then level and held.
   refused_record(LevelReached{}, 25, 1, "out of range");
   refused_record(LevelReached{}, 25, 5, "out of range");
   refused_record(LevelReached{}, 27, 2, "more than nine members");
+  // VOID and restaged: tag 1, round 24, then nodes.
+  refused_record(VersionVoid{}, 26, 2, "more than nine members");
+  refused_record(Restaged{}, 26, 2, "more than nine members");
+  refused_record(OutageChange{}, 1, 3, "data center above 2");
+  refused_record(OutageChange{}, 2, 2, "out of range");
 }
 
 TEST(LogEntry, RefusesAbsurdCountsBeforeAllocating) {
@@ -271,6 +357,9 @@ TEST(LogEntry, FullEntriesComeBack) {
   EXPECT_TRUE(DecodeLogEntry(EncodeLogEntry(entry)).ok());
   entry.records.push_back(WindowChange{});
   EXPECT_FALSE(DecodeLogEntry(EncodeLogEntry(entry)).ok());
+  // Of the shortest records as well: the count is not refused for want of bytes.
+  entry.records.assign(kRecordsPerEntryMax, OutageChange{});
+  EXPECT_TRUE(DecodeLogEntry(EncodeLogEntry(entry)).ok());
   Close close;
   close.rounds.resize(kRoundsPerCloseMax);
   entry.records = {close};
@@ -288,6 +377,25 @@ TEST(LogEntry, ACandidateTakesAtMost512Bytes) {
     entry.records = {entries.NextCandidate()};
     EXPECT_LE(EncodeLogEntry(entry).size() - empty, 512u);
   }
+}
+
+// What no replica could read back is found before it is appended.
+TEST(LogEntry, ACandidateThatWouldNotComeBackIsRefused) {
+  RandomEntries entries(5);
+  for (int i = 0; i < 100; ++i) EXPECT_TRUE(CheckCandidate(entries.NextCandidate()).ok());
+  const Candidate good = entries.NextCandidate();
+  Candidate bad = good;
+  bad.base = {Base::Kind::kAbsent, Version(1)};
+  EXPECT_EQ(CheckCandidate(bad).code(), absl::StatusCode::kInvalidArgument);
+  bad = good;
+  bad.stamp.bound = -absl::Nanoseconds(1);
+  EXPECT_EQ(CheckCandidate(bad).code(), absl::StatusCode::kInvalidArgument);
+  bad = good;
+  bad.stamp.node = NodeIndex(9);
+  EXPECT_EQ(CheckCandidate(bad).code(), absl::StatusCode::kInvalidArgument);
+  bad = good;
+  bad.stamp.midpoint = absl::UnixEpoch() + absl::Nanoseconds(1) / 4;
+  EXPECT_EQ(CheckCandidate(bad).code(), absl::StatusCode::kInvalidArgument);
 }
 
 }  // namespace

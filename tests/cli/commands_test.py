@@ -7,6 +7,7 @@ Method: the real binary against a real demo.
 """
 
 import base64
+import json
 import os
 import pathlib
 import re
@@ -55,7 +56,9 @@ class CommandsTest(unittest.TestCase):
         events = result.events()
         accepted, decided, last = events[0], events[1], events[-1]
         self.assertEqual(list(accepted),
-                         ["event", "op_id", "ticket", "stamp", "home", "version", "leading"])
+                         ["event", "op_id", "ticket", "stamp", "home", "version", "leading", "out",
+                          "within_reach"])
+        self.assertEqual((accepted["out"], accepted["within_reach"]), ([], "FULL"))
         self.assertEqual(accepted["stamp"]["node"], "tokyo-2")
         self.assertEqual(accepted["stamp"]["bound_ns"], 1_000_000)
         self.assertRegex(accepted["stamp"]["midpoint"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z$")
@@ -106,7 +109,12 @@ class CommandsTest(unittest.TestCase):
                           ["get", "k", "--timeout", "soon"], ["get", "k", "--timeout", "0"],
                           ["get", "k", "--endpoints", "nowhere"],
                           ["get", "k", "--endpoints", "192.0.2.1:7070"],
-                          ["ticket", "get", "nonsense"], ["demo", "--window", "1"]):
+                          ["ticket", "get", "nonsense"], ["ticket", "wait", "nonsense"],
+                          ["ticket", "wait", "nonsense", "--until", "forever"],
+                          ["set", "k", "v", "--script", "copy"], ["delete", ""],
+                          ["delete", "k", "--base", "absent"], ["history", ""], ["watch"],
+                          ["watch", "k", "--prefix", "p"], ["watch", "k", "--from", "nonsense"],
+                          ["list", "--limit", "0"], ["demo", "--window", "1"]):
             self.refused(2, *arguments)
         self.refused(3, "set", "k", "@/no/such/file")
 
@@ -116,6 +124,107 @@ class CommandsTest(unittest.TestCase):
         self.assertEqual(stale.event("decided")["outcome"], "STALE")
         self.assertEqual(stale.event("decided")["present_version"], 1)
         self.refused(4, "set", "contested", "w", "--base", "7")  # does not exist yet
+
+    def test_delete_list_and_history(self):
+        for key in ("tree/a", "tree/b", "tree/c", "trees"):
+            self.demo.must("set", key, "v")
+        flat = self.demo.must("set", "tree/b", "w", "--script", "flat", "-o", "json")
+        self.assertEqual(flat.event("decided")["version"], 2)
+        deleted = self.demo.must("delete", "tree/a", "--base", "1", "-o", "json")
+        self.assertEqual([e["event"] for e in deleted.events()][:2], ["accepted", "decided"])
+        self.assertEqual(deleted.event("decided")["outcome"], "WON")
+        stale = self.refused(4, "delete", "tree/b", "--base", "1", "-o", "json")
+        self.assertEqual(stale.event("decided")["outcome"], "STALE")
+        self.refused(3, "get", "tree/a")
+        self.assertEqual(self.demo.must("get", "tree/a", "--version", "1").out, b"v")
+
+        keys = self.demo.must("list", "tree/", "-o", "json").events()
+        self.assertEqual([(k["event"], k["key"], k["version"]) for k in keys],
+                         [("key", "tree/b", 2), ("key", "tree/c", 1)])
+        self.assertEqual(base64.b64decode(keys[0]["key_base64"]), b"tree/b")
+        limited = self.demo.must("list", "tree", "--limit", "2", "-o", "json").events()
+        self.assertEqual([k["key"] for k in limited], ["tree/b", "tree/c"])
+        text = self.demo.must("list", "tree/").out.decode().splitlines()
+        self.assertEqual(len(text), 3)
+        self.assertTrue(text[1].endswith("  tree/b"), text)
+        self.assertEqual(self.demo.must("list", "no such prefix", "-o", "json").events(), [])
+
+        versions = self.demo.must("history", "tree/b", "-o", "json").events()
+        self.assertEqual([(v["version"], v["kind"], v["script"], v["outcome"]) for v in versions],
+                         [(2, "set", "flat", "WON"), (1, "set", "nested", "WON")])
+        self.assertEqual(versions[0]["op_id"], flat.event("accepted")["op_id"])
+        self.assertEqual(len(self.demo.must("history", "tree/b", "--limit", "1", "-o", "json").events()), 1)
+        self.assertIn("version 2  delete", self.demo.must("history", "tree/a").out.decode())
+
+    def test_watch_tells_what_comes_and_resumes(self):
+        watch = subprocess.Popen([WORLDB, "watch", "--prefix", "seen/", "--count", "2", "-o", "json",
+                                  "--timeout", "60s", "--endpoints", ",".join(self.demo.endpoints)],
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(watch.kill)
+        stands = json.loads(watch.stdout.readline())
+        self.assertEqual(list(stands), ["event", "resume_token"])
+        self.demo.must("set", "seen/a", "1")
+        self.demo.must("delete", "seen/a")
+        out, err = watch.communicate(timeout=60)
+        self.assertEqual(watch.returncode, 0, err)
+        told = [json.loads(line) for line in out.decode().splitlines()]
+        changes = [e for e in told if e["event"] == "change"]
+        self.assertEqual([(c["key"], c["version"], c["kind"]) for c in changes],
+                         [("seen/a", 1, "set"), ("seen/a", 2, "delete")])
+        # From the first token both come again; through another node, too.
+        again = self.demo.must("watch", "--prefix", "seen/", "--from", stands["resume_token"],
+                               "--count", "2", "--timeout", "60s", via="tokyo-3")
+        self.assertIn("seen/a  version 1  set", again.out.decode())
+        self.assertIn("--from", again.err)
+        self.refused(2, "watch", "--prefix", "other/", "--from", stands["resume_token"])
+        # Without --count the end of the time is an end like any other.
+        self.demo.must("watch", "quiet", "--timeout", "1s")
+        result = self.demo.run("watch", "quiet", "--count", "1", "--timeout", "1s", "-o", "json")
+        self.assertEqual(result.code, 7, result)
+        self.assertEqual(result.event("error")["reason"], "TIMEOUT")
+
+    def test_ticket_wait(self):
+        accepted = self.demo.must("set", "ticketed", "v", "--wait", "accepted", "-o", "json")
+        ticket = accepted.event("accepted")["ticket"]
+        full = self.demo.must("ticket", "wait", ticket, "--until", "full", "-o", "json", via="tokyo-1")
+        self.assertEqual((full.event("ticket")["outcome"], full.event("ticket")["level"]),
+                         ("WON", "FULL"))
+        stale = self.demo.run("set", "ticketed", "w", "--base", "absent", "-o", "json")
+        self.assertEqual(self.demo.run("ticket", "wait", stale.event("accepted")["ticket"]).code, 4)
+
+    def test_data_center_that_is_out(self):
+        tokyo = [n for n in demo_process.NODES if n.startswith("tokyo")]
+        key = next(k for k in (f"out-{i}" for i in range(100)) if self.demo.must(
+            "set", k, "v", "-o", "json").event("accepted")["home"] == "virginia")
+        silent = next(k for k in (f"silent-{i}" for i in range(100)) if self.demo.must(
+            "set", k, "v", "-o", "json").event("accepted")["home"] == "tokyo")
+        for node in tokyo:
+            self.demo.must("node", "stop", node)
+        try:
+            # The logs learn of it within moments.
+            demo_process.eventually(lambda: "tokyo is OUT for frankfurt and virginia" in
+                                    self.demo.run("status").out.decode())
+            status = [n for n in self.demo.run("status", "-o", "json").events() if n["reachable"]]
+            self.assertTrue(all(n["home"]["out"] == ["tokyo"] for n in status), status)
+            result = self.demo.run("set", key, "w", "--timeout", "4s")
+            self.assertEqual(result.code, 9, result)
+            self.assertIn("tokyo is OUT: SAFE is out of reach for now, HELD is not",
+                          result.out.decode())
+            waiting = [line for line in result.err.splitlines() if "waiting for" in line]
+            self.assertEqual(waiting[-1], "worldb: waiting for SAFE: 6 of 9 nodes hold it, tokyo is OUT")
+            held = self.demo.must("set", key, "x", "--wait", "held", "-o", "json")
+            accepted = held.event("accepted")
+            self.assertEqual((accepted["out"], accepted["within_reach"]), (["tokyo"], "HELD"))
+            home = self.demo.run("set", silent, "w", "--timeout", "4s")
+            self.assertEqual(home.code, 6, home)
+            self.assertIn("worldb: waiting for the home tokyo to answer\n", home.err)
+            self.assertEqual(self.demo.run("list", "--timeout", "2s").code, 6)
+        finally:
+            for node in tokyo:
+                self.demo.must("node", "start", node)
+        safe = self.demo.must("ticket", "wait", accepted["ticket"], "--timeout", "60s", "-o", "json")
+        self.assertIn(safe.event("ticket")["level"], ("SAFE", "FULL"))
+        demo_process.eventually(lambda: "OUT" not in self.demo.must("status").out.decode())
 
     def test_lost_race_names_the_winner_and_the_margin(self):
         # Several at once, until one of them has lost: it is told to whom.
@@ -138,7 +247,8 @@ class CommandsTest(unittest.TestCase):
 
     def test_unreachable(self):
         nobody = ["--endpoints", "127.0.0.1:1"]
-        for arguments in (["get", "k"], ["set", "k", "v"], ["status"], ["ticket", "get", "t"],
+        for arguments in (["get", "k"], ["set", "k", "v"], ["delete", "k"], ["list"], ["history", "k"],
+                          ["watch", "k"], ["status"], ["ticket", "get", "t"], ["ticket", "wait", "t"],
                           ["node", "stop", "tokyo-1"]):
             result = self.refused(6, *arguments, *nobody)
             self.assertIn("127.0.0.1:1", result.err)
@@ -183,8 +293,9 @@ class CommandsTest(unittest.TestCase):
         self.refused(6, "node", "stop", "tokyo-1", via="tokyo-1")
 
     def test_help_fits_a_screen_and_begins_with_examples(self):
-        for command in ([], ["set"], ["get"], ["ticket"], ["ticket", "get"], ["status"], ["demo"],
-                        ["node"], ["node", "stop"], ["node", "start"], ["bench"], ["bench", "set"],
+        for command in ([], ["set"], ["delete"], ["get"], ["list"], ["history"], ["watch"], ["ticket"],
+                        ["ticket", "get"], ["ticket", "wait"], ["status"], ["demo"], ["node"],
+                        ["node", "stop"], ["node", "start"], ["bench"], ["bench", "set"],
                         ["bench", "get"]):
             text = self.demo.must(*command, "--help").out.decode()
             lines = text.strip().splitlines()

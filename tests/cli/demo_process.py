@@ -47,10 +47,18 @@ class Demo:
     def __exit__(self, *_):
         self.stop()
 
-    def start(self):
+    def launch(self):
+        """Starts the process and waits for nothing."""
         self.process = subprocess.Popen(
             [self.worldb, "demo", "--port", "0", "--data", str(self.data), "--window", self.window],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def await_output(self, seconds):
+        """Until it says something, for at most `seconds`."""
+        select.select([self.process.stdout], [], [], seconds)
+
+    def start(self):
+        self.launch()
         deadline = time.monotonic() + START_SECONDS
         said = b""
         while b"\nReady." not in said:
@@ -78,6 +86,13 @@ class Demo:
             process.communicate()
             raise
         return process.returncode
+
+    def kill(self):
+        """As kill -9 does."""
+        if self.process is not None:
+            process, self.process = self.process, None
+            process.kill()
+            process.communicate()
 
     def endpoint(self, node):
         return self.endpoints[NODES.index(node)]

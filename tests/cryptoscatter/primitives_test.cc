@@ -7,6 +7,7 @@
 
 #include <numeric>
 
+#include "cryptoscatter/at_rest.h"
 #include "cryptoscatter/exchange.h"
 #include "cryptoscatter/labels.h"
 #include "cryptoscatter/signing.h"
@@ -107,6 +108,27 @@ TEST(Primitives, X25519OfRfc7748AndThePairwiseKeyOverIt) {
   EXPECT_FALSE(EqualConstantTime(as_sealer->ExposeSecret(), back->ExposeSecret()));
   EXPECT_EQ(alice.PairwiseKeyAsSealer(ExchangePublicKey()).status().code(),
             absl::StatusCode::kInvalidArgument);
+}
+
+TEST(AtRest, OpensOnlyWhereItWasSealedAndEveryFlipIsRefused) {
+  testing::SeededEntropy entropy(12);
+  SecretArray<32> key;
+  entropy.Fill(key.ExposeSecretMutable());
+  for (const std::size_t bytes : {0u, 1u, 1024u}) {
+    Bytes name(bytes);
+    entropy.Fill(name);
+    const Bytes sealed = SealAtRest(key, AsBytes("k/1"), name, entropy);
+    EXPECT_EQ(sealed.size(), bytes + kAtRestOverheadBytes);
+    EXPECT_EQ(*OpenAtRest(key, AsBytes("k/1"), sealed), name);
+    EXPECT_FALSE(OpenAtRest(key, AsBytes("k/2"), sealed).ok());
+    EXPECT_FALSE(OpenAtRest(SecretArray<32>(), AsBytes("k/1"), sealed).ok());
+    for (std::size_t at = 0; at < sealed.size(); ++at) {
+      Bytes changed = sealed;
+      changed[at] ^= 0x10;
+      ASSERT_FALSE(OpenAtRest(key, AsBytes("k/1"), changed).ok()) << at;
+      ASSERT_FALSE(OpenAtRest(key, AsBytes("k/1"), ByteSpan(sealed).first(at)).ok()) << at;
+    }
+  }
 }
 
 TEST(StripeAead, RoundTripsAndRefusesEveryChangeCutAndSwap) {

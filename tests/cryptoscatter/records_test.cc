@@ -49,7 +49,7 @@ TEST(Core, RoundTripsAndEveryFlipIsRefusedOrIsAnotherCore) {
   const Core core = SomeCore();
   const auto array = core.Encode();
   const Bytes encoded = ToBytes(array);
-  ASSERT_EQ(encoded.size(), 100u);
+  ASSERT_EQ(encoded.size(), 102u);
   EXPECT_EQ(*Core::Decode(encoded), core);
   ExpectExactLength(encoded, [](ByteSpan bytes) { return Core::Decode(bytes); });
   for (std::size_t at = 0; at < encoded.size(); ++at) {
@@ -84,6 +84,19 @@ TEST(Core, UnknownAndReservedSuitesAndAbsurdSizesAreRefusedByName) {
   expect(core, absl::StatusCode::kInvalidArgument, "plaintext bytes");
   core.plaintext_bytes = 1;
   expect(core, absl::StatusCode::kInvalidArgument, "plaintext bytes");
+}
+
+TEST(Core, AnUnknownKindIsRefusedAndATombstoneHasRoomForANameOnly) {
+  Core core = SomeCore();
+  const CoreId value = core.Id();
+  core.kind = ValueKind::kTombstone;
+  EXPECT_NE(core.Id(), value);
+  EXPECT_EQ(*Core::Decode(core.Encode()), core);
+  core.plaintext_bytes = 2 + kKeyNameBytesMax + 1;
+  EXPECT_FALSE(Core::Decode(core.Encode()).ok());
+  auto encoded = SomeCore().Encode();
+  encoded[8] = 2;
+  EXPECT_THAT(std::string(Core::Decode(encoded).status().message()), HasSubstr("unknown kind"));
 }
 
 TEST(CommitBatch, EveryMemberVerifiesAndOneSignatureIsCheckedOnce) {

@@ -44,6 +44,33 @@ TEST(Seal, RoundTripsForEverySize) {
   }
 }
 
+TEST(Seal, ATombstoneOpensAsOneAndHasNoValue) {
+  ScatterCell cell(25);
+  BatchVerifier verifier;
+  const ScatteredValue deleted =
+      cell.Scatter(AsBytes("gone"), {}, Version(3), ValueKind::kTombstone);
+  const ScatteredValue empty = cell.Scatter(AsBytes("gone"), {}, Version(3));
+  const auto open = [&](const ScatteredValue& scattered, bool turned) {
+    GatherDecoder decoder({cell.cell(), std::nullopt, Version(3)}, verifier);
+    for (const std::size_t at : {0u, 1u, 3u, 4u}) {
+      Share share = scattered.shares[at];
+      if (turned) share.core.kind = ValueKind::kTombstone;
+      decoder.Add(std::move(share), scattered.key_shares[at].Duplicate(), "n");
+    }
+    return decoder.Open(AsBytes("gone"));
+  };
+  ASSERT_TRUE(open(deleted, false).ok() && open(empty, false).ok());
+  EXPECT_EQ(open(deleted, false)->kind, ValueKind::kTombstone);
+  EXPECT_EQ(open(deleted, false)->value.size(), 0u);
+  EXPECT_EQ(open(empty, false)->kind, ValueKind::kValue);
+  EXPECT_FALSE(open(empty, true).ok()) << "the writer signs the kind";
+  EXPECT_FALSE(
+      Seal(cell.script(),
+           {cell.cell(), KeyTag(), OpId(), AsBytes("k"), AsBytes("v"), ValueKind::kTombstone},
+           cell.session(), cell.entropy())
+          .ok());
+}
+
 TEST(Seal, RefusesWhatIsTooLongAndTakesTheLargest) {
   ScatterCell cell(22);
   const Bytes name(kKeyNameBytesMax + 1);

@@ -174,7 +174,7 @@ def main(path):
     assert file.take(32) == H("wdb sharefile 1", data[:-32]) and file.at == len(data)
     m = Reader(metadata)
     assert m.number(2) == 1
-    core, script, generation, j = m.take(100), m.take(32), m.number(4), m.number(1)
+    core, script, generation, j = m.take(102), m.take(32), m.number(4), m.number(1)
     slot, slot_epoch, version = m.number(2), m.number(4), m.number(8)
     assert (generation, j, slot, slot_epoch, version) == (0, 4, 7, 3, 17)
     root, share_hash, share_path = m.take(32), m.take(32), m.take(128)
@@ -182,6 +182,7 @@ def main(path):
     assert (count, index) == (1, 0) and m.at == len(metadata)
     assert signer == v["writer_signing_key"] and signature == v["signature"]
 
+    assert core[8:10] == b"\0\0", "a value, not a tombstone"
     core_id = H("wdb core 1", core)
     assert core == v["core"] and core_id == v["core_id"]
     text = b"key: 2 of (2 of dc[0], 2 of dc[1], 2 of dc[2])\ncode: lrc local 2+1 global 2\n"
@@ -205,7 +206,7 @@ def main(path):
     assert v["commitment"] == H("wdb commit 1", core_id + script + top)
 
     # Any reading set gives the key, any rebuilding set the ciphertext.
-    ciphertext_bytes = int.from_bytes(core[60:68], "little") + 16
+    ciphertext_bytes = int.from_bytes(core[62:70], "little") + 16
     for nodes in ((0, 1, 3, 4), (1, 2, 6, 8), (3, 5, 7, 8)):
         shares = [v[f"key_share_{i}"] for i in nodes]
         secret = combine([KEY_MATRIX[i] for i in nodes], [1, 0, 0, 0, 0], shares)
@@ -217,8 +218,8 @@ def main(path):
         assert pieces[:ciphertext_bytes] == v["ciphertext"]
         assert not any(pieces[ciphertext_bytes:])
 
-    data_key, prefix = v["key_secret"][:32], core[:60]
-    assert core[68:] == H("wdb keycommit 1", prefix, data_key)
+    data_key, prefix = v["key_secret"][:32], core[:62]
+    assert core[70:] == H("wdb keycommit 1", prefix, data_key)
     stream = H("wdb stream 1", prefix, data_key, 64)
     assert stream[:32] == v["encryption_key"] and stream[32:56] == v["base_nonce"]
     nonce = bytearray(stream[32:56])

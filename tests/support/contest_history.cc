@@ -7,6 +7,8 @@
 #include "absl/time/time.h"
 #include "arbiter/op_id.h"
 #include "cryptoscatter/base/check.h"
+#include "cryptoscatter/base/hash.h"
+#include "cryptoscatter/base/status_macros.h"
 #include "tests/support/effect_text.h"
 
 namespace worldb::testing {
@@ -36,7 +38,7 @@ const absl::Time kZero = absl::FromUnixSeconds(1735689600);
 ContestRule DrawRule(Choices& choices) {
   ContestRule rule;
   if (choices.OneIn(2)) rule.window_max = absl::Milliseconds(120);
-  if (choices.OneIn(3)) rule.op_memory = absl::Milliseconds(300);
+  if (choices.OneIn(2)) rule.op_memory = absl::Milliseconds(choices.OneIn(2) ? 300 : 40);
   if (choices.OneIn(3)) rule.op_ahead_max = absl::Milliseconds(50);
   return rule;
 }
@@ -77,12 +79,80 @@ std::map<Bytes, std::vector<Bytes>> Grouped(const std::vector<Effect>& effects) 
     if (const auto* e = std::get_if<arbiter::LevelAnnounced>(&effect)) {
       about = ToBytes(e->id.key_tag.span());
     }
+    if (const auto* e = std::get_if<arbiter::VersionVisible>(&effect)) {
+      about = ToBytes(e->id.key_tag.span());
+    }
+    // Made of rows the oracle does not have.
+    if (std::holds_alternative<arbiter::CheckpointMade>(effect)) continue;
     groups[about].push_back(EncodeEffect(effect));
   }
   return groups;
 }
 
+bool SameVersion(const ClosedVersion& a, const ClosedVersion& b) {
+  return a.id == b.id && a.slot == b.slot && a.kind == b.kind && a.op == b.op &&
+         a.stamp == b.stamp && a.commitment == b.commitment && a.script == b.script &&
+         a.payload_bytes == b.payload_bytes && a.staged == b.staged &&
+         a.closed_earliest == b.closed_earliest && a.outcome == b.outcome &&
+         a.reached == b.reached && a.announced == b.announced && a.held == b.held &&
+         a.fairness == b.fairness && a.visible_at == b.visible_at && a.row_sum == b.row_sum;
+}
+
+bool SameOp(const OpRecord& a, const OpRecord& b) {
+  return a.key_tag == b.key_tag && a.slot == b.slot && a.kind == b.kind &&
+         a.content_tag == b.content_tag && a.commitment == b.commitment && a.script == b.script &&
+         a.payload_bytes == b.payload_bytes && a.staged == b.staged && a.stamp == b.stamp &&
+         a.ingress == b.ingress && a.retried == b.retried && a.outcome == b.outcome &&
+         a.row_sum == b.row_sum;
+}
+
+// Every row's hash cut to two words, added word by word; the header without its last 16 bytes.
+Hash128 SumOf(const CheckpointRows& rows) {
+  std::uint64_t words[2] = {};
+  for (const auto& [key, value] : rows) {
+    ByteWriter w;
+    w.U32(static_cast<std::uint32_t>(key.size())).Raw(AsBytes(key));
+    w.Raw(ByteSpan(value).first(value.size() - (key == "h" ? Hash128::kBytes : 0)));
+    const Hash256 hash = LabelledHash(HashLabel("worldb.row.1"), w.span());
+    for (int i = 0; i < 16; ++i) {
+      words[i / 8] += std::uint64_t{hash.bytes[static_cast<std::size_t>(i)]} << (8 * (i % 8));
+    }
+  }
+  Hash128 sum;
+  for (int i = 0; i < 16; ++i) {
+    sum.bytes[static_cast<std::size_t>(i)] =
+        static_cast<std::uint8_t>(words[i / 8] >> (8 * (i % 8)));
+  }
+  return sum;
+}
+
 }  // namespace
+
+std::string ApplyCheckpoint(const arbiter::Checkpoint& checkpoint, CheckpointRows& rows) {
+  const std::string* before = nullptr;
+  for (const arbiter::CheckpointRow& row : checkpoint.rows) {
+    if (before != nullptr && *before >= row.key) return "rows are not in the order of their keys";
+    before = &row.key;
+    if (row.value.has_value()) {
+      rows[row.key] = *row.value;
+    } else if (rows.erase(row.key) == 0) {
+      return "a row goes that was never written";
+    }
+  }
+  if (!rows.contains("h")) return "no header";
+  if (SumOf(rows) != checkpoint.sum) return "the rows do not add up to the sum";
+  return "";
+}
+
+absl::StatusOr<HomeState> RestoreHome(DataCenterIndex home, const ContestRule& rule,
+                                      const CheckpointRows& rows) {
+  HomeState state(home, rule);
+  for (const auto& [key, value] : rows) {
+    WORLDB_RETURN_IF_ERROR(state.RestoreRow(key, value));
+  }
+  WORLDB_RETURN_IF_ERROR(state.FinishRestore());
+  return state;
+}
 
 std::uint64_t ByteChoices::Below(std::uint64_t count) {
   std::uint64_t value = 0;
@@ -172,6 +242,7 @@ Candidate ContestHistory::MakeCandidate() {
     c.stamp = MakeStamp();
     if (!choices_.OneIn(4)) c.attempt = ++intent.attempts;
     if (choices_.OneIn(2)) c.commitment = NumberedId<CommitmentId>(++payload_number_);
+    c.staged = PickNodes();
     switch (choices_.Below(12)) {
       case 0:
         c.content_tag = NumberedId<ContentTag>(1 + choices_.Below(2));
@@ -188,6 +259,7 @@ Candidate ContestHistory::MakeCandidate() {
       case 4:
         c.payload_bytes += 1;
         c.kind = arbiter::OpKind::kDelete;
+        c.script.bytes[0] = 9;
         break;
       case 5:
         c.key_tag = keys_[choices_.Below(keys_.size())];
@@ -223,23 +295,72 @@ Candidate ContestHistory::MakeCandidate() {
   c.commitment = NumberedId<CommitmentId>(++payload_number_);
   if (choices_.OneIn(2)) c.content_tag = NumberedId<ContentTag>(choices_.Below(3));
   c.payload_bytes = choices_.Below(100);
+  c.script = NumberedId<ScriptId>(choices_.Below(3));
+  c.staged = PickNodes();
   intents_.push_back({c, c.attempt});
   return c;
 }
 
+RoundId ContestHistory::PickVersion() {
+  if (oracle_.endings().empty() || choices_.OneIn(12)) {  // a version that does not exist yet
+    return {keys_[0], oracle_.Newest(keys_[0]).Next()};
+  }
+  return oracle_.endings()[choices_.Below(oracle_.endings().size())].id;
+}
+
+NodeSet ContestHistory::PickNodes() {
+  return NodeSet::FromBits(static_cast<std::uint32_t>(choices_.Below(NodeSet::kSubsetCount)));
+}
+
 LevelReached ContestHistory::MakeLevel() {
   LevelReached l;
-  if (oracle_.endings().empty() || choices_.OneIn(12)) {  // a version that does not exist yet
-    l.version = {keys_[0], oracle_.Newest(keys_[0]).Next()};
-  } else {
-    l.version = oracle_.endings()[choices_.Below(oracle_.endings().size())].id;
-  }
+  l.version = PickVersion();
   // Sets that grow with the level, so that all nine hold it exactly from FULL on.
   static constexpr std::uint32_t kHeldBits[] = {0b000'010'011, 0b010'011'011, 0b111'111'111};
   const std::uint64_t step = choices_.Below(3);
   l.level = static_cast<Level>(static_cast<int>(Level::kHeld) + static_cast<int>(step));
   l.held = NodeSet::FromBits(kHeldBits[step]);
   return l;
+}
+
+// Of the newest checkpoint with its sum, or of any other entry with any sum: nobody can tell.
+arbiter::StateSum ContestHistory::MakeStateSum() {
+  arbiter::StateSum sum = state_.checkpoint();
+  if (choices_.OneIn(3)) {
+    sum.at = LogIndex(sum.at.value() + 1 + choices_.Below(3));
+    sum.sum.bytes[0] ^= 1;
+  }
+  return sum;
+}
+
+arbiter::LogRecord ContestHistory::MakeRecord() {
+  switch (choices_.Below(16)) {
+    case 0:
+    case 1:
+    case 2:
+      return MakeLevel();
+    case 3: {
+      static constexpr int kWindows[] = {20, 30, 45, 100, 3000};
+      return arbiter::WindowChange{absl::Milliseconds(kWindows[choices_.Below(5)]) +
+                                   absl::Nanoseconds(choices_.Below(2))};
+    }
+    case 4: {
+      const RoundId id = PickVersion();
+      return arbiter::VersionVoid{id, PickNodes()};
+    }
+    case 5: {
+      const auto dc = static_cast<int>(choices_.Below(2));
+      return arbiter::OutageChange{DataCenterAt(dc), choices_.OneIn(2)};
+    }
+    case 6: {
+      const RoundId id = PickVersion();
+      return arbiter::Restaged{id, PickNodes()};
+    }
+    case 7:
+      return MakeStateSum();
+    default:
+      return MakeCandidate();
+  }
 }
 
 LogEntry ContestHistory::MakeEntry() {
@@ -258,23 +379,7 @@ LogEntry ContestHistory::MakeEntry() {
                              FrameNumber(choices_.Below(frame_number_ + 2))});
   }
   const std::uint64_t count = choices_.Below(5);
-  for (std::uint64_t i = 0; i < count; ++i) {
-    switch (choices_.Below(10)) {
-      case 0:
-      case 1:
-        entry.records.push_back(MakeLevel());
-        break;
-      case 2: {
-        static constexpr int kWindows[] = {20, 30, 45, 100, 3000};
-        entry.records.push_back(
-            arbiter::WindowChange{absl::Milliseconds(kWindows[choices_.Below(5)]) +
-                                  absl::Nanoseconds(choices_.Below(2))});
-        break;
-      }
-      default:
-        entry.records.push_back(MakeCandidate());
-    }
-  }
+  for (std::uint64_t i = 0; i < count; ++i) entry.records.push_back(MakeRecord());
   // A CLOSE, mostly at the clock of the entry; also of a closer whose clock shows another time.
   if (choices_.OneIn(2)) {
     const std::size_t at = choices_.Below(entry.records.size() + 1);
@@ -289,6 +394,7 @@ LogEntry ContestHistory::MakeEntry() {
       entry.records.insert(entry.records.begin() + static_cast<std::ptrdiff_t>(at), *close);
     }
   }
+  entry.checkpoint = choices_.OneIn(4);
   return entry;
 }
 
@@ -302,54 +408,99 @@ std::string ContestHistory::CheckEffects(const std::vector<Effect>& actual,
   return text;
 }
 
+// An outcome changes once at most, from WON to VOID, and never after HELD was told.
+std::string ContestHistory::CheckLaw(const arbiter::OpJudged& judged) {
+  const Outcome& outcome = judged.outcome;
+  const RoundId id{judged.key_tag, outcome.version};
+  if (outcome.kind == OutcomeKind::kPending) return "judged as pending: " + Show(judged);
+  const auto [told, first] = told_.emplace(judged.op, outcome);
+  if (!first && told->second != outcome) {
+    Outcome lost = told->second;
+    lost.kind = OutcomeKind::kVoid;
+    if (told->second.kind != OutcomeKind::kWon || outcome != lost || levels_.contains(id)) {
+      return absl::StrCat("an outcome changed: ", ShowOutcome(told->first, told->second), " to ",
+                          Show(judged));
+    }
+    told->second = outcome;
+    ++counts_.seen["VOID"];
+  }
+  if (first) ++counts_.seen[std::string(OutcomeName(outcome.kind))];
+  if (first && outcome.ambiguous) ++counts_.seen["ambiguous"];
+  if (outcome.margin < absl::ZeroDuration()) return "negative margin: " + Show(judged);
+  if (outcome.kind == OutcomeKind::kWon &&
+      winners_.emplace(id, judged.op).first->second != judged.op) {
+    return "a second winner: " + Show(judged);
+  }
+  return "";
+}
+
+bool ContestHistory::ToldVoid(const RoundId& id) const {
+  const auto winner = winners_.find(id);
+  return winner != winners_.end() && told_.at(winner->second).kind == OutcomeKind::kVoid;
+}
+
+std::string ContestHistory::CheckLaw(const arbiter::LevelAnnounced& level) {
+  if (ToldVoid(level.id)) return "VOID has no level: " + Show(level);
+  Level& highest = levels_[level.id];
+  if (level.level < highest) return "a level fell: " + Show(level);
+  highest = level.level;
+  ++counts_.seen[std::string(LevelName(level.level))];
+  if (level.level < Level::kSafe) return "";
+  std::uint64_t& safe = safe_[level.id.key_tag];
+  while (ToldVoid({level.id.key_tag, Version(safe + 1)})) ++safe;
+  if (level.id.version.value() > safe + 1) return "SAFE out of order: " + Show(level);
+  safe = std::max(safe, level.id.version.value());
+  return "";
+}
+
+// LATEST never goes back, and passes over what is VOID only.
+std::string ContestHistory::CheckLaw(const arbiter::VersionVisible& visible) {
+  std::uint64_t& newest = visible_[visible.id.key_tag];
+  while (ToldVoid({visible.id.key_tag, Version(newest + 1)})) ++newest;
+  if (visible.id.version.value() != newest + 1) return "visible out of order: " + Show(visible);
+  newest = visible.id.version.value();
+  const Level level = levels_[visible.id];
+  if (level < Level::kHeld) return "visible below HELD: " + Show(visible);
+  ++counts_.seen[level < Level::kSafe ? "visible at HELD" : "visible at SAFE"];
+  return "";
+}
+
 // Laws that hold whatever the contest rule is, judged from the effects alone.
 std::string ContestHistory::CheckLaws(const std::vector<Effect>& effects) {
   for (const Effect& effect : effects) {
+    std::string why;
     if (const auto* judged = std::get_if<arbiter::OpJudged>(&effect)) {
-      if (judged->outcome.kind == OutcomeKind::kPending)
-        return "judged as pending: " + Show(effect);
-      const auto [told, first] = told_.emplace(judged->op, judged->outcome);
-      if (!first && told->second != judged->outcome) {
-        return absl::StrCat("an outcome changed: ", ShowOutcome(told->first, told->second), " to ",
-                            Show(effect));
-      }
-      if (first) ++counts_.seen[std::string(OutcomeName(judged->outcome.kind))];
-      if (first && judged->outcome.ambiguous) ++counts_.seen["ambiguous"];
-      if (judged->outcome.margin < absl::ZeroDuration()) return "negative margin: " + Show(effect);
-      if (judged->outcome.kind == OutcomeKind::kWon) {
-        const RoundId id{judged->key_tag, judged->outcome.version};
-        if (winners_.emplace(id, judged->op).first->second != judged->op) {
-          return "a second winner: " + Show(effect);
-        }
-      }
+      why = CheckLaw(*judged);
     } else if (const auto* decided = std::get_if<arbiter::VersionDecided>(&effect)) {
       if (++decided_[decided->id.key_tag] != decided->id.version.value()) {
         return "versions are not dense: " + Show(effect);
       }
       if (!winners_.contains(decided->id)) return "decided without a winner: " + Show(effect);
     } else if (const auto* level = std::get_if<arbiter::LevelAnnounced>(&effect)) {
-      std::uint64_t& safe = safe_[level->id.key_tag];
-      if (level->level >= Level::kSafe) {
-        if (level->id.version.value() > safe + 1) return "SAFE out of order: " + Show(effect);
-        safe = std::max(safe, level->id.version.value());
-      }
-      ++counts_.seen[std::string(LevelName(level->level))];
+      why = CheckLaw(*level);
+    } else if (const auto* visible = std::get_if<arbiter::VersionVisible>(&effect)) {
+      why = CheckLaw(*visible);
     } else if (const auto* refused = std::get_if<arbiter::OpRefused>(&effect)) {
       ++counts_.seen[std::string(RefusalName(refused->refusal))];
+      if (told_.contains(refused->op) && refused->refusal == arbiter::Refusal::kOpExpired) {
+        ++counts_.seen["forgotten and refused"];
+      }
     }
+    if (!why.empty()) return why;
   }
   return "";
 }
 
 std::string ContestHistory::CheckOps() {
-  if (state_.op_count() != oracle_.ops().size()) {
-    return absl::StrCat("op count ", state_.op_count(), ", oracle ", oracle_.ops().size());
+  if (state_.op_count() != oracle_.RememberedCount()) {
+    return absl::StrCat("op count ", state_.op_count(), ", oracle ", oracle_.RememberedCount());
   }
   for (const Intent& intent : intents_) {
     const OpId name = intent.candidate.op;
     const OpRecord* record = state_.FindOp(name);
     const auto at = oracle_.ops().find(name);
-    if ((record != nullptr) != (at != oracle_.ops().end())) {
+    const bool remembered = at != oracle_.ops().end() && !at->second.forgotten;
+    if ((record != nullptr) != remembered) {
       return absl::StrCat("op ", name.Hex(), record ? " is on record" : " is not on record");
     }
     if (record == nullptr) continue;
@@ -361,9 +512,11 @@ std::string ContestHistory::CheckOps() {
     }
     if (record->key_tag != first.key_tag || record->slot != first.slot ||
         record->kind != first.kind || record->content_tag != first.content_tag ||
-        record->commitment != first.commitment || record->payload_bytes != first.payload_bytes) {
+        record->commitment != first.commitment || record->script != first.script ||
+        record->payload_bytes != first.payload_bytes) {
       return absl::StrCat("op ", name.Hex(), " does not keep its first content");
     }
+    if (record->staged != op.staged()) return absl::StrCat("op ", name.Hex(), ": staged elsewhere");
     if (record->stamp != oracle_.CountingStamp(op)) {
       return absl::StrCat("op ", name.Hex(),
                           " counts with another stamp: ", absl::FormatTime(record->stamp.midpoint),
@@ -392,22 +545,32 @@ std::string ContestHistory::CheckVersions() {
     if (v->id != ending.id || v->op != ending.winner) return name + "another winner";
     if (v->stamp != ending.stamp) return name + "another stamp";
     if (v->slot != first.slot || v->kind != first.kind || v->commitment != first.commitment ||
-        v->payload_bytes != first.payload_bytes) {
+        v->script != first.script || v->payload_bytes != first.payload_bytes) {
       return name + "another content";
     }
+    if (v->outcome != (ending.gone ? OutcomeKind::kVoid : OutcomeKind::kWon)) {
+      return name + "another outcome";
+    }
+    if (v->staged != ending.staged) return name + "staged elsewhere";
+    if (v->visible_at != ending.visible_from) return name + "visible from another entry on";
     if (v->closed_earliest != oracle_.ClosedEarliest(ending.id)) return name + "another e(w)";
     if (v->reached != oracle_.Reached(ending.id)) return name + "another level reached";
     if (v->announced != oracle_.Announced(ending.id)) return name + "another level announced";
     if (v->held != oracle_.Held(ending.id)) return name + "held by others";
     const Fairness fairness = oracle_.Refuted(ending.id) ? Fairness::kRefuted : Fairness::kTimeout;
     if (v->fairness != fairness) return name + "another fairness";
-    if (oracle_.Held(ending.id) != NodeSet::All()) unsettled.insert(ending.id);
+    if (!ending.gone && oracle_.Held(ending.id) != NodeSet::All()) unsettled.insert(ending.id);
   }
   if (state_.unsettled() != unsettled) return "other versions are unsettled";
   for (const KeyTag& key : keys_) {
     const Version newest = oracle_.Newest(key);
     const ClosedVersion* v = state_.Newest(key);
     if ((v == nullptr ? Version() : v->id.version) != newest) return "another newest version";
+    const std::span<const ClosedVersion> all = state_.Versions(key);
+    if (all.size() != newest.value()) return "another number of versions";
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (&all[i] != state_.FindVersion({key, Version(i + 1)})) return "versions out of order";
+    }
     if (state_.FindVersion({key, newest.Next()}) != nullptr) return "a version too many";
     if (state_.FindVersion({key, Version()}) != nullptr) return "a version 0";
   }
@@ -454,7 +617,101 @@ std::string ContestHistory::CheckCursors(const LogEntry& entry) {
   if (state_.window() != oracle_.window()) return "another window";
   if (state_.log_earliest() != oracle_.log_earliest()) return "another log_earliest";
   if (state_.late_first_count() != oracle_.LateFirstCount()) return "another count of LATE_FIRST";
+  if (state_.out() != oracle_.out()) return "other data centers are OUT";
   return "";
+}
+
+std::string ContestHistory::CheckVisible() {
+  const LogIndex since(choices_.Below(state_.applied().value() + 2));
+  std::vector<std::pair<LogIndex, RoundId>> expected;
+  for (const ContestOracle::Ending& ending : oracle_.endings()) {
+    if (ending.visible_from > since) expected.emplace_back(ending.visible_from, ending.id);
+  }
+  std::sort(expected.begin(), expected.end());
+  std::vector<RoundId> ids;
+  for (const auto& [from, id] : expected) ids.push_back(id);
+  if (state_.VisibleSince(since) != ids) return "VisibleSince names others";
+  return "";
+}
+
+std::string ContestHistory::CheckReplica(const LogEntry& entry) {
+  const HomeState& a = state_;
+  const HomeState& b = replica_;
+  if (a.applied() != b.applied() || a.home() != b.home()) return "replica: applied";
+  if (a.window() != b.window() || a.log_earliest() != b.log_earliest()) return "replica: clock";
+  if (a.out() != b.out()) return "replica: OUT";
+  if (a.checkpoint() != b.checkpoint()) return "replica: another checkpoint";
+  if (a.unsettled() != b.unsettled()) return "replica: unsettled";
+  if (a.op_count() != b.op_count()) return "replica: op count";
+  if (a.late_first_count() != b.late_first_count()) return "replica: count of LATE_FIRST";
+  if (a.open_round_count() != b.open_round_count()) return "replica: open rounds";
+  if (a.NextDue() != b.NextDue()) return "replica: next due";
+  for (const absl::Time moment : {now_, a.NextDue(), now_ + rule_.window_max}) {
+    if (a.CloseDue(moment) != b.CloseDue(moment)) return "replica: CloseDue";
+  }
+  for (const LogIndex since : {LogIndex(), LogIndex(a.applied().value() / 2)}) {
+    if (a.VisibleSince(since) != b.VisibleSince(since)) return "replica: VisibleSince";
+  }
+  for (const arbiter::StreamCursor& c : entry.cursors) {
+    if (a.Cursor(c.node, c.stream_epoch) != b.Cursor(c.node, c.stream_epoch)) {
+      return "replica: cursor";
+    }
+  }
+  for (const KeyTag& key : keys_) {
+    const std::span<const ClosedVersion> mine = a.Versions(key);
+    const std::span<const ClosedVersion> other = b.Versions(key);
+    if (!std::equal(mine.begin(), mine.end(), other.begin(), other.end(), SameVersion)) {
+      return "replica: versions";
+    }
+  }
+  for (const Intent& intent : intents_) {
+    const OpRecord* mine = a.FindOp(intent.candidate.op);
+    const OpRecord* other = b.FindOp(intent.candidate.op);
+    if ((mine == nullptr) != (other == nullptr)) return "replica: op on record";
+    if (mine == nullptr) continue;
+    if (!SameOp(*mine, *other) || a.LevelOf(*mine) != b.LevelOf(*other)) return "replica: op";
+  }
+  return "";
+}
+
+// A StateSum that names another sum for the newest checkpoint.
+std::string ContestHistory::CheckStopsAtAnotherSum() {
+  arbiter::StateSum other = state_.checkpoint();
+  const std::uint64_t bit = choices_.Below(8 * Hash128::kBytes);
+  other.sum.bytes[bit / 8] ^= static_cast<std::uint8_t>(1 << (bit % 8));
+  HomeState trial = state_;
+  LogEntry entry;
+  entry.records.push_back(other);
+  if (trial.Apply(trial.applied().Next(), entry).status().code() == absl::StatusCode::kDataLoss) {
+    return "";
+  }
+  return "goes on after another state's sum";
+}
+
+std::string ContestHistory::KeepCheckpoint(const LogEntry& entry,
+                                           const std::vector<Effect>& effects) {
+  for (std::size_t i = 0; i < effects.size(); ++i) {
+    const auto* made = std::get_if<arbiter::CheckpointMade>(&effects[i]);
+    if (made == nullptr) continue;
+    if (!entry.checkpoint || i + 1 != effects.size()) return "a checkpoint out of place";
+    const arbiter::Checkpoint& checkpoint = made->checkpoint;
+    if (checkpoint.index != state_.applied()) return "a checkpoint of another entry";
+    if (std::string why = ApplyCheckpoint(checkpoint, rows_); !why.empty()) return why;
+    if (state_.checkpoint() != arbiter::StateSum{checkpoint.index, checkpoint.sum}) {
+      return "checkpoint() names another";
+    }
+    for (const arbiter::CheckpointRow& row : checkpoint.rows) {
+      if (row.key[0] == 'o' && !row.value.has_value()) ++counts_.seen["forgotten"];
+    }
+    ++counts_.seen["checkpoint"];
+    if (choices_.OneIn(2)) return "";
+    absl::StatusOr<HomeState> restored = RestoreHome(state_.home(), rule_, rows_);
+    if (!restored.ok()) return std::string(restored.status().message());
+    replica_ = *std::move(restored);
+    ++counts_.seen["restored"];
+    return "";
+  }
+  return entry.checkpoint ? "no checkpoint was made" : "";
 }
 
 std::string ContestHistory::Step() {
@@ -476,6 +733,10 @@ std::string ContestHistory::Step() {
   if (why.empty()) why = CheckVersions();
   if (why.empty()) why = CheckRounds();
   if (why.empty()) why = CheckCursors(entry);
+  if (why.empty()) why = CheckVisible();
+  if (why.empty()) why = KeepCheckpoint(entry, *effects);
+  if (why.empty()) why = CheckReplica(entry);
+  if (why.empty() && choices_.OneIn(8)) why = CheckStopsAtAnotherSum();
   if (why.empty()) return "";
   return absl::StrCat("entry ", index.value(), " at ", absl::FormatDuration(now_ - kZero), ": ",
                       why);

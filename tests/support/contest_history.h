@@ -3,7 +3,8 @@
 // A history is drawn from a stream of choices, so a seed or a fuzzer's bytes decide everything. The
 // worlds are small on purpose (few keys, nodes and moments), so that ties, overlaps, retries and
 // late arrivals meet often. Clock readings wander and step back; ids are reused; stamps are
-// sometimes very old. CLOSE records are made with CloseDue, at any place of an entry.
+// sometimes very old. CLOSE records are made with CloseDue, at any place of an entry. Checkpoints are
+// kept as a store would keep them; now and then one replica starts anew from the rows alone.
 // Threads: one owner.
 #ifndef WORLDB_TESTS_SUPPORT_CONTEST_HISTORY_H_
 #define WORLDB_TESTS_SUPPORT_CONTEST_HISTORY_H_
@@ -15,6 +16,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
+#include "arbiter/checkpoint.h"
 #include "arbiter/home_state.h"
 #include "arbiter/log_entry.h"
 #include "cryptoscatter/base/bytes.h"
@@ -62,6 +65,16 @@ struct HistoryCounts {  // what the histories really contained
   std::map<std::string, std::uint64_t> seen;
 };
 
+// What a store holds that applied every checkpoint.
+using CheckpointRows = std::map<std::string, Bytes>;
+
+// Puts and removes what the checkpoint says. Answers what is wrong with it, or an empty text.
+std::string ApplyCheckpoint(const arbiter::Checkpoint& checkpoint, CheckpointRows& rows);
+// A new state from the rows, in key order; the first failure otherwise.
+absl::StatusOr<arbiter::HomeState> RestoreHome(DataCenterIndex home,
+                                               const arbiter::ContestRule& rule,
+                                               const CheckpointRows& rows);
+
 class ContestHistory {
  public:
   // `choices` and `counts` outlive this object.
@@ -70,6 +83,10 @@ class ContestHistory {
   // Makes the next entry and applies it to two replicas and the oracle. Returns what differs, or
   // an empty text.
   std::string Step();
+
+  const arbiter::HomeState& state() const { return state_; }
+  // As of the newest checkpoint.
+  const CheckpointRows& rows() const { return rows_; }
 
  private:
   struct Intent {  // an op some client has in mind
@@ -81,7 +98,12 @@ class ContestHistory {
   arbiter::Candidate MakeCandidate();
   arbiter::Stamp MakeStamp();
   OpId MakeOp();
+  // One that is closed, mostly.
+  arbiter::RoundId PickVersion();
+  NodeSet PickNodes();
   arbiter::LevelReached MakeLevel();
+  arbiter::StateSum MakeStateSum();
+  arbiter::LogRecord MakeRecord();
   arbiter::LogEntry MakeEntry();
   std::string CheckEffects(const std::vector<arbiter::Effect>& actual,
                            const std::vector<arbiter::Effect>& expected);
@@ -90,6 +112,16 @@ class ContestHistory {
   std::string CheckVersions();
   std::string CheckRounds();
   std::string CheckCursors(const arbiter::LogEntry& entry);
+  std::string CheckVisible();
+  // The replica answers every question as the state does.
+  std::string CheckReplica(const arbiter::LogEntry& entry);
+  std::string CheckStopsAtAnotherSum();
+  std::string KeepCheckpoint(const arbiter::LogEntry& entry,
+                             const std::vector<arbiter::Effect>& effects);
+  std::string CheckLaw(const arbiter::OpJudged& judged);
+  std::string CheckLaw(const arbiter::LevelAnnounced& level);
+  std::string CheckLaw(const arbiter::VersionVisible& visible);
+  bool ToldVoid(const arbiter::RoundId& id) const;
 
   Choices& choices_;
   HistoryCounts& counts_;
@@ -98,6 +130,7 @@ class ContestHistory {
   arbiter::HomeState replica_;
   ContestOracle oracle_;
 
+  CheckpointRows rows_;
   std::vector<KeyTag> keys_;
   std::vector<Intent> intents_;
   absl::Time now_;
@@ -110,6 +143,8 @@ class ContestHistory {
   std::map<OpId, arbiter::Outcome> told_;
   std::map<KeyTag, std::uint64_t> decided_;
   std::map<KeyTag, std::uint64_t> safe_;
+  std::map<KeyTag, std::uint64_t> visible_;
+  std::map<arbiter::RoundId, arbiter::Level> levels_;
   std::map<arbiter::RoundId, OpId> winners_;
 };
 

@@ -60,6 +60,20 @@ bool ContestOracle::Op::retried() const {
                      [](const Attempt& a) { return a.candidate.attempt > 0; });
 }
 
+NodeSet ContestOracle::Op::staged() const {
+  NodeSet nodes;
+  for (const Attempt& a : attempts) {
+    if (a.candidate.commitment == first().commitment) nodes = nodes | a.candidate.staged;
+  }
+  return nodes;
+}
+
+std::size_t ContestOracle::RememberedCount() const {
+  std::size_t count = 0;
+  for (const auto& [name, op] : ops_) count += op.forgotten ? 0 : 1;
+  return count;
+}
+
 Version ContestOracle::Newest(const KeyTag& key) const {
   std::uint64_t newest = 0;
   for (const Ending& e : endings_) {
@@ -90,14 +104,31 @@ absl::Time ContestOracle::ClosedEarliest(const RoundId& id) const {
   return earliest;
 }
 
-Version ContestOracle::NewestTombstone(const KeyTag& key) const {
-  Version newest;
-  for (const Ending& e : endings_) {
-    if (e.id.key_tag == key && ops_.at(e.winner).first().kind == OpKind::kDelete) {
-      newest = std::max(newest, e.id.version);
-    }
+ContestOracle::Ending* ContestOracle::FindWon(const RoundId& id) {
+  for (Ending& e : endings_) {
+    if (e.id == id && !e.gone) return &e;
   }
-  return newest;
+  return nullptr;
+}
+
+// Who asked last is told; with the op forgotten, the node that stamped the winner.
+NodeIndex ContestOracle::IngressOf(const Ending& ending) const {
+  const Op& op = ops_.at(ending.winner);
+  return op.forgotten ? ending.stamp.node : op.ingress();
+}
+
+// A version that is VOID leaves the key as the one before it did.
+bool ContestOracle::AbsentAfter(const RoundId& id) const {
+  if (id.version == Version()) return true;
+  const Ending& e = EndingOf(id);
+  if (e.gone) return AbsentAfter({id.key_tag, Version(id.version.value() - 1)});
+  return ops_.at(e.winner).first().kind == OpKind::kDelete;
+}
+
+Version ContestOracle::NewestAbsence(const KeyTag& key) const {
+  Version w = Newest(key);
+  while (!AbsentAfter({key, w})) w = Version(w.value() - 1);
+  return w;
 }
 
 bool ContestOracle::MayHaveSeen(const Candidate& c, Version w) const {
@@ -162,10 +193,11 @@ Level ContestOracle::Reached(const RoundId& id) const {
   return level;
 }
 
-// SAFE and what lies above is announced only once every version before it is SAFE.
+// SAFE and what lies above is announced only once every version before it is SAFE or VOID.
 Level ContestOracle::Announced(const RoundId& id) const {
   for (std::uint64_t before = 1; before < id.version.value(); ++before) {
-    if (Reached({id.key_tag, Version(before)}) < Level::kSafe) {
+    const RoundId other{id.key_tag, Version(before)};
+    if (!EndingOf(other).gone && Reached(other) < Level::kSafe) {
       return std::min(Reached(id), Level::kHeld);
     }
   }
@@ -207,6 +239,8 @@ std::size_t ContestOracle::LateFirstCount() const {
 std::optional<Refusal> ContestOracle::WhyRefused(const LogEntry& entry, const Candidate& c) const {
   const auto known = ops_.find(c.op);
   if (known != ops_.end()) {
+    // Never run twice, whatever the clock says now.
+    if (known->second.forgotten) return Refusal::kOpExpired;
     // The id alone decides, unless both carry a tag; another key is other content on its face.
     const Candidate& first = known->second.first();
     if (first.key_tag != c.key_tag) return Refusal::kOpIdReused;
@@ -218,6 +252,8 @@ std::optional<Refusal> ContestOracle::WhyRefused(const LogEntry& entry, const Ca
   const absl::Time named = arbiter::OpIdTime(c.op);
   if (entry.reading.midpoint - named > rule_.op_memory) return Refusal::kOpExpired;
   if (named - entry.reading.midpoint > rule_.op_ahead_max) return Refusal::kOpExpired;
+  // It may have run and been forgotten: the home could not tell.
+  if (forgotten_until_.has_value() && named < *forgotten_until_) return Refusal::kOpExpired;
   if (c.base.kind == Base::Kind::kVersion && c.base.version > Newest(c.key_tag)) {
     return Refusal::kBadBase;
   }
@@ -253,7 +289,7 @@ Outcome ContestOracle::JudgeFirst(const LogEntry& entry, const Candidate& c) con
     }
   } else {
     const bool absent = c.base.kind == Base::Kind::kAbsent;
-    const Version base = absent ? NewestTombstone(c.key_tag) : c.base.version;
+    const Version base = absent ? NewestAbsence(c.key_tag) : c.base.version;
     if (base < newest) {
       if (!MayHaveSeen(c, base.Next())) return LateAgainst(c, base.Next(), too_old);
       stale.version = base.Next();
@@ -312,7 +348,8 @@ void ContestOracle::LoseTheBeaten(const RoundId& id, std::vector<Effect>& effect
 // won. A repeat or a refused reuse of the id must not throw that very payload away.
 void ContestOracle::TellUnlessWanted(const Candidate& c, std::vector<Effect>& effects) const {
   const auto known = ops_.find(c.op);
-  if (known != ops_.end() && known->second.first().commitment == c.commitment &&
+  if (known != ops_.end() && !known->second.forgotten &&
+      known->second.first().commitment == c.commitment &&
       (known->second.outcome.kind == OutcomeKind::kPending ||
        known->second.outcome.kind == OutcomeKind::kWon)) {
     return;
@@ -358,6 +395,10 @@ void ContestOracle::RecordAgain(const LogEntry& entry, const Candidate& c,
   // Final is final: a later stamp of a judged op is no longer looked at. One older than D_max at
   // its recording is no candidate.
   op.attempts.push_back({c, entry.reading.midpoint, window_, pending && !TooOld(entry, c)});
+  if (op.outcome.kind == OutcomeKind::kWon && c.commitment == op.first().commitment) {
+    Ending* won = FindWon({op.first().key_tag, op.outcome.version});
+    won->staged = won->staged | c.staged;
+  }
   const RoundId round{op.first().key_tag, pending ? op.candidate_of : op.outcome.version};
   const bool leading = pending && Ranking(round).front() == c.op;
   effects.push_back(arbiter::OpAccepted{c.op, c.stamp.node, round, CountingStamp(op), leading});
@@ -394,7 +435,7 @@ void ContestOracle::EndRound(const LogEntry& entry, const RoundId& id,
   const absl::Time earliest = entry.reading.quality == arbiter::ClockQuality::kNone
                                   ? log_earliest_
                                   : entry.reading.midpoint - entry.reading.bound;
-  endings_.push_back({id, winner, stamp, earliest});
+  endings_.push_back({id, winner, stamp, earliest, ops_.at(winner).staged(), false, LogIndex()});
   Judge(winner, won, effects);
   effects.push_back(arbiter::VersionDecided{id});
   for (std::size_t i = 1; i < ranking.size(); ++i) {
@@ -404,24 +445,97 @@ void ContestOracle::EndRound(const LogEntry& entry, const RoundId& id,
   }
 }
 
-void ContestOracle::Reach(const LevelReached& reached, std::vector<Effect>& effects) {
-  if (!HasEnded(reached.version)) return;
-  const KeyTag key = reached.version.key_tag;
-  const std::uint64_t newest = Newest(key).value();
-  std::vector<Level> before;
-  for (std::uint64_t v = 1; v <= newest; ++v) before.push_back(Announced({key, Version(v)}));
-  levels_.push_back(reached);
-  for (std::uint64_t v = 1; v <= newest; ++v) {
-    const RoundId id{key, Version(v)};
-    if (Announced(id) <= before[v - 1]) continue;
-    const OpId winner = EndingOf(id).winner;
-    effects.push_back(
-        arbiter::LevelAnnounced{id, winner, ops_.at(winner).ingress(), Announced(id), Held(id)});
+std::vector<Level> ContestOracle::AnnouncedLevels(const KeyTag& key) const {
+  std::vector<Level> levels;
+  for (std::uint64_t v = 1; v <= Newest(key).value(); ++v) {
+    levels.push_back(Announced({key, Version(v)}));
   }
+  return levels;
+}
+
+void ContestOracle::TellRisen(const KeyTag& key, const std::vector<Level>& before,
+                              std::vector<Effect>& effects) const {
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    const RoundId id{key, Version(i + 1)};
+    const Ending& ending = EndingOf(id);
+    if (ending.gone || Announced(id) <= before[i]) continue;
+    effects.push_back(
+        arbiter::LevelAnnounced{id, ending.winner, IngressOf(ending), Announced(id), Held(id)});
+  }
+}
+
+// VOID is final: nothing spreads any more.
+void ContestOracle::Reach(const LevelReached& reached, std::vector<Effect>& effects) {
+  if (FindWon(reached.version) == nullptr) return;
+  const std::vector<Level> before = AnnouncedLevels(reached.version.key_tag);
+  levels_.push_back(reached);
+  TellRisen(reached.version.key_tag, before, effects);
+}
+
+// What is HELD can be read and is never given up.
+void ContestOracle::GiveUp(const arbiter::VersionVoid& gone, std::vector<Effect>& effects) {
+  Ending* ending = FindWon(gone.version);
+  if (ending == nullptr || Reached(gone.version) >= Level::kHeld) return;
+  Op& op = ops_.at(ending->winner);
+  WORLDB_CHECK(!op.forgotten);  // its version is below FULL
+  const std::vector<Level> before = AnnouncedLevels(gone.version.key_tag);
+  ending->gone = true;
+  op.outcome.kind = OutcomeKind::kVoid;
+  effects.push_back(
+      arbiter::OpJudged{ending->winner, op.ingress(), op.first().key_tag, op.outcome});
+  effects.push_back(arbiter::PayloadUnwanted{ending->winner, op.first().commitment});
+  TellRisen(gone.version.key_tag, before, effects);
+}
+
+void ContestOracle::ChangeOutage(const arbiter::OutageChange& change,
+                                 std::vector<Effect>& effects) {
+  if (out_.contains(change.data_center) == change.out) return;
+  if (change.out) {
+    out_.insert(change.data_center);
+  } else {
+    out_.erase(change.data_center);
+  }
+  effects.push_back(arbiter::OutageChanged{change.data_center, change.out});
+}
+
+// LATEST may answer with it: SAFE, or HELD while a data center is OUT, and every earlier version
+// visible or VOID. What was once visible stays so.
+void ContestOracle::Show(std::vector<Effect>& effects) {
+  std::set<KeyTag> keys;
+  for (const Ending& e : endings_) keys.insert(e.id.key_tag);
+  for (const KeyTag& key : keys) {
+    for (std::uint64_t v = 1; v <= Newest(key).value(); ++v) {
+      Ending* ending = FindWon({key, Version(v)});
+      if (ending == nullptr || ending->visible_from != LogIndex()) continue;
+      if (Announced(ending->id) < (out_.empty() ? Level::kSafe : Level::kHeld)) break;
+      ending->visible_from = applied_;
+      effects.push_back(arbiter::VersionVisible{ending->id});
+    }
+  }
+}
+
+// Its end is told and nobody can still change it: judged, a win spread to all nine nodes, and not in
+// a round that is open.
+bool ContestOracle::MayBeForgotten(const OpId& name, absl::Time until) const {
+  const Op& op = ops_.at(name);
+  if (arbiter::OpIdTime(name) >= until) return false;
+  const RoundId id{op.first().key_tag, op.candidate_of};
+  if (op.candidate_of != Version() && !HasEnded(id)) return false;
+  return op.outcome.kind != OutcomeKind::kWon || Reached(id) == Level::kFull;
+}
+
+// At most once in 1/24 of the op memory, by the log's own clock.
+void ContestOracle::Forget() {
+  if (log_earliest_ == absl::InfinitePast()) return;
+  const absl::Time until = log_earliest_ - rule_.op_memory;
+  if (forgotten_until_.has_value() && until - *forgotten_until_ < rule_.op_memory / 24) return;
+  forgotten_until_ = until;
+  for (auto& [name, op] : ops_) op.forgotten = op.forgotten || MayBeForgotten(name, until);
 }
 
 std::vector<Effect> ContestOracle::Apply(const LogEntry& entry) {
   std::vector<Effect> effects;
+  applied_ = applied_.Next();
   if (entry.reading.quality != arbiter::ClockQuality::kNone) {
     log_earliest_ = std::max(log_earliest_, entry.reading.midpoint - entry.reading.bound);
   }
@@ -435,8 +549,16 @@ std::vector<Effect> ContestOracle::Apply(const LogEntry& entry) {
       Reach(*level, effects);
     } else if (const auto* change = std::get_if<arbiter::WindowChange>(&record)) {
       window_ = change->window;
+    } else if (const auto* gone = std::get_if<arbiter::VersionVoid>(&record)) {
+      GiveUp(*gone, effects);
+    } else if (const auto* outage = std::get_if<arbiter::OutageChange>(&record)) {
+      ChangeOutage(*outage, effects);
+    } else if (const auto* restaged = std::get_if<arbiter::Restaged>(&record)) {
+      if (Ending* won = FindWon(restaged->version)) won->staged = won->staged | restaged->staged;
     }
+    Show(effects);
   }
+  if (entry.checkpoint) Forget();
   return effects;
 }
 

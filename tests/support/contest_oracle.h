@@ -1,7 +1,9 @@
 // The contest rules a second time: slow, plain, and written from the protocol's text alone.
 //
 // Keeps the whole list of what was recorded and works out every question by scanning it: who
-// competes, who leads, when a round is due, which level may be announced. Shares with
+// competes, who leads, when a round is due, which level may be announced, what LATEST may answer
+// with. It never drops an op: one the home may have forgotten is marked, so that a second run of it
+// shows. It makes no checkpoints: what they hold is for others to compare. Shares with
 // arbiter/home_state.cc only the data types and the labelled hash function; even ranks are computed
 // anew.
 // Errors:  none; it is fed entries that a correct home would write.
@@ -14,6 +16,7 @@
 #include <cstddef>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -31,8 +34,8 @@ class ContestOracle {
  public:
   explicit ContestOracle(arbiter::ContestRule rule) : rule_(rule), window_(rule.window_max) {}
 
-  // The effects the entry must have. The order between different ops and versions carries no
-  // meaning; the order of effects of one op, or of one version, does.
+  // The effects the entry must have, but for CheckpointMade. The order between different ops and
+  // versions carries no meaning; the order of effects of one op, or of one version, does.
   std::vector<arbiter::Effect> Apply(const arbiter::LogEntry& entry);
 
   // One record of an op that was not refused.
@@ -46,19 +49,31 @@ class ContestOracle {
     std::vector<Attempt> attempts;  // in the order of recording, never empty
     Version candidate_of;           // 0: judged at once, never a candidate
     arbiter::Outcome outcome;
+    bool forgotten = false;
     const arbiter::Candidate& first() const { return attempts.front().candidate; }
     NodeIndex ingress() const { return attempts.back().candidate.stamp.node; }
     bool retried() const;
+    // Of all attempts with the payload that was recorded first.
+    NodeSet staged() const;
   };
   struct Ending {  // of one round
     arbiter::RoundId id;
     OpId winner;
     arbiter::Stamp stamp;
     absl::Time reading_earliest;
+    NodeSet staged;         // named as having the payload, until VOID
+    bool gone = false;      // VOID
+    LogIndex visible_from;  // 0: not yet
   };
 
   const std::map<OpId, Op>& ops() const { return ops_; }
   const std::vector<Ending>& endings() const { return endings_; }
+  const Ending& EndingOf(const arbiter::RoundId& id) const;
+  const std::set<DataCenterIndex>& out() const { return out_; }
+  // Entries applied.
+  LogIndex applied() const { return applied_; }
+  // Ops not forgotten.
+  std::size_t RememberedCount() const;
   absl::Duration window() const { return window_; }
   absl::Time log_earliest() const { return log_earliest_; }
 
@@ -92,6 +107,17 @@ class ContestOracle {
   void EndRound(const arbiter::LogEntry& entry, const arbiter::RoundId& id,
                 std::vector<arbiter::Effect>& effects);
   void Reach(const arbiter::LevelReached& reached, std::vector<arbiter::Effect>& effects);
+  void GiveUp(const arbiter::VersionVoid& gone, std::vector<arbiter::Effect>& effects);
+  void ChangeOutage(const arbiter::OutageChange& change, std::vector<arbiter::Effect>& effects);
+  // Of all versions of the key, before a change that may raise them; then tells what rose.
+  std::vector<arbiter::Level> AnnouncedLevels(const KeyTag& key) const;
+  void TellRisen(const KeyTag& key, const std::vector<arbiter::Level>& before,
+                 std::vector<arbiter::Effect>& effects) const;
+  // Marks and tells every version that may be seen from now on.
+  void Show(std::vector<arbiter::Effect>& effects);
+  // At a checkpoint.
+  void Forget();
+  bool MayBeForgotten(const OpId& name, absl::Time until) const;
 
   std::optional<arbiter::Refusal> WhyRefused(const arbiter::LogEntry& entry,
                                              const arbiter::Candidate& c) const;
@@ -100,8 +126,11 @@ class ContestOracle {
   // Pending for a candidate of the next version.
   arbiter::Outcome JudgeFirst(const arbiter::LogEntry& entry, const arbiter::Candidate& c) const;
   arbiter::Outcome LateAgainst(const arbiter::Candidate& c, Version w, bool too_old) const;
-  Version NewestTombstone(const KeyTag& key) const;
-  const Ending& EndingOf(const arbiter::RoundId& id) const;
+  // No value is there once version w is the newest.
+  bool AbsentAfter(const arbiter::RoundId& id) const;
+  Version NewestAbsence(const KeyTag& key) const;
+  Ending* FindWon(const arbiter::RoundId& id);  // null when not ended, or VOID
+  NodeIndex IngressOf(const Ending& ending) const;
   bool HasEnded(const arbiter::RoundId& id) const;
 
   // Everybody who ever competed in the round, early losers included, best first.
@@ -116,6 +145,10 @@ class ContestOracle {
   const arbiter::ContestRule rule_;
   absl::Duration window_;
   absl::Time log_earliest_ = absl::InfinitePast();
+  LogIndex applied_;
+  std::set<DataCenterIndex> out_;
+  // Ops dated before this were forgotten where that was allowed; nothing: never yet.
+  std::optional<absl::Time> forgotten_until_;
   std::map<OpId, Op> ops_;
   std::vector<OpId> order_;  // ops in the order of their first record
   std::vector<Ending> endings_;

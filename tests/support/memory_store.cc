@@ -18,6 +18,10 @@ constexpr std::size_t kUnsyncedCommitsMax = 4096;
 // From 0 to `max`, both included. Spelled out, since std::uniform_int_distribution differs between
 // libraries and a seed must mean the same everywhere.
 std::size_t Draw(std::mt19937_64& random, std::size_t max) { return random() % (max + 1); }
+std::size_t DrawKept(std::mt19937_64& random, Kept kept, std::size_t count) {
+  if (kept == Kept::kSome) return Draw(random, count);
+  return kept == Kept::kAll ? count : 0;
+}
 
 absl::Status DamagedRow(const std::string& key) {
   return absl::DataLossError(absl::StrCat("row ", HexEncode(AsBytes(key)), ": checksum mismatch"));
@@ -43,15 +47,16 @@ void MemoryDisk::Image::Apply(const std::vector<StoreWrite>& writes) {
 
 MemoryDisk::MemoryDisk(std::uint64_t seed, CrashModel model) : model_(model), random_(seed) {}
 
-void MemoryDisk::Crash() {
+void MemoryDisk::Crash(Kept kept) {
   MutexLock lock(mu_);
-  DropPending(true);
+  DropPending(kept);
   opening_ = 0;
-  const std::size_t kept_count = Draw(random_, since_.size());
+  const std::size_t kept_count = DrawKept(random_, kept, since_.size());
   for (std::size_t i = 0; i < since_.size(); ++i) {
-    const bool kept =
-        model_ == CrashModel::kSuffix ? i < kept_count : since_[i].synced || Draw(random_, 1) == 1;
-    if (kept) durable_.Apply(since_[i].writes);
+    const bool stays = model_ == CrashModel::kSuffix
+                           ? i < kept_count
+                           : since_[i].synced || DrawKept(random_, kept, 1) == 1;
+    if (stays) durable_.Apply(since_[i].writes);
   }
   since_.clear();
   cached_ = durable_;
@@ -59,7 +64,7 @@ void MemoryDisk::Crash() {
 
 void MemoryDisk::Wipe() {
   MutexLock lock(mu_);
-  DropPending(false);
+  DropPending(Kept::kSynced);
   opening_ = 0;
   since_.clear();
   durable_ = Image();
@@ -117,6 +122,10 @@ std::uint64_t MemoryDisk::synced_commit_count() const {
   MutexLock lock(mu_);
   return synced_commit_count_;
 }
+std::uint64_t MemoryDisk::call_count() const {
+  MutexLock lock(mu_);
+  return call_count_;
+}
 
 std::uint64_t MemoryDisk::Open() {
   MutexLock lock(mu_);
@@ -128,13 +137,14 @@ std::uint64_t MemoryDisk::Open() {
 void MemoryDisk::Close(std::uint64_t opening) {
   MutexLock lock(mu_);
   if (opening_ != opening) return;
-  DropPending(true);
+  DropPending(Kept::kSome);
   opening_ = 0;
 }
 
 bool MemoryDisk::Enqueue(std::uint64_t opening, Pending commit) {
   MutexLock lock(mu_);
   if (opening_ != opening) return false;
+  ++call_count_;
   pending_.push_back(std::move(commit));
   return true;
 }
@@ -179,10 +189,10 @@ void MemoryDisk::Record(std::vector<StoreWrite> writes, bool sync) {
 }
 
 // The process is gone: its oldest calls may have reached the page cache, none was answered.
-void MemoryDisk::DropPending(bool apply_some) {
-  if (apply_some && Draw(random_, 1) == 1) RecordLate();
+void MemoryDisk::DropPending(Kept kept) {
+  if (DrawKept(random_, kept, 1) == 1) RecordLate();
   late_.clear();
-  const std::size_t applied_count = apply_some ? Draw(random_, pending_.size()) : 0;
+  const std::size_t applied_count = DrawKept(random_, kept, pending_.size());
   for (std::size_t i = 0; i < applied_count && !full_; ++i) {
     Record(std::move(pending_[i].writes), false);
   }

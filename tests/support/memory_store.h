@@ -4,7 +4,8 @@
 //   - A commit reaches the page cache when it is applied and the medium when it is synced.
 //   - Destroying a MemoryStore is the death of its process: of the commits not yet answered, a
 //     random number of the oldest are applied, the rest are not.
-//   - Crash() is the loss of power: that, and unsynced commits go as CrashModel says.
+//   - Crash() is the loss of power: that, and unsynced commits go as CrashModel and Kept say. A torn
+//     commit is one that its checksum finds out: it is not kept, and so nothing after it is.
 // Threads: any; delays and order come from the executor.
 #ifndef WORLDB_TESTS_SUPPORT_MEMORY_STORE_H_
 #define WORLDB_TESTS_SUPPORT_MEMORY_STORE_H_
@@ -36,6 +37,13 @@ enum class CrashModel {
   kSubset,  // any of them; a sync covers its own commit alone, which is all the contract promises
 };
 
+// How much of what CrashModel allows to be lost is still there.
+enum class Kept {
+  kSynced,  // nothing but what was answered as synced, and what such a sync covers
+  kSome,    // a random part
+  kAll,     // everything, calls not yet answered included
+};
+
 // What becomes of the rows of a commit that is answered with an error.
 enum class FailedCommit {
   kLost,   // they are not there
@@ -50,7 +58,7 @@ class MemoryDisk {
   MemoryDisk& operator=(const MemoryDisk&) = delete;
 
   // Loss of power. A MemoryStore open now never answers again; open a new one.
-  void Crash();
+  void Crash(Kept kept = Kept::kSome);
   // The disk is replaced by an empty one. A MemoryStore open now never answers again.
   void Wipe();
 
@@ -70,6 +78,9 @@ class MemoryDisk {
   std::vector<engine::StoreRow> Rows(engine::RowFamily family) const;
   std::uint64_t commit_count() const;
   std::uint64_t synced_commit_count() const;
+  // Commits called so far, answered or not. Between two moments with equal call_count() and
+  // commit_count() no crash leaves anything else.
+  std::uint64_t call_count() const;
 
  private:
   friend class MemoryStore;
@@ -114,7 +125,7 @@ class MemoryDisk {
   absl::Status Apply(const Pending& commit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Record(std::vector<engine::StoreWrite> writes, bool sync) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void RecordLate() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void DropPending(bool apply_some) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void DropPending(Kept kept) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status TakeReadError(std::uint64_t opening) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const CrashModel model_;
@@ -137,6 +148,7 @@ class MemoryDisk {
   absl::Duration read_delay_ ABSL_GUARDED_BY(mu_) = absl::ZeroDuration();
   std::uint64_t commit_count_ ABSL_GUARDED_BY(mu_) = 0;
   std::uint64_t synced_commit_count_ ABSL_GUARDED_BY(mu_) = 0;
+  std::uint64_t call_count_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
 class MemoryStore final : public engine::Store {

@@ -156,6 +156,30 @@ TEST(MemoryDiskTest, ACrashKeepsWhatWasSyncedAndAnsweredAndOnlyWholeCommits) {
   EXPECT_GT(kept_counts.size(), 20u);  // the crashes were not all alike
 }
 
+TEST(MemoryDiskTest, ACrashKeepsWhatIsAskedForAndAlwaysWhatWasSynced) {
+  for (CrashModel model : {CrashModel::kSuffix, CrashModel::kSubset}) {
+    for (Kept kept : {Kept::kSynced, Kept::kAll}) {
+      SimWorld world;
+      MemoryDisk disk(1, model);
+      SimExecutor executor(world);
+      MemoryStore store(disk, executor);
+      const auto commit = [&](const char* key, bool sync) {
+        store.Commit({StoreWrite::Put(RowFamily::kRows, key, Value("v"))}, sync,
+                     [](const absl::Status&) {});
+      };
+      commit("1 synced", true);
+      commit("2 answered", false);
+      world.RunReady();
+      EXPECT_EQ(disk.call_count(), 2u);
+      commit("3 called", true);
+      EXPECT_EQ(disk.call_count(), 3u);
+      EXPECT_EQ(disk.commit_count(), 2u);
+      disk.Crash(kept);
+      EXPECT_EQ(disk.Rows(RowFamily::kRows).size(), kept == Kept::kAll ? 3u : 1u);
+    }
+  }
+}
+
 TEST(MemoryDiskTest, AProcessThatDiesLosesNothingThatWasAnswered) {
   for (std::uint64_t seed = 1; seed <= 50; ++seed) {
     SimWorld world({.seed = seed});

@@ -56,11 +56,13 @@ class ScatterCell {
   const cryptoscatter::WriterSession& session() const { return *session_; }
 
   // Sealed and signed alone.
-  cryptoscatter::SealedValue Seal(ByteSpan key_name, ByteSpan value) {
+  cryptoscatter::SealedValue Seal(
+      ByteSpan key_name, ByteSpan value,
+      cryptoscatter::ValueKind kind = cryptoscatter::ValueKind::kValue) {
     OpId op;
     op.bytes = entropy_.Draw<16>();
     auto sealed = cryptoscatter::Seal(
-        *script_, {cell_, cryptoscatter::KeyTagOf(tag_key_, key_name), op, key_name, value},
+        *script_, {cell_, cryptoscatter::KeyTagOf(tag_key_, key_name), op, key_name, value, kind},
         *session_, entropy_);
     WORLDB_CHECK(sealed.ok());
     const CommitmentId commitment = sealed->Commitment();
@@ -77,9 +79,10 @@ class ScatterCell {
     return *std::move(share);
   }
 
-  ScatteredValue Scatter(ByteSpan key_name, ByteSpan value, Version version = Version(17)) {
+  ScatteredValue Scatter(ByteSpan key_name, ByteSpan value, Version version = Version(17),
+                         cryptoscatter::ValueKind kind = cryptoscatter::ValueKind::kValue) {
     ScatteredValue out;
-    out.sealed = Seal(key_name, value);
+    out.sealed = Seal(key_name, value, kind);
     auto fragments = cryptoscatter::CheckSealedValue(*script_, out.sealed);
     WORLDB_CHECK(fragments.ok());
     out.shares = cryptoscatter::MakeShares(out.sealed, *std::move(fragments), Slot(7), SlotEpoch(3),

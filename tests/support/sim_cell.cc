@@ -66,6 +66,14 @@ bool SetRecord::ended() const {
          (how.has_value() && how->kind != arbiter::OutcomeKind::kWon);
 }
 
+std::vector<std::string> WatchRecord::Told() const {
+  std::vector<std::string> told;
+  for (const engine::WatchChange& change : changes) {
+    told.push_back(absl::StrCat(AsText(change.key), ":", change.version.version.value()));
+  }
+  return told;
+}
+
 SimCell::SimCell(Options options)
     : options_(options),
       world_({.seed = options.seed, .shuffle_ties = true, .offload_time = absl::Microseconds(50)}),
@@ -77,42 +85,52 @@ SimCell::SimCell(Options options)
     Log& log = logs_[dc];
     log.disk = std::make_unique<MemoryDisk>(options.seed * 100 + dc);
     log.disk->SetDelays(absl::Microseconds(250), absl::Microseconds(20));
-    log.executor = std::make_unique<SimExecutor>(world_);
-    log.store = std::make_unique<MemoryStore>(*log.disk, *log.executor);
-    log.core = engine::EmbeddedLogCore::Create(DataCenterAt(dc), *log.store, *log.executor);
   }
   for (int i = 0; i < kNodeCount; ++i) {
     members_[i].disk = std::make_unique<MemoryDisk>(options.seed * 100 + 10 + i);
     members_[i].disk->SetDelays(absl::Microseconds(250), absl::Microseconds(20));
     members_[i].clock = std::make_unique<SimClock>(world_);
-    StartNode(i);
   }
+  StartAllNodes();
 }
 
 SimCell::~SimCell() {
   for (int i = 0; i < kNodeCount; ++i) StopNode(i);
-  for (Log& log : logs_) {
-    log.executor->Shutdown();
-    log.core.reset();
-    log.store.reset();
-  }
+  for (int dc = 0; dc < kDataCenterCount; ++dc) StopLog(dc);
+}
+
+void SimCell::StartLog(int dc) {
+  Log& log = logs_[dc];
+  if (log.core != nullptr) return;
+  log.executor = std::make_unique<SimExecutor>(world_);
+  log.store = std::make_unique<MemoryStore>(*log.disk, *log.executor);
+  log.core = engine::EmbeddedLogCore::Create(DataCenterAt(dc), *log.store, *log.executor);
+}
+
+// REQUIRES: the nodes of the data center are stopped.
+void SimCell::StopLog(int dc) {
+  Log& log = logs_[dc];
+  if (log.core == nullptr) return;
+  log.executor->Shutdown();
+  log.core.reset();
+  log.store.reset();
+  log.executor.reset();
 }
 
 void SimCell::StartNode(int index) {
   Member& m = members_[index];
   if (m.node != nullptr) return;
+  StartLog(index / kNodesPerDataCenter);
   Log& log = logs_[index / kNodesPerDataCenter];
   m.executor = std::make_unique<SimExecutor>(world_);
   m.store = std::make_unique<MemoryStore>(*m.disk, *m.executor);
   m.log = std::make_unique<engine::EmbeddedLogHandle>(log.core, *m.executor);
   m.network = network_->Attach(NodeAt(index), *m.executor);
   log.core->SetRunning(NodeAt(index), true);
-  engine::NodeOptions node_options;
-  node_options.window = options_.window;
   m.node = std::make_unique<engine::Node>(
       engine::NodeParts{cell_, NodeAt(index), &secrets_[index], m.executor.get(), m.network.get(),
                         m.store.get(), m.log.get(), m.clock.get(), &entropy_},
-      node_options, [](absl::Status status) { WORLDB_CHECK(status.ok()); });
+      options_.node, [](absl::Status status) { WORLDB_CHECK(status.ok()); });
 }
 
 void SimCell::StopNode(int index) {
@@ -127,9 +145,27 @@ void SimCell::StopNode(int index) {
   m.executor.reset();
 }
 
-void SimCell::CrashNode(int index) {
-  members_[index].disk->Crash();
+void SimCell::CrashNode(int index, Kept kept) {
+  members_[index].disk->Crash(kept);
   StopNode(index);
+}
+
+void SimCell::CrashDataCenter(int dc, Kept kept) {
+  // All disks first: no clean-up of a dying node may reach one.
+  for (int i = 0; i < kNodesPerDataCenter; ++i) {
+    members_[dc * kNodesPerDataCenter + i].disk->Crash(kept);
+  }
+  logs_[dc].disk->Crash(kept);
+  StopDataCenter(dc);
+  StopLog(dc);
+}
+
+void SimCell::CrashProcess(Kept kept) {
+  for (int dc = 0; dc < kDataCenterCount; ++dc) CrashDataCenter(dc, kept);
+}
+
+void SimCell::StartAllNodes() {
+  for (int i = 0; i < kNodeCount; ++i) StartNode(i);
 }
 
 void SimCell::StopDataCenter(int dc) {
@@ -137,6 +173,13 @@ void SimCell::StopDataCenter(int dc) {
 }
 void SimCell::StartDataCenter(int dc) {
   for (int i = 0; i < kNodesPerDataCenter; ++i) StartNode(dc * kNodesPerDataCenter + i);
+}
+
+std::uint64_t SimCell::disk_step_count() const {
+  std::uint64_t count = 0;
+  for (const Member& m : members_) count += m.disk->call_count() + m.disk->commit_count();
+  for (const Log& log : logs_) count += log.disk->call_count() + log.disk->commit_count();
+  return count;
 }
 
 std::vector<std::string> SimCell::AllDiskBytes() const {
@@ -168,6 +211,7 @@ std::shared_ptr<SetRecord> SimCell::Set(int node, absl::string_view key, absl::s
   request.key = ToBytes(AsBytes(key));
   request.value = SecretBytes(ToBytes(AsBytes(value)));
   request.op = options.op.value_or(arbiter::MakeOpId(members_[node].clock->TrueTime(), entropy_));
+  request.kind = options.kind;
   request.base = options.base;
   request.seen = options.seen;
   request.attempt = options.attempt;
@@ -202,6 +246,71 @@ absl::StatusOr<engine::GetReply> SimCell::Get(int node, absl::string_view key,
   return *std::move(reply);
 }
 
+std::shared_ptr<SetRecord> SimCell::DeleteAndWait(int node, absl::string_view key) {
+  SetOptions options;
+  options.kind = arbiter::OpKind::kDelete;
+  auto record = Set(node, key, "", options);
+  world_.RunUntil([&] { return record->ended() || record->level() >= arbiter::Level::kSafe; },
+                  absl::Seconds(30));
+  return record;
+}
+
+absl::StatusOr<engine::TicketStatus> SimCell::TicketWait(int node, const std::string& ticket,
+                                                         arbiter::Level until,
+                                                         absl::Duration timeout) {
+  std::optional<absl::StatusOr<engine::TicketStatus>> reply;
+  members_[node].node->TicketWait(
+      ticket, until, timeout,
+      [&reply](absl::StatusOr<engine::TicketStatus> answer) { reply.emplace(std::move(answer)); });
+  WORLDB_CHECK(world_.RunUntil([&] { return reply.has_value(); }, absl::Seconds(60)));
+  return *std::move(reply);
+}
+
+absl::StatusOr<engine::ListReply> SimCell::List(int node, absl::string_view prefix,
+                                                std::size_t page_size,
+                                                const std::string& page_token) {
+  std::optional<absl::StatusOr<engine::ListReply>> reply;
+  members_[node].node->List(
+      {ToBytes(AsBytes(prefix)), page_size, page_token, absl::Seconds(10)},
+      [&reply](absl::StatusOr<engine::ListReply> answer) { reply.emplace(std::move(answer)); });
+  WORLDB_CHECK(world_.RunUntil([&] { return reply.has_value(); }, absl::Seconds(60)));
+  return *std::move(reply);
+}
+
+absl::StatusOr<engine::HistoryReply> SimCell::History(int node, absl::string_view key,
+                                                      std::size_t page_size,
+                                                      const std::string& page_token) {
+  std::optional<absl::StatusOr<engine::HistoryReply>> reply;
+  members_[node].node->History(
+      {ToBytes(AsBytes(key)), page_size, page_token, absl::Seconds(10)},
+      [&reply](absl::StatusOr<engine::HistoryReply> answer) { reply.emplace(std::move(answer)); });
+  WORLDB_CHECK(world_.RunUntil([&] { return reply.has_value(); }, absl::Seconds(60)));
+  return *std::move(reply);
+}
+
+std::shared_ptr<WatchRecord> SimCell::Watch(int node, absl::string_view key, bool prefix,
+                                            const std::string& resume_token) {
+  auto record = std::make_shared<WatchRecord>();
+  record->node = node;
+  record->call = members_[node].node->Watch(
+      {ToBytes(AsBytes(key)), prefix, resume_token},
+      [this, record](const engine::WatchEvent& event) {
+        if (const auto* change = std::get_if<engine::WatchChange>(&event)) {
+          record->changes.push_back(*change);
+          record->times.push_back(world_.Elapsed());
+          record->resume_token = change->resume_token;
+        } else if (const auto* progress = std::get_if<engine::WatchProgress>(&event)) {
+          record->progress.push_back(*progress);
+          record->resume_token = progress->resume_token;
+        } else {
+          record->failed = std::get<engine::WatchFailed>(event).status;
+        }
+      });
+  return record;
+}
+
+void SimCell::Forget(const WatchRecord& record) { members_[record.node].node->Forget(record.call); }
+
 absl::StatusOr<engine::TicketStatus> SimCell::TicketGet(int node, const std::string& ticket) {
   std::optional<absl::StatusOr<engine::TicketStatus>> reply;
   members_[node].node->TicketGet(
@@ -209,6 +318,33 @@ absl::StatusOr<engine::TicketStatus> SimCell::TicketGet(int node, const std::str
       [&reply](absl::StatusOr<engine::TicketStatus> answer) { reply.emplace(std::move(answer)); });
   WORLDB_CHECK(world_.RunUntil([&] { return reply.has_value(); }, absl::Seconds(60)));
   return *std::move(reply);
+}
+
+void SimCell::AppendToLog(int dc, arbiter::LogRecord record) {
+  arbiter::AcceptLog* log = nullptr;
+  for (int i = 0; i < kNodesPerDataCenter; ++i) {
+    const Member& m = members_[static_cast<std::size_t>(dc * kNodesPerDataCenter + i)];
+    if (m.log != nullptr) log = m.log.get();
+  }
+  WORLDB_CHECK(log != nullptr);
+  // The sequencer may be faster: then once more.
+  for (bool done = false; !done;) {
+    bool answered = false;
+    log->Tail([&](absl::StatusOr<arbiter::AcceptLog::FenceResult> tail) {
+      WORLDB_CHECK(tail.ok());
+      arbiter::LogEntry entry;
+      entry.log_epoch = tail->epoch;
+      entry.reading.quality = arbiter::ClockQuality::kNone;
+      entry.records = {record};
+      log->Append(tail->epoch, tail->tail,
+                  std::make_shared<const Bytes>(arbiter::EncodeLogEntry(entry)),
+                  [&](const arbiter::AppendResult& result) {
+                    done = result.kind == arbiter::AppendResult::Kind::kOk;
+                    answered = true;
+                  });
+    });
+    WORLDB_CHECK(world_.RunUntil([&] { return answered; }, absl::Seconds(10)));
+  }
 }
 
 engine::NodeStatus SimCell::Status(int node) {

@@ -37,21 +37,42 @@ struct SetRecord {
   bool ended() const;
 };
 
+// One Watch as its caller saw it.
+struct WatchRecord {
+  int node = 0;
+  engine::Node::CallId call = 0;
+  std::vector<engine::WatchChange> changes;
+  std::vector<absl::Duration> times;  // of the changes
+  std::vector<engine::WatchProgress> progress;
+  std::optional<absl::Status> failed;
+
+  // Of the last event that has one.
+  std::string resume_token;
+  // "name:version", in the order told.
+  std::vector<std::string> Told() const;
+};
+
 class SimCell {
  public:
   struct Options {
     std::uint64_t seed = 1;
-    arbiter::WindowLimits window{2.0, absl::Milliseconds(20), absl::Milliseconds(400)};
+    engine::NodeOptions node{.window = {2.0, absl::Milliseconds(20), absl::Milliseconds(400)}};
   };
   SimCell() : SimCell(Options{}) {}
   explicit SimCell(Options options);
   ~SimCell();
 
+  // Starts the log of its data center too, if that was lost with a crash.
   void StartNode(int index);
   // As `node stop` does: calls end, nothing of the node runs any more.
   void StopNode(int index);
   // As a power cut does: unsynced writes are lost as the disk's crash model says.
-  void CrashNode(int index);
+  void CrashNode(int index, Kept kept = Kept::kSome);
+  // Three nodes and their log at once.
+  void CrashDataCenter(int dc, Kept kept = Kept::kSome);
+  // As `kill -9` of a demo, or the power cut of its machine: all nodes and logs at once.
+  void CrashProcess(Kept kept = Kept::kSome);
+  void StartAllNodes();
   void StopDataCenter(int dc);
   void StartDataCenter(int dc);
   bool running(int index) const { return members_[index].node != nullptr; }
@@ -60,6 +81,7 @@ class SimCell {
   std::string KeyAt(int dc, absl::string_view name = "key") const;
   struct SetOptions {
     std::optional<OpId> op;
+    arbiter::OpKind kind = arbiter::OpKind::kSet;
     arbiter::Base base;
     Version seen;
     std::uint32_t attempt = 0;
@@ -78,13 +100,33 @@ class SimCell {
   absl::StatusOr<engine::GetReply> Get(int node, absl::string_view key,
                                        engine::ReadMode mode = engine::ReadMode::kLatest,
                                        Version version = Version());
+  // Deletes, and runs until SAFE or the end.
+  std::shared_ptr<SetRecord> DeleteAndWait(int node, absl::string_view key);
   absl::StatusOr<engine::TicketStatus> TicketGet(int node, const std::string& ticket);
+  // Run until answered.
+  absl::StatusOr<engine::TicketStatus> TicketWait(int node, const std::string& ticket,
+                                                  arbiter::Level until,
+                                                  absl::Duration timeout = absl::Seconds(10));
+  absl::StatusOr<engine::ListReply> List(int node, absl::string_view prefix, std::size_t page_size,
+                                         const std::string& page_token = "");
+  absl::StatusOr<engine::HistoryReply> History(int node, absl::string_view key,
+                                               std::size_t page_size,
+                                               const std::string& page_token = "");
+  // Until the record's call is forgotten.
+  std::shared_ptr<WatchRecord> Watch(int node, absl::string_view key, bool prefix,
+                                     const std::string& resume_token = "");
+  void Forget(const WatchRecord& record);
   engine::NodeStatus Status(int node);
+  // Appends an entry to the log of a data center, one of whose nodes runs, past its sequencer.
+  void AppendToLog(int dc, arbiter::LogRecord record);
 
   SimWorld& world() { return world_; }
   SimClock& clock(int node) { return *members_[node].clock; }
   MemoryDisk& disk(int node) { return *members_[node].disk; }
   MemoryDisk& log_disk(int dc) { return *logs_[dc].disk; }
+  // Commits called and commits applied, on all disks: while it stands still, CrashProcess() leaves the
+  // same disks whenever it comes.
+  std::uint64_t disk_step_count() const;
   // Every row of every disk, key and value.
   std::vector<std::string> AllDiskBytes() const;
   engine::InProcessNetwork& network() { return *network_; }
@@ -108,6 +150,9 @@ class SimCell {
     std::unique_ptr<MemoryStore> store;
     std::shared_ptr<engine::EmbeddedLogCore> core;
   };
+
+  void StartLog(int dc);
+  void StopLog(int dc);
 
   const Options options_;
   SimWorld world_;

@@ -48,6 +48,10 @@ bool SimWorld::RunUntil(const std::function<bool()>& predicate, absl::Duration l
   return false;
 }
 
+bool SimWorld::RunToEvent(std::uint64_t count, absl::Duration limit) {
+  return RunUntil([&] { return event_count_ >= count; }, limit);
+}
+
 void SimWorld::RunFor(absl::Duration duration) {
   RunUntil([] { return false; }, duration);
 }

@@ -44,6 +44,9 @@ class SimWorld {
   void RunFor(absl::Duration duration);
   // Runs events until none is left at the present moment.
   void RunReady() { RunFor(absl::ZeroDuration()); }
+  // Runs events until `count` have been run since the world began. False when none was left, or the
+  // next one lay more than `limit` ahead of now, before that.
+  bool RunToEvent(std::uint64_t count, absl::Duration limit);
   // Runs the next event, moving time to it; false when there is none.
   bool RunOne();
   // `event` runs after `delay`, on no executor: for scripted faults and checks.

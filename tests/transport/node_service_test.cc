@@ -1,17 +1,19 @@
-// Goal:   the public API as a client meets it: sets, gets and tickets over gRPC, errors with reasons,
-//         endpoints that come and go.
+// Goal:   the public API as a client meets it: writes, reads, lists, watches and tickets over gRPC,
+//         errors with code, reason and details, endpoints that come and go, health and reflection.
 // Method: one whole cell in this process, no WAN delay, real stores in a temporary directory, endpoints
 //         on free loopback ports; through our client, and through bare stubs where it would not send
 //         such a thing. Waiting is polling with a deadline.
 #include "transport/node_service.h"
 
 #include <grpcpp/create_channel.h>
+#include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/security/credentials.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -19,6 +21,7 @@
 #include <vector>
 
 #include "arbiter/op_id.h"
+#include "arbiter/ticket.h"
 #include "cryptoscatter/base/entropy.h"
 #include "engine/errors.h"
 #include "tests/support/temp_directory.h"
@@ -28,6 +31,7 @@
 #include "transport/status_translation.h"
 #include "worldb/rpc/v1/errors.pb.h"
 #include "worldb/v1/key_value.grpc.pb.h"
+#include "worldb/v1/tickets.grpc.pb.h"
 
 namespace worldb::transport {
 namespace {
@@ -38,6 +42,7 @@ using engine::ReadMode;
 
 constexpr absl::Duration kPatience = absl::Seconds(30);
 constexpr std::size_t kValueBytesMax = std::size_t{4} << 20;
+constexpr char kReflection[] = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
 
 std::string Detail(const absl::Status& status, const std::string& name) {
   for (const auto& [key, value] : engine::DetailsOf(status)) {
@@ -72,11 +77,54 @@ class NodeServiceTest : public ::testing::Test {
     for (const int node : nodes) endpoints.push_back(demo_->endpoint(NodeAt(node)));
     return *Client::Create(endpoints);
   }
-  static std::unique_ptr<v1::KeyValue::Stub> StubOf(int node) {
+  static std::shared_ptr<grpc::Channel> ChannelTo(const std::string& endpoint) {
     grpc::ChannelArguments arguments;
     arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-    return v1::KeyValue::NewStub(grpc::CreateCustomChannel(
-        demo_->endpoint(NodeAt(node)), grpc::InsecureChannelCredentials(), arguments));
+    return grpc::CreateCustomChannel(endpoint, grpc::InsecureChannelCredentials(), arguments);
+  }
+  static std::shared_ptr<grpc::Channel> ChannelOf(int node) {
+    return ChannelTo(demo_->endpoint(NodeAt(node)));
+  }
+  static std::unique_ptr<v1::KeyValue::Stub> StubOf(int node) {
+    return v1::KeyValue::NewStub(ChannelOf(node));
+  }
+  // Calls `method` of a service we have no stub for: one message in, the first one out.
+  static std::pair<grpc::Status, std::string> CallByName(const std::string& endpoint,
+                                                         const std::string& method,
+                                                         const std::string& request) {
+    grpc::GenericStub stub(ChannelTo(endpoint));
+    grpc::ClientContext context;
+    context.set_deadline(absl::ToChronoTime(absl::Now() + kPatience));
+    grpc::CompletionQueue queue;
+    const auto await = [&queue] {
+      void* tag = nullptr;
+      bool ok = false;
+      return queue.Next(&tag, &ok) && ok;
+    };
+    const auto call = stub.PrepareCall(&context, method, &queue);
+    call->StartCall(nullptr);
+    await();
+    const grpc::Slice slice(request);
+    call->Write(grpc::ByteBuffer(&slice, 1), nullptr);
+    await();
+    grpc::ByteBuffer answer;
+    call->Read(&answer, nullptr);
+    const bool answered = await();
+    call->WritesDone(nullptr);
+    await();
+    grpc::Status status;
+    call->Finish(&status, nullptr);
+    await();
+    grpc::Slice bytes;
+    if (!answered || !answer.DumpToSingleSlice(&bytes).ok()) return {status, ""};
+    return {status, std::string(bytes.begin(), bytes.end())};
+  }
+  // grpc.health.v1: 1 SERVING, 2 NOT_SERVING, 0 for none.
+  static int HealthOf(const std::string& endpoint, const std::string& service) {
+    const std::string request =
+        service.empty() ? "" : "\x0a" + std::string(1, static_cast<char>(service.size())) + service;
+    const auto [status, answer] = CallByName(endpoint, "/grpc.health.v1.Health/Check", request);
+    return status.ok() && answer.size() == 2 && answer[0] == '\x08' ? answer[1] : 0;
   }
   static SetOptions NewSet() {
     SetOptions options;
@@ -109,16 +157,19 @@ class NodeServiceTest : public ::testing::Test {
     }
     return false;
   }
-  // A Set refused before it could be sent by our client.
-  static absl::Status RawSet(const v1::SetRequest& request) {
+  // A Set that our client would not send, or whose bare answer counts.
+  static grpc::Status BareSet(const v1::SetRequest& request, absl::Duration timeout = kPatience) {
     grpc::ClientContext context;
-    context.set_deadline(absl::ToChronoTime(absl::Now() + kPatience));
+    context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
     const auto stub = StubOf(0);
     const auto stream = stub->Set(&context, request);
     v1::SetEvent event;
     while (stream->Read(&event)) {
     }
-    return FromGrpcStatus(stream->Finish());
+    return stream->Finish();
+  }
+  static absl::Status RawSet(const v1::SetRequest& request) {
+    return FromGrpcStatus(BareSet(request));
   }
   static v1::SetRequest GoodRequest() {
     v1::SetRequest request;
@@ -134,6 +185,27 @@ class NodeServiceTest : public ::testing::Test {
 };
 testing::TempDirectory* NodeServiceTest::directory_ = nullptr;
 tools::DemoCell* NodeServiceTest::demo_ = nullptr;
+
+// The field a google.rpc.BadRequest names, or empty.
+std::string BadFieldOf(const grpc::Status& status) {
+  rpc::v1::Status details;
+  EXPECT_TRUE(details.ParseFromString(status.error_details()));
+  for (const auto& any : details.details()) {
+    rpc::v1::BadRequest bad;
+    if (any.type_url() == "type.googleapis.com/google.rpc.BadRequest" &&
+        bad.ParseFromString(any.value()) && bad.field_violations_size() == 1) {
+      return bad.field_violations(0).field();
+    }
+  }
+  return "";
+}
+
+void ExpectRefused(const char* what, const grpc::Status& status, grpc::StatusCode code,
+                   const std::string& reason, const std::string& field) {
+  EXPECT_EQ(status.error_code(), code) << what << ": " << status.error_message();
+  EXPECT_EQ(engine::ReasonOf(FromGrpcStatus(status)), reason) << what;
+  EXPECT_EQ(BadFieldOf(status), field) << what;
+}
 
 TEST_F(NodeServiceTest, SetGetAndTicketThroughDifferentNodes) {
   const auto writer = ClientOf({1});
@@ -203,47 +275,354 @@ TEST_F(NodeServiceTest, OlderVersionsAreReadByNumber) {
   EXPECT_EQ(engine::ReasonOf(third.status()), "NO_SUCH_VERSION");
 }
 
-TEST_F(NodeServiceTest, WhatCannotBeStoredIsRefusedWithItsReason) {
+TEST_F(NodeServiceTest, BadInputIsRefusedByCodeReasonAndFieldAndNothingIsLost) {
   const auto client = ClientOf({0});
-  const auto empty_key = Set(*client, "", "v");
-  EXPECT_EQ(empty_key.status().code(), absl::StatusCode::kInvalidArgument);
+  const SetOptions kept = [] {
+    SetOptions options = NewSet();
+    options.content_tag = ContentTag{};
+    return options;
+  }();
+  const auto first = Set(*client, "kept", "value", kept);
+  ASSERT_TRUE(first.ok()) << first.status();
+  const auto set = [](const std::function<void(v1::SetRequest&)>& spoil) {
+    v1::SetRequest request = GoodRequest();
+    spoil(request);
+    return BareSet(request);
+  };
+  const auto refused = [&](const char* what, const std::string& reason, const std::string& field,
+                           const std::function<void(v1::SetRequest&)>& spoil) {
+    ExpectRefused(what, set(spoil), grpc::INVALID_ARGUMENT, reason, field);
+  };
+  refused("empty key", "BAD_KEY", "key", [](auto& r) { r.set_key(""); });
+  refused("long key", "BAD_KEY", "key", [](auto& r) { r.set_key(std::string(1025, 'k')); });
+  refused("large value", "VALUE_TOO_LARGE", "value",
+          [](auto& r) { r.set_value(std::string(kValueBytesMax + 1, 'v')); });
+  refused("no op id", "BAD_OP_ID", "op_id", [](auto& r) { r.clear_op_id(); });
+  refused("no UUID", "BAD_OP_ID", "op_id", [](auto& r) { r.set_op_id(std::string(16, '\0')); });
+  refused("short tag", "BAD_REQUEST", "content_tag", [](auto& r) { r.set_content_tag("short"); });
+  refused("base 0", "BAD_REQUEST", "base_version", [](auto& r) { r.set_base_version(0); });
+  refused("level 77", "BAD_REQUEST", "until",
+          [](auto& r) { r.set_until(static_cast<v1::Level>(77)); });
+  const grpc::Status script = set([](auto& r) { r.set_script("copy"); });
+  ExpectRefused("script", script, grpc::INVALID_ARGUMENT, "BAD_SCRIPT", "script");
+  EXPECT_EQ(Detail(FromGrpcStatus(script), "known"), "nested,flat");
+  const grpc::Status reused = set([&](auto& r) {
+    r.set_key("kept");
+    r.set_op_id(kept.op.bytes.data(), kept.op.bytes.size());
+    r.set_content_tag(std::string(16, 'x'));
+  });
+  ExpectRefused("op id with other content", reused, grpc::ALREADY_EXISTS, "OP_ID_REUSED", "");
+
+  const auto unary = [](const std::function<grpc::Status(grpc::ClientContext&)>& call) {
+    grpc::ClientContext context;
+    context.set_deadline(absl::ToChronoTime(absl::Now() + kPatience));
+    return call(context);
+  };
+  const auto stub = StubOf(0);
+  v1::GetRequest get;
+  get.set_key("kept");
+  get.set_mode(v1::READ_MODE_VERSION);
+  get.set_version(99);
+  v1::GetResponse value;
+  ExpectRefused("unknown version",
+                unary([&](auto& context) { return stub->Get(&context, get, &value); }),
+                grpc::NOT_FOUND, "NO_SUCH_VERSION", "");
+  v1::ListRequest list;
+  v1::ListResponse keys;
+  list.set_page_size(-1);
+  ExpectRefused("page size",
+                unary([&](auto& context) { return stub->List(&context, list, &keys); }),
+                grpc::INVALID_ARGUMENT, "BAD_REQUEST", "page_size");
+  list.set_page_size(1);
+  list.set_page_token("nonsense");
+  ExpectRefused("page token",
+                unary([&](auto& context) { return stub->List(&context, list, &keys); }),
+                grpc::INVALID_ARGUMENT, "BAD_PAGE_TOKEN", "page_token");
+  v1::HistoryRequest history;
+  v1::HistoryResponse versions;
+  ExpectRefused("history of no key",
+                unary([&](auto& context) { return stub->History(&context, history, &versions); }),
+                grpc::INVALID_ARGUMENT, "BAD_KEY", "key");
+  const auto watch = [&](const v1::WatchRequest& request) {
+    return unary([&](auto& context) {
+      const auto stream = stub->Watch(&context, request);
+      v1::WatchEvent event;
+      EXPECT_FALSE(stream->Read(&event));
+      return stream->Finish();
+    });
+  };
+  v1::WatchRequest nothing;
+  ExpectRefused("watch of nothing", watch(nothing), grpc::INVALID_ARGUMENT, "BAD_REQUEST",
+                "target");
+  v1::WatchRequest resumed;
+  resumed.set_key("kept");
+  resumed.set_resume_token("nonsense");
+  ExpectRefused("resume token", watch(resumed), grpc::INVALID_ARGUMENT, "BAD_RESUME_TOKEN",
+                "resume_token");
+
+  // A ticket as another cell would give it out.
+  CellId elsewhere;
+  elsewhere.bytes.fill(7);
+  const Bytes other_key(32, 7);
+  const std::string foreign =
+      arbiter::FormatTicket({DataCenterAt(0), Slot(1), KeyTag{}, kept.op}, elsewhere, other_key);
+  const auto tickets = v1::Tickets::NewStub(ChannelOf(0));
+  for (const std::string& text : {foreign, std::string("nonsense"), std::string()}) {
+    v1::GetTicketRequest one;
+    one.set_ticket(text);
+    v1::WaitTicketRequest wait;
+    wait.set_ticket(text);
+    v1::Ticket ticket;
+    ExpectRefused("ticket",
+                  unary([&](auto& context) { return tickets->Get(&context, one, &ticket); }),
+                  grpc::INVALID_ARGUMENT, "BAD_TICKET", "ticket");
+    ExpectRefused("ticket to wait for",
+                  unary([&](auto& context) { return tickets->Wait(&context, wait, &ticket); }),
+                  grpc::INVALID_ARGUMENT, "BAD_TICKET", "ticket");
+  }
+
+  // What was there is there, and nothing else came in.
+  EXPECT_EQ(ValueOf(client->Get(AsBytes("kept"), ReadMode::kLatest, Version(), kPatience)),
+            "value");
+  const auto now = client->History(AsBytes("kept"), 0, "", kPatience);
+  ASSERT_TRUE(now.ok()) << now.status();
+  EXPECT_EQ(now->versions.size(), 1u);
+  const auto raw = client->Get(AsBytes("raw"), ReadMode::kLatest, Version(), kPatience);
+  EXPECT_EQ(engine::ReasonOf(raw.status()), "NO_SUCH_KEY");
+}
+
+TEST_F(NodeServiceTest, FarTooLargeIsNotEvenSent) {
+  const auto refused =
+      Set(*ClientOf({0}), "k", std::string(kValueBytesMax + (std::size_t{1} << 20), 'v'));
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(engine::ReasonOf(refused.status()), "VALUE_TOO_LARGE");
+}
+
+TEST_F(NodeServiceTest, ErrorsOfTheClientNameTheEndpoint) {
+  const auto empty_key = Set(*ClientOf({0}), "", "v");
   EXPECT_EQ(engine::ReasonOf(empty_key.status()), "BAD_KEY");
   EXPECT_EQ(Detail(empty_key.status(), "endpoint"), demo_->endpoint(NodeAt(0)));
-  EXPECT_EQ(engine::ReasonOf(Set(*client, std::string(1025, 'k'), "v").status()), "BAD_KEY");
-  // A little too large: the node says so. Far too large: it is not sent.
-  for (const std::size_t size : {kValueBytesMax + 1, kValueBytesMax + (std::size_t{1} << 20)}) {
-    const auto refused = Set(*client, "k", std::string(size, 'v'));
-    EXPECT_EQ(refused.status().code(), absl::StatusCode::kInvalidArgument);
-    EXPECT_EQ(engine::ReasonOf(refused.status()), "VALUE_TOO_LARGE");
-  }
-  const auto missing = client->Get(AsBytes("never set"), ReadMode::kLatest, Version(), kPatience);
-  EXPECT_EQ(engine::ReasonOf(missing.status()), "NO_SUCH_KEY");
 }
 
-TEST_F(NodeServiceTest, MalformedRequestsNameTheFieldAtFault) {
-  v1::SetRequest no_op = GoodRequest();
-  no_op.clear_op_id();
-  EXPECT_EQ(engine::ReasonOf(RawSet(no_op)), "BAD_OP_ID");
-  v1::SetRequest no_uuid = GoodRequest();
-  no_uuid.set_op_id(std::string(16, '\0'));
-  EXPECT_EQ(engine::ReasonOf(RawSet(no_uuid)), "BAD_OP_ID");
-  v1::SetRequest bad_tag = GoodRequest();
-  bad_tag.set_content_tag("short");
-  EXPECT_EQ(Detail(RawSet(bad_tag), "field"), "content_tag");
-  v1::SetRequest bad_base = GoodRequest();
-  bad_base.set_base_version(0);
-  EXPECT_EQ(Detail(RawSet(bad_base), "field"), "base_version");
-  v1::SetRequest bad_level = GoodRequest();
-  bad_level.set_until(static_cast<v1::Level>(77));
-  EXPECT_EQ(Detail(RawSet(bad_level), "field"), "until");
-}
-
-TEST_F(NodeServiceTest, BadTicketsAreToldApart) {
+TEST_F(NodeServiceTest, DeletedKeyIsGoneForGetAndListButNotForHistory) {
   const auto client = ClientOf({4});
-  for (const std::string text : {"", "nonsense", "wt1_AAAA", "\xff\xfe"}) {
-    const auto ticket = client->TicketGet(text, kPatience);
-    EXPECT_EQ(ticket.status().code(), absl::StatusCode::kInvalidArgument) << ticket.status();
-    EXPECT_EQ(engine::ReasonOf(ticket.status()), "BAD_TICKET");
+  ASSERT_TRUE(Set(*client, "deleted/a", "one").ok());
+  ASSERT_TRUE(Set(*client, "deleted/b", "two").ok());
+  SetOptions deletion = NewSet();
+  deletion.base = {arbiter::Base::Kind::kVersion, Version(1)};
+  std::vector<SetEvent> events;
+  const auto done = client->Delete(AsBytes("deleted/a"), deletion,
+                                   [&](const SetEvent& event) { events.push_back(event); });
+  ASSERT_TRUE(done.ok()) << done.status();
+  EXPECT_TRUE(std::holds_alternative<Accepted>(events.at(0)));
+  EXPECT_EQ(done->decision->outcome, OutcomeKind::kWon);
+  EXPECT_EQ(done->decision->version, Version(2));
+  EXPECT_GE(done->level->level, Level::kSafe);
+
+  const auto gone = client->Get(AsBytes("deleted/a"), ReadMode::kLatest, Version(), kPatience);
+  EXPECT_EQ(engine::ReasonOf(gone.status()), "NO_SUCH_KEY");
+  EXPECT_EQ(ValueOf(client->Get(AsBytes("deleted/a"), ReadMode::kVersion, Version(1), kPatience)),
+            "one");
+  const auto list = client->List(AsBytes("deleted/"), 0, "", kPatience);
+  ASSERT_TRUE(list.ok()) << list.status();
+  ASSERT_EQ(list->keys.size(), 1u);
+  EXPECT_EQ(ToString(list->keys[0].key), "deleted/b");
+
+  const auto history = client->History(AsBytes("deleted/a"), 0, "", kPatience);
+  ASSERT_TRUE(history.ok()) << history.status();
+  ASSERT_EQ(history->versions.size(), 2u);
+  EXPECT_EQ(history->versions[0].kind, arbiter::OpKind::kDelete);
+  EXPECT_EQ(history->versions[0].op, deletion.op);
+  EXPECT_EQ(history->versions[0].stamp.node, "frankfurt-2");
+  EXPECT_EQ(history->versions[1].kind, arbiter::OpKind::kSet);
+  EXPECT_EQ(history->versions[1].version, Version(1));
+  EXPECT_EQ(history->versions[1].script, "nested");
+  EXPECT_EQ(history->versions[1].shares.size(), 3u);
+  EXPECT_GT(history->versions[0].closed, history->versions[1].closed);
+
+  SetOptions absent = NewSet();
+  absent.base.kind = arbiter::Base::Kind::kAbsent;
+  EXPECT_EQ(engine::ReasonOf(client->Delete(AsBytes("deleted/b"), absent).status()), "BAD_BASE");
+}
+
+TEST_F(NodeServiceTest, PagesAddUpToAllKeysOfAllHomesInOrder) {
+  const auto client = ClientOf({2});
+  std::vector<std::string> keys;
+  for (int home = 0; home < kDataCenterCount; ++home) {
+    for (const char* stem : {"pages/x", "pages/y"}) keys.push_back(KeyWithHome(stem, home));
+  }
+  for (const std::string& key : keys) ASSERT_TRUE(Set(*client, key, "v").ok());
+  std::sort(keys.begin(), keys.end());
+  keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
+  std::vector<std::string> listed;
+  std::string token;
+  do {
+    // Each page through another node: the token is good at all of them.
+    const auto page = ClientOf({static_cast<int>(listed.size()) % kNodeCount})
+                          ->List(AsBytes("pages/"), 2, token, kPatience);
+    ASSERT_TRUE(page.ok()) << page.status();
+    EXPECT_LE(page->keys.size(), 2u);
+    for (const ListedKey& key : page->keys) listed.push_back(ToString(key.key));
+    token = page->next_page_token;
+  } while (!token.empty());
+  EXPECT_EQ(listed, keys);
+}
+
+TEST_F(NodeServiceTest, ScriptOfAValueIsTheOneAskedFor) {
+  const auto client = ClientOf({1});
+  SetOptions options = NewSet();
+  options.script = "flat";
+  ASSERT_TRUE(Set(*client, "script/flat", "v", options).ok());
+  EXPECT_EQ(
+      ValueOf(ClientOf({6})->Get(AsBytes("script/flat"), ReadMode::kLatest, Version(), kPatience)),
+      "v");
+  const auto history = client->History(AsBytes("script/flat"), 1, "", kPatience);
+  ASSERT_TRUE(history.ok()) << history.status();
+  EXPECT_EQ(history->versions.at(0).script, "flat");
+}
+
+TEST_F(NodeServiceTest, WatchTellsEveryVersionAndGoesOnThroughAnotherNode) {
+  // Writes once the watch stands, and takes the node away that it goes through.
+  const std::string key = "watched/" + arbiter::FormatOpId(NewSet().op);
+  const auto writer = ClientOf({5});
+  std::vector<std::uint64_t> versions;
+  WatchOptions options;
+  options.prefix = true;
+  options.timeout = kPatience;
+  std::thread later;
+  int progresses = 0;
+  const auto end = ClientOf({6, 7})->Watch(AsBytes(key), options, [&](const WatchUpdate& update) {
+    EXPECT_FALSE(update.resume_token.empty());
+    if (!update.change.has_value()) {
+      if (++progresses == 1) {
+        later = std::thread([&] {
+          EXPECT_TRUE(Set(*writer, key, "1").ok());
+          EXPECT_TRUE(*writer->StopNode("tokyo-1", kPatience));
+          EXPECT_TRUE(Set(*writer, key, "2").ok());
+        });
+      }
+      return true;
+    }
+    EXPECT_EQ(ToString(update.change->key), key);
+    const std::uint64_t version = update.change->version.version.value();
+    if (versions.empty() || version > versions.back()) versions.push_back(version);
+    return versions.size() < 2;
+  });
+  if (later.joinable()) later.join();
+  EXPECT_TRUE(*writer->StartNode("tokyo-1", kPatience));
+  ASSERT_TRUE(end.ok()) << end.status();
+  EXPECT_TRUE(end->stopped);
+  EXPECT_EQ(versions, (std::vector<std::uint64_t>{1, 2}));
+
+  // From the token, only what came after it; then the time is up, which is no error.
+  ASSERT_TRUE(Set(*writer, key, "3").ok());
+  options.resume_token = end->resume_token;
+  options.timeout = absl::Seconds(5);
+  std::uint64_t newest = 0;
+  const auto resumed = ClientOf({3})->Watch(AsBytes(key), options, [&](const WatchUpdate& update) {
+    if (update.change.has_value()) newest = update.change->version.version.value();
+    return newest < 3;
+  });
+  ASSERT_TRUE(resumed.ok()) << resumed.status();
+  EXPECT_EQ(newest, 3u);
+  WatchOptions quiet;
+  quiet.timeout = absl::Seconds(2);
+  const auto over =
+      ClientOf({3})->Watch(AsBytes(key), quiet, [](const WatchUpdate&) { return true; });
+  ASSERT_TRUE(over.ok()) << over.status();
+  EXPECT_FALSE(over->stopped);
+}
+
+TEST_F(NodeServiceTest, WatcherThatDoesNotReadIsEndedWithTheTokenToResumeFrom) {
+  constexpr int kKeys = 400;
+  const std::string prefix = "unread/" + std::string(900, 'x');
+  const auto stub = StubOf(1);
+  v1::WatchRequest request;
+  request.set_prefix(prefix);
+  grpc::ClientContext context;
+  context.set_deadline(absl::ToChronoTime(absl::Now() + 4 * kPatience));
+  const auto stream = stub->Watch(&context, request);
+  v1::WatchEvent event;
+  ASSERT_TRUE(stream->Read(&event));
+  std::vector<std::thread> writers;
+  for (int w = 0; w < 8; ++w) {
+    writers.emplace_back([w, &prefix] {
+      const auto client = ClientOf({w});
+      for (int i = w; i < kKeys; i += 8) {
+        SetOptions options = NewSet();
+        EXPECT_TRUE(Set(*client, prefix + std::to_string(i), "v", options).ok());
+      }
+    });
+  }
+  for (std::thread& writer : writers) writer.join();
+  std::map<std::string, int> told;
+  std::string token;
+  while (stream->Read(&event)) {
+    if (event.has_change()) ++told[event.change().key()];
+    token = event.resume_token();
+  }
+  const grpc::Status ended = stream->Finish();
+  EXPECT_EQ(ended.error_code(), grpc::RESOURCE_EXHAUSTED) << ended.error_message();
+  const absl::Status why = FromGrpcStatus(ended);
+  EXPECT_EQ(engine::ReasonOf(why), "NOT_READ");
+  EXPECT_EQ(Detail(why, "resume_token"), token);
+  EXPECT_LT(told.size(), static_cast<std::size_t>(kKeys));
+  // Resumed from there, nothing is missing.
+  WatchOptions options;
+  options.prefix = true;
+  options.resume_token = token;
+  options.timeout = kPatience;
+  const auto rest = ClientOf({2})->Watch(AsBytes(prefix), options, [&](const WatchUpdate& update) {
+    if (update.change.has_value()) ++told[ToString(update.change->key)];
+    return told.size() < static_cast<std::size_t>(kKeys);
+  });
+  ASSERT_TRUE(rest.ok()) << rest.status();
+  EXPECT_EQ(told.size(), static_cast<std::size_t>(kKeys));
+}
+
+TEST_F(NodeServiceTest, TicketIsWaitedForToTheLevelAskedFor) {
+  SetOptions options = NewSet();
+  options.until = Level::kAccepted;
+  const auto set = Set(*ClientOf({3}), "waited-for", "v", options);
+  ASSERT_TRUE(set.ok()) << set.status();
+  const auto full = ClientOf({8})->TicketWait(set->accepted->ticket, Level::kFull, kPatience);
+  ASSERT_TRUE(full.ok()) << full.status();
+  EXPECT_EQ(full->level, Level::kFull);
+  EXPECT_EQ(full->decision.outcome, OutcomeKind::kWon);
+}
+
+TEST_F(NodeServiceTest, HomeOfAKeyIsTold) {
+  EXPECT_EQ(*ClientOf({8})->Locate(AsBytes(KeyWithHome("located", 1)), kPatience), "frankfurt");
+}
+
+TEST_F(NodeServiceTest, HealthFollowsTheNode) {
+  for (const std::string service :
+       {"", "worldb.v1.KeyValue", "worldb.v1.Tickets", "worldb.v1.Cluster"}) {
+    EXPECT_TRUE(Eventually([&] { return HealthOf(demo_->endpoint(NodeAt(3)), service) == 1; }))
+        << service;
+  }
+  EXPECT_EQ(HealthOf(demo_->endpoint(NodeAt(3)), "no.such.Service"), 0);
+  // Alone in its triad a node serves no home, so it says that it is not well.
+  tools::LocalCell::Options options;
+  options.data_dir = directory_->path() + "/alone";
+  const auto cell = tools::LocalCell::Open(options);
+  ASSERT_TRUE(cell.ok()) << cell.status();
+  ASSERT_TRUE((*cell)->StartNode(NodeAt(0)).ok());
+  const auto service = NodeService::Start((*cell)->node(NodeAt(0)), (*cell)->cell(), NodeAt(0), {});
+  ASSERT_TRUE(service.ok()) << service.status();
+  const std::string alone = "127.0.0.1:" + std::to_string((*service)->port());
+  EXPECT_EQ(HealthOf(alone, ""), 2);
+  EXPECT_EQ(HealthOf(alone, "worldb.v1.KeyValue"), 2);
+  // Nor does it tell of its services unasked.
+  EXPECT_EQ(CallByName(alone, kReflection, "\x3a\x01*").first.error_code(), grpc::UNIMPLEMENTED);
+}
+
+TEST_F(NodeServiceTest, ReflectionNamesTheServices) {
+  const auto [status, answer] = CallByName(demo_->endpoint(NodeAt(0)), kReflection, "\x3a\x01*");
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  for (const char* service : {"worldb.v1.KeyValue", "worldb.v1.Tickets", "worldb.v1.Cluster",
+                              "worldb.demo.v1.Demo", "grpc.health.v1.Health"}) {
+    EXPECT_NE(answer.find(service), std::string::npos) << service;
   }
 }
 
@@ -385,6 +764,7 @@ TEST_F(NodeServiceTest, WinBelowTheLevelAskedForSaysWhatWasReached) {
   EXPECT_EQ(Detail(set.status(), "wanted"), "SAFE");
   EXPECT_EQ(Detail(set.status(), "reached"), "HELD");
   EXPECT_EQ(Detail(set.status(), "shares_tokyo"), "0");
+  EXPECT_EQ(Detail(set.status(), "shares_virginia"), "3");
   const std::string ticket = Detail(set.status(), "ticket");
   for (const char* node : {"tokyo-1", "tokyo-2", "tokyo-3"}) {
     ASSERT_TRUE(*client->StartNode(node, kPatience));

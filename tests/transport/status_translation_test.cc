@@ -82,6 +82,42 @@ TEST(StatusTranslationTest, SaysWhenToRetry) {
             "");
 }
 
+TEST(StatusTranslationTest, EveryErrorHasAReasonOnTheWire) {
+  const grpc::Status wire = ToGrpcStatus(absl::InternalError("what"));
+  rpc::v1::ErrorInfo info;
+  ASSERT_TRUE(info.ParseFromString(DetailBytes(wire, "ErrorInfo")));
+  EXPECT_EQ(info.reason(), "INTERNAL");
+  EXPECT_EQ(info.domain(), "worldb");
+}
+
+TEST(StatusTranslationTest, LevelNotReachedIsAFailedPrecondition) {
+  const grpc::Status wire = ToGrpcStatus(engine::MakeError(
+      StatusCode::kFailedPrecondition, engine::reason::kToleranceNotReached, "m",
+      {{"reached", "HELD"}, {"shares_tokyo", "0"}, {"ticket", "wt1_x"}, {"wanted", "SAFE"}}));
+  // google.rpc.PreconditionFailure: violations 1, in it type 1, subject 2, description 3.
+  EXPECT_EQ(DetailBytes(wire, "PreconditionFailure"),
+            std::string("\x0a\x21\x0a\x15") + "TOLERANCE_NOT_REACHED" + "\x12\x05wt1_x\x1a\x01m");
+  EXPECT_EQ(engine::DetailsOf(FromGrpcStatus(wire)).size(), 4u);
+}
+
+TEST(StatusTranslationTest, WrongFieldsAreNamedByReasonOrByDetail) {
+  for (const auto& [reason, field] : {std::pair(engine::reason::kBadScript, "script"),
+                                      std::pair(engine::reason::kBadPageToken, "page_token"),
+                                      std::pair(engine::reason::kBadResumeToken, "resume_token"),
+                                      std::pair(engine::reason::kBadTicket, "ticket")}) {
+    rpc::v1::BadRequest bad;
+    ASSERT_TRUE(bad.ParseFromString(DetailBytes(
+        ToGrpcStatus(engine::MakeError(StatusCode::kInvalidArgument, reason, "m")), "BadRequest")));
+    EXPECT_EQ(bad.field_violations(0).field(), field);
+  }
+  rpc::v1::BadRequest bad;
+  ASSERT_TRUE(bad.ParseFromString(DetailBytes(
+      ToGrpcStatus(engine::MakeError(StatusCode::kInvalidArgument, engine::reason::kBadKey, "m",
+                                     {{"field", "prefix"}})),
+      "BadRequest")));
+  EXPECT_EQ(bad.field_violations(0).field(), "prefix");
+}
+
 TEST(StatusTranslationTest, LongAndUnprintableTextsAreCutToFitTheTrailer) {
   engine::ErrorDetails details;
   for (int i = 0; i < 40; ++i)
