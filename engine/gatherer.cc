@@ -15,7 +15,6 @@ namespace {
 constexpr absl::Duration kAskHomeEvery = absl::Milliseconds(500);
 // Everybody is asked what they hold when the home has been silent for this part of the deadline.
 constexpr double kHomeSilentPart = 0.4;
-constexpr absl::Duration kHedgeSlack = absl::Milliseconds(100);
 constexpr absl::Duration kLookAgainEvery = absl::Milliseconds(250);
 // How much sooner than its caller the home must give up, beside the way back.
 constexpr absl::Duration kAnswerSlack = absl::Milliseconds(200);
@@ -203,20 +202,26 @@ void Gatherer::OnListed(CallId id) {
                        "no node that answered holds a share of this key"));
 }
 
-// The nearest nodes that suffice, none of them superfluous.
-NodeSet Gatherer::NearestReadable(const cryptoscatter::Script& script, NodeSet holders) const {
-  NodeSet chosen;
-  const std::vector<NodeIndex> order = peers_.ByDistance();
+absl::Duration Gatherer::ExpectedTime(NodeIndex node) const {
+  return answer_times_.Expected(node, peers_.RoundTrip(node), context_.now());
+}
+
+// `hopeful` and the quickest further nodes that suffice together, none of those superfluous.
+NodeSet Gatherer::NearestReadable(const cryptoscatter::Script& script, NodeSet holders,
+                                  NodeSet hopeful) const {
+  std::vector<NodeIndex> order = peers_.ByDistance();
+  std::stable_sort(order.begin(), order.end(),
+                   [this](NodeIndex a, NodeIndex b) { return ExpectedTime(a) < ExpectedTime(b); });
+  NodeSet chosen = hopeful;
   for (const NodeIndex node : order) {
-    if (!holders.Has(node)) continue;
-    chosen.Add(node);
     if (script.IsReadable(chosen)) break;
+    if (holders.Has(node)) chosen.Add(node);
   }
   if (!script.IsReadable(chosen)) return {};
   for (auto it = order.rbegin(); it != order.rend(); ++it) {
     NodeSet without = chosen;
     without.Remove(*it);
-    if (script.IsReadable(without)) chosen = without;
+    if (!hopeful.Has(*it) && script.IsReadable(without)) chosen = without;
   }
   return chosen;
 }
@@ -228,30 +233,49 @@ void Gatherer::Gather(CallId id) {
       GatherDecoder::Expectation{context_.cell().id(), target.core, target.version},
       context_.verifier);
   call.asked = {};
+  call.overdue = {};
   call.answered = {};
   call.used = {};
   NodeSet first = NearestReadable(*target.script, target.holders & peers_.Reachable());
   // The log's held set may lag behind what the nodes have.
   if (first.empty()) first = NearestReadable(*target.script, peers_.Reachable());
   if (first.empty()) first = NodeSet::All();
-  absl::Duration farthest = absl::ZeroDuration();
-  for (int i = 0; i < kNodeCount; ++i) {
-    if (first.Has(i)) farthest = std::max(farthest, peers_.RoundTrip(NodeAt(i)));
-  }
   Fetch(id, first);
-  Watch(id, 2 * farthest + kHedgeSlack);
+  Watch(id);
 }
 
-// What was asked of the nearest takes too long: asks everybody, and notices when nobody can help.
-void Gatherer::Watch(CallId id, absl::Duration patience) {
-  context_.executor().PostAfter(patience, [this, id, at = Find(id)->target] {
+// Looks again when the next answer is overdue.
+void Gatherer::Watch(CallId id) {
+  const Call& call = *Find(id);
+  const NodeSet awaited = call.asked.Minus(call.answered).Minus(call.overdue);
+  absl::Duration next =
+      awaited.empty() ? context_.now() + kLookAgainEvery : absl::InfiniteDuration();
+  for (int i = 0; i < kNodeCount; ++i) {
+    if (awaited.Has(i)) next = std::min(next, call.due_at[i]);
+  }
+  context_.executor().PostAfter(next - context_.now(), [this, id, at = call.target] {
     const Call* slow = Find(id);
     if (slow == nullptr || slow->target != at || slow->opening) return;
-    Fetch(id, NodeSet::All());
+    Hedge(id);
     MaybeGiveUp(id);
     const Call* still = Find(id);
-    if (still != nullptr && still->target == at) Watch(id, kLookAgainEvery);
+    if (still != nullptr && still->target == at) Watch(id);
   });
+}
+
+void Gatherer::Hedge(CallId id) {
+  Call& call = *Find(id);
+  const NodeSet awaited = call.asked.Minus(call.answered).Minus(call.overdue);
+  for (int i = 0; i < kNodeCount; ++i) {
+    if (!awaited.Has(i) || call.due_at[i] > context_.now()) continue;
+    call.overdue.Add(NodeAt(i));
+    answer_times_.Add(NodeAt(i), context_.now() - call.asked_at[i], context_.now());
+  }
+  const NodeSet hopeful = call.asked.Minus(call.overdue.Minus(call.answered));
+  const Target& target = call.targets[call.target];
+  const NodeSet enough =
+      NearestReadable(*target.script, target.holders & peers_.Reachable(), hopeful);
+  Fetch(id, enough.empty() ? NodeSet::All() : enough);
 }
 
 void Gatherer::Fetch(CallId id, NodeSet nodes) {
@@ -259,9 +283,13 @@ void Gatherer::Fetch(CallId id, NodeSet nodes) {
   const Target& target = call.targets[call.target];
   for (int i = 0; i < kNodeCount; ++i) {
     if (!nodes.Has(i) || call.asked.Has(i)) continue;
-    call.asked.Add(NodeAt(i));
-    context_.Send(NodeAt(i), FetchShare{NewRequest(id, call), call.key_tag, target.slot_epoch,
-                                        target.version, reader_.public_key()});
+    const NodeIndex node = NodeAt(i);
+    call.asked.Add(node);
+    call.asked_at[i] = context_.now();
+    call.due_at[i] =
+        context_.now() + answer_times_.Patience(node, peers_.RoundTrip(node), context_.now());
+    context_.Send(node, FetchShare{NewRequest(id, call), call.key_tag, target.slot_epoch,
+                                   target.version, reader_.public_key()});
   }
 }
 
@@ -285,6 +313,7 @@ void Gatherer::On(NodeIndex from, const FetchShareReply& reply) {
   if (call == nullptr || call->opening || call->decoder == nullptr) return;
   if (call->target != request.target) return;  // of a version given up since
   call->answered.Add(from);
+  answer_times_.Add(from, context_.now() - call->asked_at[from.value()], context_.now());
   OnShare(id, from, reply);
 }
 

@@ -1,6 +1,8 @@
 // Reads values back: asks the home which version counts, gathers shares from the nearest nodes that
 // suffice, verifies each, and opens the value at this edge.
 //
+// Who is overdue (engine/answer_times.h) is no longer counted on: the next best nodes that make up a
+// readable set with the others are asked beside it, everybody when there is no such set.
 // Nodes seal their key share to this process's reading key; a share that fails a check is left out,
 // named in the answer, and replaced by another node's.
 // Errors:  NotFound NO_SUCH_KEY, NO_SUCH_VERSION, with the version that deleted the key, if one did;
@@ -20,6 +22,7 @@
 
 #include "cryptoscatter/exchange.h"
 #include "cryptoscatter/opener.h"
+#include "engine/answer_times.h"
 #include "engine/ingress.h"
 #include "engine/node_api.h"
 #include "engine/node_context.h"
@@ -78,6 +81,9 @@ class Gatherer {
     std::size_t target = 0;
     std::shared_ptr<cryptoscatter::GatherDecoder> decoder;
     NodeSet asked;
+    std::array<absl::Duration, kNodeCount> asked_at;  // of those asked
+    std::array<absl::Duration, kNodeCount> due_at;    // overdue from then on
+    NodeSet overdue;
     NodeSet answered;
     NodeSet used;
     bool opening = false;
@@ -93,8 +99,11 @@ class Gatherer {
   void OnListed(CallId id);
   std::vector<Target> TargetsOf(const Call& call) const;
   void Gather(CallId id);
-  NodeSet NearestReadable(const cryptoscatter::Script& script, NodeSet holders) const;
-  void Watch(CallId id, absl::Duration patience);
+  NodeSet NearestReadable(const cryptoscatter::Script& script, NodeSet holders,
+                          NodeSet hopeful = {}) const;
+  absl::Duration ExpectedTime(NodeIndex node) const;
+  void Watch(CallId id);
+  void Hedge(CallId id);
   void Fetch(CallId id, NodeSet nodes);
   void OnShare(CallId id, NodeIndex from, const FetchShareReply& reply);
   // Tells a node that its share of the call's target was of no use.
@@ -110,6 +119,7 @@ class Gatherer {
   NodeContext& context_;
   const Ingress& ingress_;
   const PeerTable& peers_;
+  AnswerTimes answer_times_;
   cryptoscatter::ExchangeKeyPair reader_;
   std::array<std::unique_ptr<cryptoscatter::PairwiseKey>, kNodeCount> opener_keys_;
   CallId last_call_ = 0;

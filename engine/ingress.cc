@@ -26,6 +26,9 @@ constexpr absl::Duration kHomeSilentAfter = absl::Seconds(1);
 constexpr std::size_t kFramesPerBatchMax = 256;
 constexpr std::size_t kFramesUnderWayMax = 16'384;
 constexpr absl::Duration kStageRetryAfter = absl::Milliseconds(300);
+// Values sealed this soon after the last signature wait for the next one, so that a busy node's
+// signatures are few; an idle node signs at once.
+constexpr absl::Duration kSignEvery = absl::Milliseconds(5);
 constexpr absl::Duration kSessionLifetime = absl::Minutes(55);
 constexpr std::uint64_t kSessionValuesMax = std::uint64_t{1} << 20;
 
@@ -192,35 +195,38 @@ void Ingress::OnSealed(Admitted admitted, absl::StatusOr<SealedValue> sealed) {
     Fail(admitted.call, sealed.status());
     return;
   }
-  to_sign_[admitted.home.value()].push_back({std::move(admitted), *std::move(sealed)});
-  // Behind whatever is already waiting to be sealed: all of that shares the signature.
-  if (!std::exchange(sign_posted_, true)) {
-    context_.executor().Post([this] { SignBatches(); });
+  to_sign_.push_back({std::move(admitted), *std::move(sealed)});
+  if (std::exchange(sign_posted_, true)) return;
+  const absl::Duration wait = signed_last_ + kSignEvery - context_.now();
+  if (wait > absl::ZeroDuration()) {
+    context_.executor().PostAfter(wait, [this] { SignBatch(); });
+  } else {
+    // Behind whatever is already waiting to be sealed: all of that shares the signature.
+    context_.executor().Post([this] { SignBatch(); });
   }
 }
 
-void Ingress::SignBatches() {
+void Ingress::SignBatch() {
   sign_posted_ = false;
-  for (std::vector<Sealed>& waiting : to_sign_) {
-    std::vector<Sealed> batch = std::exchange(waiting, {});
-    std::vector<CommitmentId> commitments;
-    commitments.reserve(batch.size());
-    for (const Sealed& item : batch) commitments.push_back(item.value.Commitment());
-    std::vector<cryptoscatter::CommitProof> proofs = cryptoscatter::SignBatch(
-        context_.parts.secrets->signing, context_.cell().id(), commitments);
-    for (std::size_t i = 0; i < batch.size(); ++i) {
-      auto payload = std::make_shared<Payload>();
-      payload->sealed = std::move(batch[i].value);
-      payload->sealed.proof = std::move(proofs[i]);
-      payload->commitment = commitments[i];
-      payload->key = batch[i].admitted.request.key;
-      payload->encoded = std::make_shared<const Bytes>(payload->sealed.Encode());
-      Admitted& admitted = batch[i].admitted;
-      if (admitted.stamp.has_value()) {
-        SendFrame(admitted, *admitted.stamp, std::move(payload), /*rides=*/true);
-      } else {
-        Stage(context_.NextRequest(), {std::move(admitted), std::move(payload)});
-      }
+  signed_last_ = context_.now();
+  std::vector<Sealed> batch = std::exchange(to_sign_, {});
+  std::vector<CommitmentId> commitments;
+  commitments.reserve(batch.size());
+  for (const Sealed& item : batch) commitments.push_back(item.value.Commitment());
+  std::vector<cryptoscatter::CommitProof> proofs =
+      cryptoscatter::SignBatch(context_.parts.secrets->signing, context_.cell().id(), commitments);
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    auto payload = std::make_shared<Payload>();
+    payload->sealed = std::move(batch[i].value);
+    payload->sealed.proof = std::move(proofs[i]);
+    payload->commitment = commitments[i];
+    payload->key = batch[i].admitted.request.key;
+    payload->encoded = std::make_shared<const Bytes>(payload->sealed.Encode());
+    Admitted& admitted = batch[i].admitted;
+    if (admitted.stamp.has_value()) {
+      SendFrame(admitted, *admitted.stamp, std::move(payload), /*rides=*/true);
+    } else {
+      Stage(context_.NextRequest(), {std::move(admitted), std::move(payload)});
     }
   }
 }

@@ -3,8 +3,9 @@
 //
 // A stream is (node, stream epoch, home). Its frames are numbered without gaps in the order of their
 // stamps; they are kept until the logged cursor passes them and sent again from there when a new
-// sequencer speaks up or nothing moves. What one node seals for one home while it is busy is one
-// commit batch with one signature.
+// sequencer speaks up or nothing moves. What one node seals while it is busy, or within a few
+// milliseconds of its last signature, is one commit batch with one signature, whatever the homes:
+// every node that stores one of its shares checks that signature, and checks it once.
 // Threads: Admit() from any thread, everything else on the node's executor.
 // Source:  docs/protocol.md 2.
 #ifndef WORLDB_ENGINE_INGRESS_H_
@@ -115,7 +116,7 @@ class Ingress {
 
   void SealNow(Admitted admitted);
   void OnSealed(Admitted admitted, absl::StatusOr<cryptoscatter::SealedValue> sealed);
-  void SignBatches();
+  void SignBatch();
   void Stage(RequestId id, Staged staged);
   void Release(DataCenterIndex home, std::uint64_t bytes);
   // A payload that does not ride was staged before.
@@ -145,8 +146,9 @@ class Ingress {
   std::map<Node::CallId, Call> calls_;
   absl::flat_hash_map<OpId, std::vector<Node::CallId>> calls_of_;
   std::array<Stream, kDataCenterCount> streams_;
-  std::array<std::vector<Sealed>, kDataCenterCount> to_sign_;
+  std::vector<Sealed> to_sign_;
   bool sign_posted_ = false;
+  absl::Duration signed_last_ = -absl::InfiniteDuration();
   std::map<RequestId, Staged> staging_;
   std::map<RequestId, OpId> asked_;
   Node::CallId asked_last_ = 0;

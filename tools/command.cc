@@ -14,28 +14,33 @@ constexpr char kDefaultEndpoints[] =
     "127.0.0.1:7075,127.0.0.1:7076,127.0.0.1:7077,127.0.0.1:7078";
 }  // namespace
 
-absl::StatusOr<absl::Duration> ParseTimeout(absl::string_view text) {
-  absl::Duration timeout;
+absl::StatusOr<absl::Duration> ParseSpan(absl::string_view option, absl::string_view text) {
+  absl::Duration span;
   double seconds = 0;
   if (absl::SimpleAtod(text, &seconds)) {
-    timeout = absl::Seconds(seconds);
-  } else if (!absl::ParseDuration(text, &timeout)) {
+    span = absl::Seconds(seconds);
+  } else if (!absl::ParseDuration(text, &span)) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "--timeout ", text, ": expected seconds, or a number with a unit such as 500ms or 10s"));
+        option, " ", text, ": expected seconds, or a number with a unit such as 500ms or 10s"));
   }
-  if (!(timeout > absl::ZeroDuration()) || timeout > absl::Hours(24)) {
+  if (!(span > absl::ZeroDuration()) || span > absl::Hours(24)) {
     return absl::InvalidArgumentError(
-        absl::StrCat("--timeout ", text, ": expected more than zero and at most a day"));
+        absl::StrCat(option, " ", text, ": expected more than zero and at most a day"));
   }
-  return timeout;
+  return span;
 }
 
-absl::StatusOr<absl::Duration> ClientOptions::timeout() const { return ParseTimeout(timeout_text); }
+absl::StatusOr<absl::Duration> ClientOptions::timeout() const {
+  return ParseSpan("--timeout", timeout_text);
+}
+
+std::vector<std::string> ClientOptions::EndpointList() const {
+  const std::string& list = endpoints.empty() ? kDefaultEndpoints : endpoints;
+  return absl::StrSplit(list, ',', absl::SkipWhitespace());
+}
 
 absl::StatusOr<std::unique_ptr<transport::Client>> ClientOptions::Connect() const {
-  const std::string& list = endpoints.empty() ? kDefaultEndpoints : endpoints;
-  std::vector<std::string> each = absl::StrSplit(list, ',', absl::SkipWhitespace());
-  return transport::Client::Create(std::move(each));
+  return transport::Client::Create(EndpointList());
 }
 
 void AddClientOptions(CLI::App& command, ClientOptions& options) {

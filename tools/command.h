@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -27,14 +28,15 @@ struct ClientOptions {
     return format_text == "json" ? OutputFormat::kJson : OutputFormat::kText;
   }
   absl::StatusOr<absl::Duration> timeout() const;
+  std::vector<std::string> EndpointList() const;
   absl::StatusOr<std::unique_ptr<transport::Client>> Connect() const;
 };
 
 // Adds --endpoints, --timeout and -o to `command`.
 void AddClientOptions(CLI::App& command, ClientOptions& options);
 
-// "10" or "10s", "500ms", "1m30s": more than zero.
-absl::StatusOr<absl::Duration> ParseTimeout(absl::string_view text);
+// "10" or "10s", "500ms", "1m30s": more than zero. `option` is named in the error.
+absl::StatusOr<absl::Duration> ParseSpan(absl::string_view option, absl::string_view text);
 
 // Each adds its command to `app`; when it was chosen, it runs while `app` is parsed and leaves its
 // exit code in `exit_code`. Options and code outlive the app's parsing.
@@ -48,6 +50,7 @@ void AddTicketCommand(CLI::App& app, int& exit_code);
 void AddStatusCommand(CLI::App& app, int& exit_code);
 void AddNodeCommand(CLI::App& app, int& exit_code);
 void AddDemoCommand(CLI::App& app, int& exit_code);
+void AddBenchCommand(CLI::App& app, int& exit_code);
 
 }  // namespace worldb::tools
 

@@ -31,6 +31,7 @@ int main(int argc, char** argv) {
   AddTicketCommand(app, exit_code);
   AddStatusCommand(app, exit_code);
   AddNodeCommand(app, exit_code);
+  AddBenchCommand(app, exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -3,12 +3,11 @@
 #include <utility>
 
 #include "absl/strings/escaping.h"
-#include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "arbiter/op_id.h"
 #include "cryptoscatter/base/status_macros.h"
 #include "engine/errors.h"
+#include "transport/channel.h"
 #include "transport/client_impl.h"
 #include "transport/grpc_log.h"
 #include "transport/limits.h"
@@ -17,34 +16,13 @@
 #include "transport/reasons.h"
 
 namespace worldb::transport {
-namespace {
-
-absl::Status CheckEndpoint(absl::string_view endpoint) {
-  const std::size_t colon = endpoint.rfind(':');
-  int port = 0;
-  if (colon == absl::string_view::npos || !absl::SimpleAtoi(endpoint.substr(colon + 1), &port) ||
-      port < 1 || port > 65535) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("endpoint \"", endpoint, "\": expected HOST:PORT"));
-  }
-  const absl::string_view host = endpoint.substr(0, colon);
-  if (host != "localhost" && host != "[::1]" && !absl::StartsWith(host, "127.")) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("endpoint \"", endpoint, "\": only this machine (127.0.0.1, localhost) until ",
-                     "there is TLS; values would cross the network in the clear"));
-  }
-  return absl::OkStatus();
-}
-
-}  // namespace
 
 Client::Client(std::vector<std::string> endpoints, std::unique_ptr<Impl> impl)
     : endpoints_(std::move(endpoints)), impl_(std::move(impl)) {}
 Client::~Client() = default;
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Create(std::vector<std::string> endpoints) {
-  if (endpoints.empty()) return absl::InvalidArgumentError("no endpoint given");
-  for (const std::string& endpoint : endpoints) WORLDB_RETURN_IF_ERROR(CheckEndpoint(endpoint));
+  WORLDB_RETURN_IF_ERROR(CheckEndpoints(endpoints));
   QuietGrpc();
   auto impl = std::make_unique<Impl>(endpoints);
   return std::unique_ptr<Client>(new Client(std::move(endpoints), std::move(impl)));

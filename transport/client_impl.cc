@@ -1,9 +1,5 @@
 #include "transport/client_impl.h"
 
-#include <grpcpp/create_channel.h>
-#include <grpcpp/security/credentials.h>
-#include <grpcpp/support/channel_arguments.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -11,7 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "transport/limits.h"
+#include "transport/channel.h"
 #include "transport/reasons.h"
 
 namespace worldb::transport {
@@ -62,20 +58,8 @@ absl::Status BadAnswer(const std::string& endpoint) {
 }
 
 Client::Impl::Impl(const std::vector<std::string>& endpoints) {
-  grpc::ChannelArguments arguments;
-  arguments.SetMaxReceiveMessageSize(kMessageBytesMax);
-  arguments.SetMaxSendMessageSize(-1);
-  // A proxy named by the environment is not for this machine's own ports.
-  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  arguments.SetInt(GRPC_ARG_MAX_METADATA_SIZE, 16 * 1024);
-  // Retries are ours: only we know that the op id makes them safe.
-  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
   for (const std::string& address : endpoints) {
-    const auto channel =
-        grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+    const std::shared_ptr<grpc::Channel> channel = MakeChannel(address);
     endpoints_.push_back({address, v1::KeyValue::NewStub(channel), v1::Tickets::NewStub(channel),
                           v1::Cluster::NewStub(channel), demo::v1::Demo::NewStub(channel)});
   }

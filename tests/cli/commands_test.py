@@ -295,7 +295,8 @@ class CommandsTest(unittest.TestCase):
     def test_help_fits_a_screen_and_begins_with_examples(self):
         for command in ([], ["set"], ["delete"], ["get"], ["list"], ["history"], ["watch"], ["ticket"],
                         ["ticket", "get"], ["ticket", "wait"], ["status"], ["demo"], ["node"],
-                        ["node", "stop"], ["node", "start"]):
+                        ["node", "stop"], ["node", "start"], ["bench"], ["bench", "set"],
+                        ["bench", "get"]):
             text = self.demo.must(*command, "--help").out.decode()
             lines = text.strip().splitlines()
             self.assertEqual(lines[0], "Examples:", text)

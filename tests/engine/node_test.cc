@@ -113,6 +113,35 @@ TEST_F(NodeTest, RetryThroughAnotherNodeIsTheSameOp) {
   EXPECT_EQ(cell_.Get(0, key)->version, Version(1));
 }
 
+TEST_F(NodeTest, ReadGoesRoundANodeThatIsSlowButNotDead) {
+  const std::string key = cell_.KeyAt(0, "hedged");
+  cell_.SetAndWait(0, key, "v", Level::kFull);
+  const auto timed_read = [&](NodeSet* read_from) {
+    const absl::Duration begun = cell_.world().Elapsed();
+    const auto reply = cell_.Get(0, key);
+    EXPECT_TRUE(reply.ok() && TextOf(*reply) == "v") << reply.status();
+    if (reply.ok()) *read_from = reply->read_from;
+    return cell_.world().Elapsed() - begun;
+  };
+  NodeSet read_from;
+  absl::Duration usual;
+  for (int i = 0; i < 20; ++i) usual = timed_read(&read_from);
+  EXPECT_LT(usual, absl::Milliseconds(120)) << "one trip to frankfurt";
+  // One of the two in frankfurt answers heartbeats, but its disk takes two seconds.
+  const NodeSet far = read_from & NodeSet::Of(DataCenterAt(1));
+  ASSERT_EQ(far.Count(), 2);
+  const int slow = far.Has(3) ? 3 : 4;
+  cell_.disk(slow).SetDelays(absl::Seconds(2), absl::Seconds(2));
+  const absl::Duration hedged = timed_read(&read_from);
+  EXPECT_FALSE(read_from.Has(slow));
+  EXPECT_EQ(read_from.CountIn(DataCenterAt(2)), 0) << "the next best, not everybody";
+  // The hedge comes 20 ms after the answer was due; then one more trip.
+  EXPECT_LT(hedged, 2 * usual + absl::Milliseconds(40));
+  // Once it is known to be slow, it is not asked first.
+  EXPECT_LT(timed_read(&read_from), usual + absl::Milliseconds(20));
+  EXPECT_FALSE(read_from.Has(slow));
+}
+
 TEST_F(NodeTest, OneNodeDownInEachDataCenterStillReachesSafeAndLaterFull) {
   for (const int node : {0, 5, 7}) cell_.StopNode(node);
   cell_.world().RunFor(absl::Seconds(3));
