@@ -7,7 +7,7 @@
 namespace worldb::engine {
 namespace {
 
-constexpr char kRowEnd[] = "h0";
+constexpr char kGenerationRow[] = "n/checkpoint_generation";
 constexpr char kHeaderKey[] = "h";
 constexpr std::size_t kRowsPerScan = 1024;
 constexpr absl::Duration kTryAgainAfter = absl::Seconds(1);
@@ -15,17 +15,34 @@ constexpr absl::Duration kPinFor = absl::Seconds(5);
 constexpr absl::Duration kPinMax = absl::Minutes(2);
 constexpr absl::Duration kAnswerPatience = absl::Seconds(2);
 
-std::string StoreKey(absl::string_view row_key) {
-  return absl::StrCat(Checkpointer::kRowPrefix, row_key);
-}
-absl::string_view RowKey(absl::string_view store_key) {
-  return store_key.substr(sizeof(Checkpointer::kRowPrefix) - 1);
+// The first key after all those that begin with `prefix`, which ends in "/".
+std::string EndOf(std::string prefix) {
+  prefix.back() = '/' + 1;
+  return prefix;
 }
 
 }  // namespace
 
 Checkpointer::Checkpointer(NodeContext& context, arbiter::ContestRule rule)
-    : context_(context), rule_(rule) {}
+    : context_(context), rule_(rule) {
+  SetGeneration(0);
+}
+
+void Checkpointer::SetGeneration(std::uint64_t generation) {
+  generation_ = generation;
+  prefix_ = kRowPrefix;
+  for (int shift = 56; shift >= 0; shift -= 8) {
+    prefix_.push_back(static_cast<char>(generation >> shift));
+  }
+  prefix_.push_back('/');
+}
+
+std::string Checkpointer::StoreKey(absl::string_view row_key) const {
+  return absl::StrCat(prefix_, row_key);
+}
+absl::string_view Checkpointer::RowKey(absl::string_view store_key) const {
+  return store_key.substr(prefix_.size());
+}
 
 std::unique_ptr<arbiter::HomeState> Checkpointer::NewState() const {
   return std::make_unique<arbiter::HomeState>(context_.data_center(), rule_);
@@ -33,13 +50,27 @@ std::unique_ptr<arbiter::HomeState> Checkpointer::NewState() const {
 
 // ---------------------------------------------------------------- from the store
 
-void Checkpointer::Load(Restored done) { LoadFrom(kRowPrefix, NewState(), std::move(done)); }
+void Checkpointer::Load(Restored done) {
+  context_.parts.store->Get(RowFamily::kRows, kGenerationRow,
+                            [this, done = std::move(done)](absl::StatusOr<Bytes> row) mutable {
+                              if (row.ok()) {
+                                ByteReader r(*row);
+                                SetGeneration(r.U64());
+                              } else if (!absl::IsNotFound(row.status())) {
+                                context_.executor().PostAfter(
+                                    kTryAgainAfter, [this, done = std::move(done)] { Load(done); });
+                                return;
+                              }
+                              DeleteOld();
+                              LoadFrom(prefix_, NewState(), std::move(done));
+                            });
+}
 
 void Checkpointer::LoadFrom(std::string begin, std::unique_ptr<arbiter::HomeState> state,
                             Restored done) {
   auto kept = std::make_shared<std::unique_ptr<arbiter::HomeState>>(std::move(state));
   context_.parts.store->Scan(
-      RowFamily::kRows, begin, kRowEnd, kRowsPerScan,
+      RowFamily::kRows, begin, EndOf(prefix_), kRowsPerScan,
       [this, begin, kept, done = std::move(done)](absl::StatusOr<std::vector<StoreRow>> rows) {
         if (!rows.ok() && !absl::IsDataLoss(rows.status())) {
           context_.executor().PostAfter(kTryAgainAfter, [this, begin, kept, done] {
@@ -48,7 +79,7 @@ void Checkpointer::LoadFrom(std::string begin, std::unique_ptr<arbiter::HomeStat
           return;
         }
         absl::Status status = rows.status();
-        if (rows.ok() && rows->empty() && begin == kRowPrefix) return done(std::move(*kept));
+        if (rows.ok() && rows->empty() && begin == prefix_) return done(std::move(*kept));
         if (rows.ok()) {
           for (const StoreRow& row : *rows) {
             status = (*kept)->RestoreRow(RowKey(row.key), row.value);
@@ -67,34 +98,37 @@ void Checkpointer::LoadFrom(std::string begin, std::unique_ptr<arbiter::HomeStat
       });
 }
 
-// Without the header there is no checkpoint, whatever else a crash leaves.
 void Checkpointer::Wipe(std::function<void()> done) {
   synced_ = LogIndex();
-  context_.parts.store->Commit({StoreWrite::Delete(RowFamily::kRows, StoreKey(kHeaderKey))},
-                               /*sync=*/true, [this, done = std::move(done)](absl::Status status) {
-                                 if (status.ok()) return WipeRows(done);
-                                 context_.executor().PostAfter(kTryAgainAfter,
-                                                               [this, done] { Wipe(done); });
-                               });
+  SetGeneration(generation_ + 1);
+  ByteWriter w;
+  w.U64(generation_);
+  context_.parts.store->Commit(
+      {StoreWrite::Put(RowFamily::kRows, kGenerationRow,
+                       std::make_shared<const Bytes>(std::move(w).Take()))},
+      /*sync=*/true, [this, done = std::move(done)](absl::Status status) {
+        if (!status.ok()) {
+          context_.executor().PostAfter(kTryAgainAfter, [this, done] { Wipe(done); });
+          return;
+        }
+        DeleteOld();
+        done();
+      });
 }
 
-void Checkpointer::WipeRows(std::function<void()> done) {
-  const auto again = [this, done] {
-    context_.executor().PostAfter(kTryAgainAfter, [this, done] { WipeRows(done); });
-  };
+// Rows of older generations, page by page; those that cannot be read stay, and harm nobody.
+void Checkpointer::DeleteOld() {
   context_.parts.store->Scan(
-      RowFamily::kRows, kRowPrefix, kRowEnd, kRowsPerScan,
-      [this, done, again](absl::StatusOr<std::vector<StoreRow>> rows) {
-        if (!rows.ok()) return again();
-        if (rows->empty()) return done();
+      RowFamily::kRows, kRowPrefix, prefix_, kRowsPerScan,
+      [this](absl::StatusOr<std::vector<StoreRow>> rows) {
+        if (!rows.ok() || rows->empty()) return;
         std::vector<StoreWrite> writes;
         for (StoreRow& row : *rows) {
           writes.push_back(StoreWrite::Delete(RowFamily::kRows, std::move(row.key)));
         }
-        context_.parts.store->Commit(std::move(writes), /*sync=*/true,
-                                     [this, done, again](absl::Status status) {
-                                       if (!status.ok()) return again();
-                                       WipeRows(done);
+        context_.parts.store->Commit(std::move(writes), /*sync=*/false,
+                                     [this](absl::Status status) {
+                                       if (status.ok()) DeleteOld();
                                      });
       });
 }
@@ -167,10 +201,9 @@ void Checkpointer::On(NodeIndex from, const CheckpointGet& request) {
   }
   if (!Pinned()) pinned_since_ = context_.now();
   pinned_until_ = context_.now() + kPinFor;
-  const std::string begin =
-      request.after.empty() ? std::string(kRowPrefix) : StoreKey(request.after) + '\0';
+  const std::string begin = request.after.empty() ? prefix_ : StoreKey(request.after) + '\0';
   context_.parts.store->Scan(
-      RowFamily::kRows, begin, kRowEnd, kRowsPerScan,
+      RowFamily::kRows, begin, EndOf(prefix_), kRowsPerScan,
       [this, from, id = request.id, index = synced_](absl::StatusOr<std::vector<StoreRow>> rows) {
         CheckpointGetReply reply;
         reply.id = id;
@@ -191,7 +224,6 @@ void Checkpointer::Fetch(Restored done) {
   fetching_->done = std::move(done);
   fetching_->sibling = context_.index();
   waiting_.clear();
-  ++generation_;
   Wipe([this] { BeginFetch(context_.index()); });
 }
 

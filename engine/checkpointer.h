@@ -1,8 +1,8 @@
 // Keeps a replica's applied state in its own store, and hands it to a sibling that lags too far behind.
 //
 // Each checkpoint's changed rows are committed at once, with the header that names its index: after a
-// crash the store holds one checkpoint whole. A damaged one is given up; the state then comes from the
-// log or, behind its floor, from a sibling.
+// crash the store holds one checkpoint whole. A damaged one is given up, and its rows with it: the next
+// lie under another generation. The state then comes from the log or, behind its floor, from a sibling.
 // While a sibling reads, new checkpoints wait in memory, merged.
 // Threads: its node's executor.
 // Source:  docs/protocol.md 4; docs/checkpoint-format.md.
@@ -25,7 +25,8 @@ namespace worldb::engine {
 
 class Checkpointer {
  public:
-  // Row keys of the store are this and the checkpoint row's key.
+  // Row keys of the store are this, the generation (8 bytes, big-endian), "/" and the checkpoint row's
+  // key.
   static constexpr char kRowPrefix[] = "h/";
 
   using Restored = std::function<void(std::unique_ptr<arbiter::HomeState>)>;
@@ -57,9 +58,13 @@ class Checkpointer {
   };
 
   std::unique_ptr<arbiter::HomeState> NewState() const;
+  void SetGeneration(std::uint64_t generation);
+  std::string StoreKey(absl::string_view row_key) const;
+  absl::string_view RowKey(absl::string_view store_key) const;
   void LoadFrom(std::string begin, std::unique_ptr<arbiter::HomeState> state, Restored done);
+  // From here on the store holds no checkpoint, whatever rows of an older one are left.
   void Wipe(std::function<void()> done);
-  void WipeRows(std::function<void()> done);
+  void DeleteOld();
   void Write();
   bool Pinned() const;
   void BeginFetch(NodeIndex sibling);
@@ -74,7 +79,8 @@ class Checkpointer {
   std::map<std::string, std::optional<Bytes>> waiting_;
   LogIndex waiting_index_;
   bool writing_ = false;
-  std::uint64_t generation_ = 0;  // of the rows on disk; a fetched state is a new one
+  std::uint64_t generation_ = 0;
+  std::string prefix_;
   // A sibling reads the rows on disk.
   absl::Duration pinned_since_;
   absl::Duration pinned_until_ = -absl::InfiniteDuration();

