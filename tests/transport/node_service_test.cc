@@ -674,21 +674,25 @@ TEST_F(NodeServiceTest, RivalsForAnAbsentKeyGetOneWinnerAndEveryCallEndsWell) {
 
 TEST_F(NodeServiceTest, DeadlineBeforeTheOutcomeNamesTheTicket) {
   const auto client = ClientOf({2});
-  SetOptions options = NewSet();
-  // Longer than it takes to be put on record here, shorter than the window. Where a slow machine has
-  // it otherwise, the call ends in one of the other two ways it may.
-  options.timeout = absl::Milliseconds(300);
-  const auto set = Set(*client, "impatient", "v", options);
-  if (set.ok()) GTEST_SKIP() << "decided before its deadline";
-  EXPECT_EQ(set.status().code(), absl::StatusCode::kDeadlineExceeded) << set.status();
-  EXPECT_EQ(engine::ReasonOf(set.status()), "OUTCOME_UNKNOWN");
-  EXPECT_EQ(Detail(set.status(), "op_id"), arbiter::FormatOpId(options.op));
-  const std::string ticket = Detail(set.status(), "ticket");
-  if (ticket.empty()) GTEST_SKIP() << "not on record before its deadline";
-  EXPECT_TRUE(Eventually([&] {
-    const auto answer = client->TicketGet(ticket, kPatience);
-    return answer.ok() && answer->final && answer->decision.outcome == OutcomeKind::kWon;
-  }));
+  // Around the shortest window; how long things take here decides which of them comes before it.
+  for (int i = 0; i < 100; ++i) {
+    SetOptions options = NewSet();
+    options.timeout = absl::Milliseconds(10 + 7 * (i % 5));
+    const auto set = Set(*client, "impatient" + std::to_string(i), "v", options);
+    const std::string ticket = Detail(set.status(), "ticket");
+    if (set.ok() || ticket.empty()) continue;
+    if (engine::ReasonOf(set.status()) == "TOLERANCE_NOT_REACHED") continue;
+    EXPECT_EQ(set.status().code(), absl::StatusCode::kDeadlineExceeded) << set.status();
+    EXPECT_EQ(engine::ReasonOf(set.status()), "OUTCOME_UNKNOWN");
+    EXPECT_EQ(Detail(set.status(), "op_id"), arbiter::FormatOpId(options.op));
+    // Nothing is lost: the op ends, and its ticket says how.
+    EXPECT_TRUE(Eventually([&] {
+      const auto answer = client->TicketWait(ticket, Level::kSafe, kPatience);
+      return answer.ok() && answer->final && answer->decision.outcome == OutcomeKind::kWon;
+    }));
+    return;
+  }
+  FAIL() << "no deadline came between record and outcome";
 }
 
 TEST_F(NodeServiceTest, CancelledCallLeavesTheWriteAlone) {
