@@ -154,6 +154,7 @@ class Node::Impl {
       status.reachable = peers_.Reachable();
       status.shares_stored = shares_.stored_count();
       status.pending_ops = ingress_.pending_count();
+      status.staged_bytes = staging_.stored_bytes();
       status.repair = repairer_.Status();
       status.home = home_.Status();
       done(std::move(status));

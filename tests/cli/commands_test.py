@@ -274,6 +274,11 @@ class CommandsTest(unittest.TestCase):
         nodes = self.demo.must("status", "-o", "json").events()
         self.assertEqual([n["node"] for n in nodes], demo_process.NODES)
         self.assertEqual(len({n["cell_id"] for n in nodes}), 1)
+        for node in nodes:
+            self.assertEqual(sorted(node["repair"]), [
+                "bad_shares_found", "core_conflicts", "fragment_bytes_lan", "fragment_bytes_wan",
+                "fragments_repaired", "given_up", "key_shares_repaired", "shares_repaired", "waiting"])
+            self.assertLessEqual(node["home"]["checkpoint_index"], node["home"]["applied_index"], node)
         self.assertEqual(self.demo.must("node", "stop", "tokyo-3", "-o", "json").events(),
                          [{"event": "node", "node": "tokyo-3", "running": False, "changed": True}])
         self.assertIn("already", self.demo.must("node", "stop", "tokyo-3").out.decode())
@@ -287,6 +292,9 @@ class CommandsTest(unittest.TestCase):
                                 "-o", "json")
         details = not_full.event("error")["details"]
         self.assertEqual((details["wanted"], details["reached"]), ("FULL", "SAFE"))
+        # What the stopped node is owed stays staged at the home until it is back.
+        running = self.demo.run("status", "-o", "json").events()[:8]
+        self.assertGreater(sum(n["staged_bytes"] for n in running), 0, running)
         self.demo.must("node", "start", "tokyo-3")
         self.demo.must("status")
         self.refused(3, "node", "stop", "atlantis-1")

@@ -28,9 +28,11 @@
 #include "tests/support/temp_directory.h"
 #include "tools/demo_cell.h"
 #include "transport/client.h"
+#include "transport/public_messages.h"
 #include "transport/reasons.h"
 #include "transport/status_translation.h"
 #include "worldb/rpc/v1/errors.pb.h"
+#include "worldb/v1/cluster.pb.h"
 #include "worldb/v1/key_value.grpc.pb.h"
 #include "worldb/v1/tickets.grpc.pb.h"
 
@@ -840,6 +842,22 @@ TEST_F(NodeServiceTest, StatusIsTheNodesOwn) {
   EXPECT_EQ(status->data_center, "frankfurt");
   EXPECT_EQ(status->cell, demo_->cell().cell()->id());
   EXPECT_EQ(status->clock_bound, absl::Milliseconds(1));
+  EXPECT_LE(status->home.checkpoint, status->home.applied);
+}
+
+TEST_F(NodeServiceTest, StatusCarriesEveryCount) {
+  engine::NodeStatus status;
+  status.staged_bytes = 1;
+  status.repair = {2, 3, 4, 5, 6, 7, 8, 9, 10};
+  status.home.applied = LogIndex(12);
+  status.home.checkpoint = LogIndex(11);
+  v1::StatusResponse wire;
+  NodeStatusToWire(status, *demo_->cell().cell(), wire);
+  const NodeResult result = NodeResultFromWire(wire);
+  EXPECT_EQ(result.staged_bytes, 1u);
+  EXPECT_EQ(result.repair, status.repair);
+  EXPECT_EQ(result.home.applied, 12u);
+  EXPECT_EQ(result.home.checkpoint, 11u);
 }
 
 TEST_F(NodeServiceTest, TwoServersNeverShareAPort) {
