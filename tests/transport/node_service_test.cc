@@ -812,6 +812,13 @@ TEST_F(NodeServiceTest, SilentHomeIsNamedAndSurvivingStillReads) {
   const auto latest = client->Get(AsBytes(key), ReadMode::kLatest, Version(), absl::Seconds(2));
   EXPECT_EQ(engine::ReasonOf(latest.status()), "TRIAD_UNAVAILABLE") << latest.status();
   EXPECT_EQ(Detail(latest.status(), "home"), "frankfurt");
+  SetOptions options = NewSet();
+  options.timeout = absl::Seconds(2);
+  const auto silent = Set(*client, KeyWithHome("kept", 1), "not now", options);
+  EXPECT_EQ(silent.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(engine::ReasonOf(silent.status()), "TRIAD_UNAVAILABLE") << silent.status();
+  EXPECT_EQ(Detail(silent.status(), "home"), "frankfurt");
+  EXPECT_EQ(Detail(silent.status(), "op_id"), arbiter::FormatOpId(options.op));
   const auto surviving = client->Get(AsBytes(key), ReadMode::kSurviving, Version(), kPatience);
   EXPECT_EQ(ValueOf(surviving), "v");
   EXPECT_TRUE(surviving->home_silent);
@@ -832,6 +839,11 @@ TEST_F(NodeServiceTest, SilentHomeIsNamedAndSurvivingStillReads) {
   EXPECT_TRUE(Eventually([&] {
     return ValueOf(client->Get(AsBytes(key), ReadMode::kLatest, Version(), kPatience)) == "v";
   }));
+  // The node that took the write in kept it; its stamp is too old by now.
+  const auto judged =
+      client->TicketWait(Detail(silent.status(), "ticket"), Level::kSafe, kPatience);
+  ASSERT_TRUE(judged.ok()) << judged.status();
+  EXPECT_EQ(judged->decision.outcome, OutcomeKind::kLate);
 }
 
 TEST_F(NodeServiceTest, StatusIsTheNodesOwn) {
