@@ -114,7 +114,8 @@ class CommandsTest(unittest.TestCase):
                           ["set", "k", "v", "--script", "copy"], ["delete", ""],
                           ["delete", "k", "--base", "absent"], ["history", ""], ["watch"],
                           ["watch", "k", "--prefix", "p"], ["watch", "k", "--from", "nonsense"],
-                          ["list", "--limit", "0"], ["demo", "--window", "1"]):
+                          ["list", "--limit", "0"], ["demo", "--window", "1"],
+                          ["demo", "--window-factor", "0.05"], ["demo", "--window-factor", "nan"]):
             self.refused(2, *arguments)
         self.refused(3, "set", "k", "@/no/such/file")
 
