@@ -329,6 +329,7 @@ HomeStatus Home::Status() const {
   status.sequencer = sequencer_->leading();
   status.log_epoch = known_epoch_;
   status.applied = state_.applied();
+  status.checkpoint = checkpointer_.synced();
   status.window = state_.window();
   status.open_rounds = state_.open_round_count();
   status.ops = state_.op_count();

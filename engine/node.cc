@@ -155,6 +155,7 @@ class Node::Impl {
       status.shares_stored = shares_.stored_count();
       status.store_error = std::string(shares_.store_status().message());
       status.pending_ops = ingress_.pending_count();
+      status.staged_bytes = staging_.stored_bytes();
       status.repair = repairer_.Status();
       status.home = home_.Status();
       done(std::move(status));

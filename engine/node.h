@@ -37,10 +37,19 @@ struct ScrubOptions {
   absl::Duration rest = absl::Minutes(1);  // between two passes
 };
 
+// How much of its accept log a home writes before the next checkpoint, whichever comes first. One adds
+// two entries of its own to the log: no limit may be as low as that.
+struct CheckpointLimits {
+  std::uint64_t entries = 4096;
+  std::uint64_t bytes = std::uint64_t{4} << 20;
+  absl::Duration every = absl::Seconds(10);  // with the next entry after that
+};
+
 struct NodeOptions {
   arbiter::WindowLimits window;
   absl::Duration clock_bound_max = absl::Milliseconds(50);  // U_max: wider and it may not stamp
   ScrubOptions scrub;
+  CheckpointLimits checkpoints;
   // Staged payloads above this lose their ciphertext once they are HELD, oldest first.
   std::uint64_t staging_bytes_max = std::uint64_t{1} << 30;
 };

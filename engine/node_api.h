@@ -183,6 +183,7 @@ struct HomeStatus {
   bool sequencer = false;
   LogEpoch log_epoch;
   LogIndex applied;
+  LogIndex checkpoint;  // the last entry whose state this node has on disk; 0 for none
   absl::Duration window;
   std::uint64_t open_rounds = 0;
   std::uint64_t ops = 0;
@@ -201,6 +202,8 @@ struct RepairStatus {
   std::uint64_t waiting = 0;              // repairs that are not done
   std::uint64_t given_up = 0;
   std::uint64_t core_conflicts = 0;  // two values under one version: call an auditor
+
+  friend bool operator==(const RepairStatus&, const RepairStatus&) = default;
 };
 struct NodeStatus {
   NodeIndex node;
@@ -213,6 +216,7 @@ struct NodeStatus {
   std::uint64_t shares_stored = 0;  // by this process since its start
   std::uint64_t pending_ops = 0;    // ops this node took in and whose end it has not heard
   std::string store_error;          // why the last share could not be stored; empty if it was
+  std::uint64_t staged_bytes = 0;   // of sealed payloads kept for values that are not FULL
   RepairStatus repair;
   HomeStatus home;
 };

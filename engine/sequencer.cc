@@ -24,10 +24,6 @@ constexpr std::size_t kNotesPerEntryMax = 512;
 // No timer for a CLOSE runs longer: the clock may be set meanwhile.
 constexpr absl::Duration kCloseLookMax = absl::Milliseconds(100);
 constexpr absl::Duration kWindowChangeMin = absl::Milliseconds(1);
-// A checkpoint after this much of the log, whichever comes first.
-constexpr std::uint64_t kCheckpointEntries = 4096;
-constexpr std::uint64_t kCheckpointBytes = std::uint64_t{4} << 20;
-constexpr absl::Duration kCheckpointEvery = absl::Seconds(10);
 
 // The payload's own consistency: signed by a node of this cell, roots as coded.
 absl::Status CheckPayload(const Cell& cell, const Payload& payload,
@@ -74,7 +70,8 @@ void Sequencer::Lead(LogEpoch epoch) {
   epoch_ = epoch;
   ++term_;
   streams_ = {};
-  entries_since_ = 0;
+  // What was applied before this term counts: else a cell that restarts often would never have one.
+  entries_since_ = home_.state().applied().value() - home_.state().checkpoint().at.value();
   bytes_since_ = 0;
   checkpoint_asked_ = context_.now();
   // Whether the last sum is logged is not known here; once more does no harm.
@@ -85,6 +82,7 @@ void Sequencer::Lead(LogEpoch epoch) {
   log_earliest_at_ = context_.now();
   BeatAll();
   ArmClose();
+  if (CheckpointOverdue()) PostTryAppend();
 }
 
 void Sequencer::StepDown() {
@@ -393,7 +391,8 @@ void Sequencer::TryAppend() {
   AddCandidates(entry);
   AddNotes(entry);
   entry.read_mark = reads_.wants_mark();
-  if (entry.records.empty() && entry.cursors.empty() && !entry.read_mark) return;
+  const bool nothing = entry.records.empty() && entry.cursors.empty() && !entry.read_mark;
+  if (nothing && !CheckpointOverdue()) return;
   AddCheckpoint(entry);
   ++author_number_;
   reads_.MarkTaken();
@@ -474,11 +473,17 @@ void Sequencer::AddNotes(arbiter::LogEntry& entry) {
   }
 }
 
+bool Sequencer::CheckpointOverdue() const {
+  const CheckpointLimits& limits = context_.options.checkpoints;
+  return entries_since_ >= limits.entries || bytes_since_ >= limits.bytes;
+}
+
 // Replicas keep their state in step with the log, so that the log can be trimmed and a restart is
 // short.
 void Sequencer::AddCheckpoint(arbiter::LogEntry& entry) {
-  entry.checkpoint = entries_since_ >= kCheckpointEntries || bytes_since_ >= kCheckpointBytes ||
-                     (entries_since_ > 0 && context_.now() - checkpoint_asked_ >= kCheckpointEvery);
+  const absl::Duration waited = context_.now() - checkpoint_asked_;
+  entry.checkpoint =
+      CheckpointOverdue() || (entries_since_ > 0 && waited >= context_.options.checkpoints.every);
 }
 
 void Sequencer::On(NodeIndex from, const CheckpointSynced& synced) {

@@ -108,6 +108,7 @@ class Sequencer {
   void AddWindow(arbiter::LogEntry& entry);
   void AddCandidates(arbiter::LogEntry& entry);
   void AddNotes(arbiter::LogEntry& entry);
+  bool CheckpointOverdue() const;
   void AddCheckpoint(arbiter::LogEntry& entry);
   void PostTryAppend();
   void TakeBack();
@@ -146,7 +147,7 @@ class Sequencer {
   std::map<arbiter::RoundId, arbiter::LevelReached> levels_;
   std::deque<arbiter::LogRecord> notes_;  // VOID, restaged
   std::map<DataCenterIndex, bool> outages_;
-  // Since the last checkpoint entry.
+  // Since the last checkpoint entry, whoever wrote it; bytes only of this term.
   std::uint64_t entries_since_ = 0;
   std::uint64_t bytes_since_ = 0;
   absl::Duration checkpoint_asked_;

@@ -38,9 +38,10 @@ struct DemoArguments {
   std::string data;
   int port = -1;
   std::string window = "20ms..2s";
+  double window_factor = arbiter::WindowLimits().factor;
 };
 
-absl::StatusOr<arbiter::WindowLimits> ParseWindow(const std::string& text) {
+absl::StatusOr<arbiter::WindowLimits> ParseWindow(const std::string& text, double factor) {
   const std::pair<std::string, std::string> ends = absl::StrSplit(text, absl::MaxSplits("..", 1));
   arbiter::WindowLimits limits;
   if (!absl::ParseDuration(ends.first, &limits.window_min) ||
@@ -50,6 +51,12 @@ absl::StatusOr<arbiter::WindowLimits> ParseWindow(const std::string& text) {
     return absl::InvalidArgumentError(
         absl::StrCat("--window ", text, ": expected MIN..MAX such as 20ms..2s, from 1ms to 1m"));
   }
+  // Not "below or above": that would let NaN through.
+  if (!(factor >= 0.1 && factor <= 100)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--window-factor ", factor, ": expected 0.1 to 100"));
+  }
+  limits.factor = factor;
   return limits;
 }
 
@@ -76,8 +83,9 @@ void PrintBanner(const DemoCell& demo, const DemoCell::Options& options, bool te
       absl::FormatDuration(wan.virginia_frankfurt), absl::FormatDuration(wan.virginia_tokyo),
       absl::FormatDuration(wan.frankfurt_tokyo)));
   PrintLine(absl::StrCat("  window  ", absl::FormatDuration(options.cell.window.window_min), "..",
-                         absl::FormatDuration(options.cell.window.window_max),
-                         ", the longest until enough delays have been measured"));
+                         absl::FormatDuration(options.cell.window.window_max), ", ",
+                         options.cell.window.factor,
+                         " times the longest delays measured; the upper end until there are some"));
   PrintLine(
       "  reach   this machine only; no TLS and no access control yet, every node is a gateway");
   for (int dc = 0; dc < kDataCenterCount; ++dc) {
@@ -104,7 +112,8 @@ void PrintNextSteps(const DemoCell& demo, bool default_ports) {
 
 absl::Status Run(const DemoArguments& arguments) {
   DemoCell::Options options;
-  WORLDB_ASSIGN_OR_RETURN(options.cell.window, ParseWindow(arguments.window));
+  WORLDB_ASSIGN_OR_RETURN(options.cell.window,
+                          ParseWindow(arguments.window, arguments.window_factor));
   options.port = arguments.port >= 0 ? arguments.port : arguments.once ? 0 : kDefaultPort;
   KeepSecretsIn();
 
@@ -154,6 +163,11 @@ void AddDemoCommand(CLI::App& app, int& exit_code) {
   command
       ->add_option("--window", arguments->window, "how long a round stays open for earlier stamps")
       ->type_name("MIN..MAX")
+      ->capture_default_str();
+  command
+      ->add_option("--window-factor", arguments->window_factor,
+                   "the window is this many times the longest delays, within --window (0.1 to 100)")
+      ->type_name("X")
       ->capture_default_str();
   command->callback([arguments, &exit_code] {
     const absl::Status status = Run(*arguments);

@@ -69,11 +69,23 @@ Json ToJson(const std::string& endpoint, const NodeAnswer& answer) {
           {"hears", n.reachable},
           {"shares_stored", n.shares_stored},
           {"pending_ops", n.pending_ops},
+          {"staged_bytes", n.staged_bytes},
+          {"repair",
+           {{"bad_shares_found", n.repair.bad_shares_found},
+            {"shares_repaired", n.repair.shares_repaired},
+            {"fragments_repaired", n.repair.fragments_repaired},
+            {"key_shares_repaired", n.repair.key_shares_repaired},
+            {"fragment_bytes_lan", n.repair.fragment_bytes_lan},
+            {"fragment_bytes_wan", n.repair.fragment_bytes_wan},
+            {"waiting", n.repair.waiting},
+            {"given_up", n.repair.given_up},
+            {"core_conflicts", n.repair.core_conflicts}}},
           {"home",
            {{"serving", n.home.serving},
             {"sequencer", n.home.sequencer},
             {"log_epoch", n.home.log_epoch},
             {"applied_index", n.home.applied},
+            {"checkpoint_index", n.home.checkpoint},
             {"window_ns", absl::ToInt64Nanoseconds(n.home.window)},
             {"open_rounds", n.home.open_rounds},
             {"ops", n.home.ops},
@@ -85,17 +97,36 @@ Json ToJson(const std::string& endpoint, const NodeAnswer& answer) {
 
 std::string ToText(const std::string& endpoint, const NodeAnswer& answer) {
   if (!answer.ok()) {
-    return absl::StrFormat("%-21s  no answer: %s", endpoint, Printable(CauseOf(answer.status())));
+    return absl::StrFormat("%-15s  no answer: %s", endpoint, Printable(CauseOf(answer.status())));
   }
   const transport::NodeResult& n = *answer;
-  return absl::StrFormat("%-21s  %-12s %-7s %-9s %5d %8d %8d %8s %6d %9d", endpoint, n.node,
+  return absl::StrFormat("%-15s  %-12s %-8s %-9s %5d %8d %8d %10s %6d %9d %10s", endpoint, n.node,
                          n.may_stamp ? "ok" : "no clock",
                          n.home.sequencer         ? "sequencer"
                          : n.home.serving         ? "follows"
                          : !n.home.halted.empty() ? "halted"
                                                   : "not yet",
                          n.reachable.size(), n.shares_stored, n.home.ops, FormatSpan(n.home.window),
-                         n.home.open_rounds, n.home.unsettled);
+                         n.home.open_rounds, n.home.unsettled, FormatBytes(n.staged_bytes));
+}
+
+// A line for each node that has found something to repair, or was told of it.
+void PrintRepairs(const std::vector<NodeAnswer>& answers) {
+  for (const NodeAnswer& answer : answers) {
+    if (!answer.ok()) continue;
+    const engine::RepairStatus& r = answer->repair;
+    if (r == engine::RepairStatus()) continue;
+    std::string line = absl::StrCat(
+        answer->node, ": ", r.bad_shares_found, " bad shares found, ", r.shares_repaired,
+        " repaired (", r.fragments_repaired, " fragments from ", FormatBytes(r.fragment_bytes_lan),
+        " LAN and ", FormatBytes(r.fragment_bytes_wan), " WAN, ", r.key_shares_repaired,
+        " key shares), ", r.waiting, " waiting, ", r.given_up, " given up");
+    if (r.core_conflicts > 0) {
+      absl::StrAppend(&line, "; two values under one version, ", r.core_conflicts,
+                      " times: call an auditor");
+    }
+    PrintLine(line);
+  }
 }
 
 // Each data center that some node's log marks as OUT, with the data centers whose logs do.
@@ -120,9 +151,9 @@ ExitCode RunAndReport(const ClientOptions& options) {
   const std::vector<NodeAnswer> answers = AskAll(**client, *timeout, format);
   std::size_t reachable = 0;
   if (format == OutputFormat::kText) {
-    PrintLine(absl::StrFormat("%-21s  %-12s %-7s %-9s %5s %8s %8s %10s %6s %9s", "endpoint", "node",
-                              "clock", "log", "hears", "shares", "ops", "window", "rounds",
-                              "unsettled"));
+    PrintLine(absl::StrFormat("%-15s  %-12s %-8s %-9s %5s %8s %8s %10s %6s %9s %10s", "endpoint",
+                              "node", "clock", "log", "hears", "shares", "ops", "window", "rounds",
+                              "unsettled", "staged"));
   }
   for (std::size_t i = 0; i < answers.size(); ++i) {
     const std::string& endpoint = (*client)->endpoints()[i];
@@ -133,7 +164,10 @@ ExitCode RunAndReport(const ClientOptions& options) {
       PrintLine(ToText(endpoint, answers[i]));
     }
   }
-  if (format == OutputFormat::kText) PrintOutages(answers);
+  if (format == OutputFormat::kText) {
+    PrintRepairs(answers);
+    PrintOutages(answers);
+  }
   if (reachable == answers.size()) return kExitDone;
   if (reachable == 0) {
     PrintFailure(

@@ -10,8 +10,12 @@ ExitCode ExitCodeOf(const absl::Status& status) {
   const std::string reason = engine::ReasonOf(status);
   if (reason == engine::reason::kToleranceNotReached) return kExitTolerance;
   if (reason == engine::reason::kOutcomeUnknown) return kExitUnknown;
-  if (reason == engine::reason::kVersionNotReadable ||
-      reason == engine::reason::kTriadUnavailable) {
+  if (reason == engine::reason::kVersionNotReadable) return kExitUnavailable;
+  if (reason == engine::reason::kTriadUnavailable) {
+    // With a ticket it is of a write that has been sent, and may still happen once the home is back.
+    for (const auto& [name, value] : engine::DetailsOf(status)) {
+      if (name == "ticket") return kExitUnknown;
+    }
     return kExitUnavailable;
   }
   if (reason == engine::reason::kBadBase || reason == engine::reason::kOpIdReused ||

@@ -81,6 +81,18 @@ std::string FormatSpan(absl::Duration span) {
   return absl::StrFormat("%.1f us", absl::ToDoubleMicroseconds(span));
 }
 
+std::string FormatBytes(std::uint64_t bytes) {
+  if (bytes < 1024) return absl::StrCat(bytes, " B");
+  double amount = static_cast<double>(bytes) / 1024;
+  const char* unit = "KiB";
+  for (const char* larger : {"MiB", "GiB", "TiB"}) {
+    if (amount < 1024) break;
+    amount /= 1024;
+    unit = larger;
+  }
+  return absl::StrFormat("%.1f %s", amount, unit);
+}
+
 std::string FormatShares(const std::vector<transport::DataCenterCount>& shares) {
   std::string text;
   for (const transport::DataCenterCount& s : shares) {

@@ -5,6 +5,7 @@
 #ifndef WORLDB_TOOLS_OUTPUT_H_
 #define WORLDB_TOOLS_OUTPUT_H_
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -26,6 +27,8 @@ enum class OutputFormat { kText, kJson };
 std::string FormatMoment(absl::Time time);
 // "12.345 ms", with as many digits as help
 std::string FormatSpan(absl::Duration span);
+// "17 B", "4.0 KiB", "2.3 GiB"
+std::string FormatBytes(std::uint64_t bytes);
 // "virginia 3, frankfurt 2, tokyo 2"
 std::string FormatShares(const std::vector<transport::DataCenterCount>& shares);
 // What became of a write, for people: "LOST version 3: virginia-1 was 12.3 ms earlier (op ...)".

@@ -14,6 +14,7 @@
 #include "cryptoscatter/base/bytes.h"
 #include "cryptoscatter/base/ids.h"
 #include "cryptoscatter/base/secret.h"
+#include "engine/node_api.h"
 
 namespace worldb::transport {
 
@@ -133,6 +134,7 @@ struct HomeResult {
   bool sequencer = false;
   std::uint64_t log_epoch = 0;
   std::uint64_t applied = 0;
+  std::uint64_t checkpoint = 0;  // the last entry whose state is on the node's disk; 0 for none
   absl::Duration window;
   std::uint64_t open_rounds = 0;
   std::uint64_t ops = 0;
@@ -151,6 +153,8 @@ struct NodeResult {
   std::vector<std::string> reachable;
   std::uint64_t shares_stored = 0;
   std::uint64_t pending_ops = 0;
+  std::uint64_t staged_bytes = 0;
+  engine::RepairStatus repair;
   HomeResult home;
 };
 

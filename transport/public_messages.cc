@@ -114,11 +114,23 @@ void NodeStatusToWire(const engine::NodeStatus& status, const engine::Cell& cell
   NamesToWire(status.reachable, cell, out.mutable_reachable());
   out.set_shares_stored(status.shares_stored);
   out.set_pending_ops(status.pending_ops);
+  out.set_staged_bytes(status.staged_bytes);
+  v1::RepairStatus& repair = *out.mutable_repair();
+  repair.set_bad_shares_found(status.repair.bad_shares_found);
+  repair.set_shares_repaired(status.repair.shares_repaired);
+  repair.set_fragments_repaired(status.repair.fragments_repaired);
+  repair.set_key_shares_repaired(status.repair.key_shares_repaired);
+  repair.set_fragment_bytes_lan(status.repair.fragment_bytes_lan);
+  repair.set_fragment_bytes_wan(status.repair.fragment_bytes_wan);
+  repair.set_waiting(status.repair.waiting);
+  repair.set_given_up(status.repair.given_up);
+  repair.set_core_conflicts(status.repair.core_conflicts);
   v1::HomeStatus& home = *out.mutable_home();
   home.set_serving(status.home.serving);
   home.set_sequencer(status.home.sequencer);
   home.set_log_epoch(status.home.log_epoch.value());
   home.set_applied_index(status.home.applied.value());
+  home.set_checkpoint_index(status.home.checkpoint.value());
   home.set_window_nanoseconds(absl::ToInt64Nanoseconds(status.home.window));
   home.set_open_rounds(status.home.open_rounds);
   home.set_ops(status.home.ops);
@@ -234,11 +246,23 @@ NodeResult NodeResultFromWire(const v1::StatusResponse& status) {
   out.reachable.assign(status.reachable().begin(), status.reachable().end());
   out.shares_stored = status.shares_stored();
   out.pending_ops = status.pending_ops();
+  out.staged_bytes = status.staged_bytes();
+  const v1::RepairStatus& repair = status.repair();
+  out.repair = {.bad_shares_found = repair.bad_shares_found(),
+                .shares_repaired = repair.shares_repaired(),
+                .fragments_repaired = repair.fragments_repaired(),
+                .key_shares_repaired = repair.key_shares_repaired(),
+                .fragment_bytes_lan = repair.fragment_bytes_lan(),
+                .fragment_bytes_wan = repair.fragment_bytes_wan(),
+                .waiting = repair.waiting(),
+                .given_up = repair.given_up(),
+                .core_conflicts = repair.core_conflicts()};
   const v1::HomeStatus& home = status.home();
   out.home = {home.serving(),
               home.sequencer(),
               home.log_epoch(),
               home.applied_index(),
+              home.checkpoint_index(),
               absl::Nanoseconds(home.window_nanoseconds()),
               home.open_rounds(),
               home.ops(),

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -259,6 +260,30 @@ TEST_F(OutageTest, ADamagedCheckpointIsReplacedByASiblings) {
   EXPECT_EQ(cell_.Status(1).home.halted, "");
   EXPECT_EQ(cell_.Status(1).home.applied, cell_.Status(0).home.applied);
   EXPECT_EQ(cell_.Status(1).home.ops, cell_.Status(0).home.ops);
+}
+
+TEST(CheckpointLimitsTest, ACellThatNeverRunsForLongIsCheckpointedAllTheSame) {
+  SimCell::Options options;
+  options.node.checkpoints.entries = 30;
+  SimCell cell(options);
+  std::uint64_t longest = 0;  // of what one run applied
+  std::uint64_t applied = 0;
+  for (int run = 0; run < 12; ++run) {
+    cell.world().RunFor(absl::Seconds(2));
+    ASSERT_GE(cell.SetAndWait(0, cell.KeyAt(0), "v")->level(), Level::kSafe) << run;
+    const std::uint64_t now = cell.Status(0).home.applied.value();
+    longest = std::max(longest, now - std::exchange(applied, now));
+    cell.CrashProcess(Kept::kSynced);
+    cell.StartAllNodes();
+  }
+  // Neither the count of any run nor its time was reached: all runs together were.
+  EXPECT_LT(longest, options.node.checkpoints.entries);
+  cell.world().RunFor(absl::Seconds(2));
+  for (int node = 0; node < kNodesPerDataCenter; ++node) {
+    const engine::HomeStatus home = cell.Status(node).home;
+    EXPECT_GT(home.checkpoint, LogIndex()) << node;
+    EXPECT_LT(home.applied.value() - home.checkpoint.value(), 2 * longest + 30) << node;
+  }
 }
 
 TEST(StagingBudgetTest, OverBudgetOnlyWhatNodesAreOwedIsKeptAndTheyMendTheRest) {

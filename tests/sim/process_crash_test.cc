@@ -70,12 +70,14 @@ SimCell::Options OptionsOf(std::uint64_t seed, CrashModel model) {
   return options;
 }
 
+// So many entries between two checkpoints that each log has some, and is trimmed, within a short run.
+constexpr std::uint64_t kCheckpointEntries = 16;
+
 // Three homes, a contested key and a staged value at each, and writes that build on a base. Some ops are
 // sent twice, through different nodes.
 class ShortRun {
  public:
-  explicit ShortRun(std::uint64_t seed)
-      : cell_(OptionsOf(seed, CrashModel::kSuffix)), witness_(cell_, seed) {
+  explicit ShortRun(std::uint64_t seed) : cell_(CellOptions(seed)), witness_(cell_, seed) {
     for (int dc = 0; dc < kDataCenterCount; ++dc) {
       const std::string contested = cell_.KeyAt(dc, "contested");
       // The next data center's node is the earlier one, this one's the nearer.
@@ -101,6 +103,15 @@ class ShortRun {
       if (now != std::exchange(seen, now)) points.push_back(cell_.world().event_count());
     }
     return points;
+  }
+  // After a run without a crash.
+  bool TrimmedEveryLog() {
+    for (int dc = 0; dc < kDataCenterCount; ++dc) {
+      const engine::HomeStatus home = cell_.Status(dc * kNodesPerDataCenter).home;
+      const std::size_t rows = cell_.log_disk(dc).Rows(engine::RowFamily::kRows).size();
+      if (home.checkpoint == LogIndex() || rows >= home.applied.value()) return false;
+    }
+    return true;
   }
   std::uint64_t EventCount() {
     cell_.world().RunFor(kWorkloadEnd);
@@ -129,6 +140,12 @@ class ShortRun {
   }
 
  private:
+  static SimCell::Options CellOptions(std::uint64_t seed) {
+    SimCell::Options options = OptionsOf(seed, CrashModel::kSuffix);
+    options.node.checkpoints.entries = kCheckpointEntries;
+    return options;
+  }
+
   void At(int milliseconds, int node, std::string key, std::size_t bytes,
           SimCell::SetOptions options = {}) {
     const std::string value = Value(absl::StrCat(key, "/", milliseconds, "/", node), bytes);
@@ -264,8 +281,10 @@ TEST(ProcessCrashTest, WhatWasToldHoldsWhereverTheProcessDies) {
   if (PlayedOneCase()) return;
   const Range seeds = SeedsOr({1, 1});
   for (std::uint64_t seed = seeds.first; seed <= seeds.last; ++seed) {
-    const std::vector<std::uint64_t> points = ShortRun(seed).CrashPoints();
+    ShortRun whole(seed);
+    const std::vector<std::uint64_t> points = whole.CrashPoints();
     ASSERT_GT(points.size(), 300u);
+    ASSERT_TRUE(whole.TrimmedEveryLog());
     RecordProperty("crash_points", static_cast<int>(points.size()));
     // Prime to the number of ways a disk can keep its commits, so that all of them have their turn.
     const std::uint64_t stride = StrideOr(31);

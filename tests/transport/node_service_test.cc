@@ -28,9 +28,11 @@
 #include "tests/support/temp_directory.h"
 #include "tools/demo_cell.h"
 #include "transport/client.h"
+#include "transport/public_messages.h"
 #include "transport/reasons.h"
 #include "transport/status_translation.h"
 #include "worldb/rpc/v1/errors.pb.h"
+#include "worldb/v1/cluster.pb.h"
 #include "worldb/v1/key_value.grpc.pb.h"
 #include "worldb/v1/tickets.grpc.pb.h"
 
@@ -810,6 +812,13 @@ TEST_F(NodeServiceTest, SilentHomeIsNamedAndSurvivingStillReads) {
   const auto latest = client->Get(AsBytes(key), ReadMode::kLatest, Version(), absl::Seconds(2));
   EXPECT_EQ(engine::ReasonOf(latest.status()), "TRIAD_UNAVAILABLE") << latest.status();
   EXPECT_EQ(Detail(latest.status(), "home"), "frankfurt");
+  SetOptions options = NewSet();
+  options.timeout = absl::Seconds(2);
+  const auto silent = Set(*client, KeyWithHome("kept", 1), "not now", options);
+  EXPECT_EQ(silent.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(engine::ReasonOf(silent.status()), "TRIAD_UNAVAILABLE") << silent.status();
+  EXPECT_EQ(Detail(silent.status(), "home"), "frankfurt");
+  EXPECT_EQ(Detail(silent.status(), "op_id"), arbiter::FormatOpId(options.op));
   const auto surviving = client->Get(AsBytes(key), ReadMode::kSurviving, Version(), kPatience);
   EXPECT_EQ(ValueOf(surviving), "v");
   EXPECT_TRUE(surviving->home_silent);
@@ -830,6 +839,11 @@ TEST_F(NodeServiceTest, SilentHomeIsNamedAndSurvivingStillReads) {
   EXPECT_TRUE(Eventually([&] {
     return ValueOf(client->Get(AsBytes(key), ReadMode::kLatest, Version(), kPatience)) == "v";
   }));
+  // The node that took the write in kept it; its stamp is too old by now.
+  const auto judged =
+      client->TicketWait(Detail(silent.status(), "ticket"), Level::kSafe, kPatience);
+  ASSERT_TRUE(judged.ok()) << judged.status();
+  EXPECT_EQ(judged->decision.outcome, OutcomeKind::kLate);
 }
 
 TEST_F(NodeServiceTest, StatusIsTheNodesOwn) {
@@ -840,6 +854,22 @@ TEST_F(NodeServiceTest, StatusIsTheNodesOwn) {
   EXPECT_EQ(status->data_center, "frankfurt");
   EXPECT_EQ(status->cell, demo_->cell().cell()->id());
   EXPECT_EQ(status->clock_bound, absl::Milliseconds(1));
+  EXPECT_LE(status->home.checkpoint, status->home.applied);
+}
+
+TEST_F(NodeServiceTest, StatusCarriesEveryCount) {
+  engine::NodeStatus status;
+  status.staged_bytes = 1;
+  status.repair = {2, 3, 4, 5, 6, 7, 8, 9, 10};
+  status.home.applied = LogIndex(12);
+  status.home.checkpoint = LogIndex(11);
+  v1::StatusResponse wire;
+  NodeStatusToWire(status, *demo_->cell().cell(), wire);
+  const NodeResult result = NodeResultFromWire(wire);
+  EXPECT_EQ(result.staged_bytes, 1u);
+  EXPECT_EQ(result.repair, status.repair);
+  EXPECT_EQ(result.home.applied, 12u);
+  EXPECT_EQ(result.home.checkpoint, 11u);
 }
 
 TEST_F(NodeServiceTest, TwoServersNeverShareAPort) {
