@@ -9,7 +9,7 @@ LEVEL_LINES = re.compile(r"(?:^(?:HELD|SAFE|FULL) version \d+; shares .*\n)+", r
 BAD_SHARES = re.compile(r"(?<=nodes that answered: )(share .*)$", re.M)
 PLAIN = (
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z"), "TIME"),
-    (re.compile(r"(?<!\+-)-?\b\d+\.\d+ (?:s|ms|us)\b"), "SPAN"),
+    (re.compile(r"(?<!\+)(?<!\+-)-?\b\d+\.\d+ (?:s|ms|us)\b"), "SPAN"),
     (re.compile(r"\b\d{6}\.sst"), "NUMBER.sst"),
     (re.compile(r"\bMANIFEST-\d{6}"), "MANIFEST-NUMBER"),
     (re.compile(r"\(\d+ bytes\)"), "(SIZE bytes)"),
@@ -18,6 +18,8 @@ PLAIN = (
     (re.compile(r"^worldb: waiting for .*\n", re.M), ""),
     (re.compile(r", leading$", re.M), ""),
 )
+# With all nodes up, or a data center stopped. Any others are a moment's state.
+EXACT_SHARES = (("3", "3", "3"), ("3", "3", "0"), ("0", "0", "0"))
 LEVELS = ("HELD", "SAFE", "FULL")
 
 
@@ -28,6 +30,7 @@ class Transcript:
         self.sections = []  # (heading, lines)
         self.names = {}  # text to what stands for it
         self.counts = {}
+        self.vague = False  # no shares but those of all nodes are told
 
     def section(self, heading, *words):
         self.sections.append((heading, list(words)))
@@ -52,14 +55,11 @@ class Transcript:
             if wait is None or LEVELS.index(reached) < LEVELS.index(wait):
                 return lines[-1] + "\n"
             version = lines[-1].split(";")[0].split(" ", 1)[1]
-            exact = reached == wait and SHARES.search(lines[-1])
-            shares = f"; shares {exact.group()}" if exact else ""
-            return f"{wait} {version}{shares}\n"
+            return f"{wait} {version}\n"
 
         def shares(match):
-            counts = match.groups()
-            some = "0" in counts or set(counts) == {"3"}
-            return match.group() if some else "two or three of each data center"
+            exact = EXACT_SHARES[:1] if self.vague else EXACT_SHARES
+            return match.group() if match.groups() in exact else "on some nodes"
 
         text = LEVEL_LINES.sub(levels, text)
         text = SHARES.sub(shares, text)
