@@ -23,7 +23,8 @@ WORLDB = os.environ["WORLDB_BINARY"]
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "docs/concepts.md", "docs/cli.md", "docs/api.md", "docs/performance.md",
          "docs/testing.md")
-COMMAND = re.compile(r"(?:[A-Z_]+=\S+ )*(?:worldb|echo|cmake|ctest|(?:tools|build)/\S+)(?: |$)|PATH=")
+# Lines of blocks that are no commands: what worldb says on standard error, and lines for CMakeLists.txt.
+NO_COMMAND = ("worldb: ", "why:", "next:", "worldb_add_")
 TICKET = re.compile(r"wt1_[\w-]{74}")
 
 # First words of a command to why it is not run here.
@@ -55,7 +56,7 @@ def blocks(page):
 
 
 def commands(page):
-    return [line for line in blocks(page) if COMMAND.match(line)]
+    return [line for line in blocks(page) if not line.startswith(NO_COMMAND)]
 
 
 def is_synopsis(page, command):
