@@ -153,6 +153,7 @@ class Node::Impl {
       status.may_stamp = ingress_.may_stamp();
       status.reachable = peers_.Reachable();
       status.shares_stored = shares_.stored_count();
+      status.store_error = std::string(shares_.store_status().message());
       status.pending_ops = ingress_.pending_count();
       status.repair = repairer_.Status();
       status.home = home_.Status();

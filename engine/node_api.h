@@ -212,6 +212,7 @@ struct NodeStatus {
   NodeSet reachable;                // nodes heard from lately, itself included
   std::uint64_t shares_stored = 0;  // by this process since its start
   std::uint64_t pending_ops = 0;    // ops this node took in and whose end it has not heard
+  std::string store_error;          // why the last share could not be stored; empty if it was
   RepairStatus repair;
   HomeStatus home;
 };

@@ -323,6 +323,7 @@ void ShareStore::Commit(std::shared_ptr<Intake> intake) {
           }
         }
         if (status.ok()) stored_count_ += fresh;
+        if (fresh > 0) store_status_ = status;
         reply.receipts = cryptoscatter::SignReceipts(context_.parts.secrets->signing,
                                                      context_.cell().id(), claims);
         context_.Send(intake->from, std::move(reply));
@@ -469,6 +470,7 @@ void ShareStore::Mend(Share share, const cryptoscatter::KeyShare& key_share,
   const auto end = [this, key, done = std::move(done)](absl::Status status) {
     under_way_.erase(key);
     if (status.ok()) ++stored_count_;
+    if (status.ok()) store_status_ = status;
     done(std::move(status));
   };
   Inspect(version, /*with_fragment=*/false, [this, key, core, stored, end](HeldShare held) {

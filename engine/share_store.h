@@ -91,6 +91,8 @@ class ShareStore {
   absl::StatusOr<PairwiseKeyPtr> OpenerKey(const cryptoscatter::ExchangePublicKey& sealer);
 
   std::uint64_t stored_count() const { return stored_count_; }
+  // What became of the last share that was to be written: why the node takes none now.
+  const absl::Status& store_status() const { return store_status_; }
 
  private:
   using PairwiseCache = absl::flat_hash_map<cryptoscatter::ExchangePublicKey, PairwiseKeyPtr>;
@@ -120,6 +122,7 @@ class ShareStore {
   // Checked and being written: two cores offered at once for one version must not both get in.
   absl::flat_hash_map<std::string, CoreId> under_way_;
   std::uint64_t stored_count_ = 0;
+  absl::Status store_status_;
   std::function<void(const VersionRef&)> damaged_;
 };
 

@@ -9,8 +9,8 @@
 namespace worldb::engine {
 namespace {
 
-constexpr std::size_t kChangesPerBatchMax = 256;
-constexpr std::size_t kBatchBytesMax = std::size_t{256} << 10;
+constexpr std::size_t kChangesPerBatchMax = 64;
+constexpr std::size_t kBatchBytesMax = std::size_t{64} << 10;
 // Journal items looked at in one event.
 constexpr std::size_t kLookedAtMax = 4096;
 

@@ -17,7 +17,8 @@ namespace worldb::transport {
 
 class WatchCall final : public StreamCall<v1::WatchEvent> {
  public:
-  static constexpr std::size_t kEventsMax = 64;
+  // More than the homes hand over at one go, so that a caller that reads keeps up with a catch-up.
+  static constexpr std::size_t kEventsMax = 1024;
 
   // The reactor for one call; it frees itself.
   static WatchCall* Start(engine::Node& node, std::shared_ptr<const engine::Cell> cell,

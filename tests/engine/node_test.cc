@@ -271,8 +271,10 @@ TEST_F(NodeTest, ANodeWithAFullDiskHoldsNobodyUpAndHealsWhenSpaceComesBack) {
         cell_.SetAndWait(i % 3, absl::StrCat("full-disk-", i), std::string(300'000, 'x')));
     ASSERT_GE(sets.back()->level(), Level::kSafe) << i;
   }
+  EXPECT_NE(cell_.Status(4).store_error, "");
   cell_.disk(4).SetFull(false);
   cell_.world().RunFor(absl::Seconds(120));
+  EXPECT_EQ(cell_.Status(4).store_error, "");
   for (const auto& set : sets) {
     EXPECT_EQ(cell_.TicketGet(0, set->accepted()->ticket)->level, Level::kFull);
   }

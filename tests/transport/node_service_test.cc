@@ -535,8 +535,8 @@ TEST_F(NodeServiceTest, WatchTellsEveryVersionAndGoesOnThroughAnotherNode) {
 }
 
 TEST_F(NodeServiceTest, WatcherThatDoesNotReadIsEndedWithTheTokenToResumeFrom) {
-  constexpr int kKeys = 320;
-  constexpr int kWriters = 16;
+  constexpr int kKeys = 1500;
+  constexpr int kWriters = 128;
   const std::string prefix = "unread/" + std::string(900, 'x');
   // gRPC itself reads ahead; here as little as it can.
   grpc::ChannelArguments arguments;
