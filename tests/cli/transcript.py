@@ -17,6 +17,7 @@ PLAIN = (
     # Says what it waited for after a second: how much of that there is depends on the machine.
     (re.compile(r"^worldb: waiting for .*\n", re.M), ""),
     (re.compile(r", leading$", re.M), ""),
+    (re.compile(r"> +no answer"), ">  no answer"),
     (re.compile(r"\bbench/\d+"), "bench/NUMBER"),
 )
 # With all nodes up, or a data center stopped. Any others are a moment's state.
