@@ -394,7 +394,8 @@ class FaultsTest(unittest.TestCase):
         self.run_told(65, *bench, "--no-fill", "--seed", "2", only="^$")
 
     def all_damaged(self):
-        self.story.section("Every share of a value damaged: exit 6", "Nothing is returned, each bad share is named.")
+        self.story.section("Every share of a value damaged: exit 6",
+                           "Nothing is returned, each bad share is named.")
         key = self.key("all-damaged")
         self.run_told(0, "set", key, f"@{self.value}", "--wait", "full", wait="FULL")
         self.stop()
@@ -461,8 +462,8 @@ class FaultsTest(unittest.TestCase):
         self.two_nodes_down()
         self.data_center_out()
         self.damaged()
-        self.full_disk()
         self.all_damaged()
+        self.full_disk()  # last: without it no other number changes
         self.stop()
         told = self.story.text(PREFACE)
         if UPDATE:
