@@ -33,10 +33,11 @@ class Result:
 
 
 class Demo:
-    def __init__(self, worldb, data, window="20ms..1s"):
+    def __init__(self, worldb, data, window="20ms..1s", options=()):
         self.worldb = worldb
         self.data = pathlib.Path(data)
         self.window = window
+        self.options = options  # any others of `worldb demo`
         self.process = None
         self.endpoints = []
 
@@ -50,7 +51,8 @@ class Demo:
     def launch(self):
         """Starts the process and waits for nothing."""
         self.process = subprocess.Popen(
-            [self.worldb, "demo", "--port", "0", "--data", str(self.data), "--window", self.window],
+            [self.worldb, "demo", "--port", "0", "--data", str(self.data), "--window", self.window,
+             *self.options],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def await_output(self, seconds):
