@@ -70,6 +70,7 @@ Json ToJson(const std::string& endpoint, const NodeAnswer& answer) {
           {"shares_stored", n.shares_stored},
           {"pending_ops", n.pending_ops},
           {"staged_bytes", n.staged_bytes},
+          {"store_error", n.store_error},
           {"repair",
            {{"bad_shares_found", n.repair.bad_shares_found},
             {"shares_repaired", n.repair.shares_repaired},
@@ -108,6 +109,13 @@ std::string ToText(const std::string& endpoint, const NodeAnswer& answer) {
                                                   : "not yet",
                          n.reachable.size(), n.shares_stored, n.home.ops, FormatSpan(n.home.window),
                          n.home.open_rounds, n.home.unsettled, FormatBytes(n.staged_bytes));
+}
+
+void PrintFullStores(const std::vector<NodeAnswer>& answers) {
+  for (const NodeAnswer& answer : answers) {
+    if (!answer.ok() || answer->store_error.empty()) continue;
+    PrintLine(absl::StrCat(answer->node, ": stores no shares: ", Printable(answer->store_error)));
+  }
 }
 
 // A line for each node that has found something to repair, or was told of it.
@@ -165,6 +173,7 @@ ExitCode RunAndReport(const ClientOptions& options) {
     }
   }
   if (format == OutputFormat::kText) {
+    PrintFullStores(answers);
     PrintRepairs(answers);
     PrintOutages(answers);
   }

@@ -154,6 +154,7 @@ struct NodeResult {
   std::uint64_t shares_stored = 0;
   std::uint64_t pending_ops = 0;
   std::uint64_t staged_bytes = 0;
+  std::string store_error;  // why the last share could not be stored; empty if it was
   engine::RepairStatus repair;
   HomeResult home;
 };

@@ -115,6 +115,7 @@ void NodeStatusToWire(const engine::NodeStatus& status, const engine::Cell& cell
   out.set_shares_stored(status.shares_stored);
   out.set_pending_ops(status.pending_ops);
   out.set_staged_bytes(status.staged_bytes);
+  out.set_store_error(status.store_error);
   v1::RepairStatus& repair = *out.mutable_repair();
   repair.set_bad_shares_found(status.repair.bad_shares_found);
   repair.set_shares_repaired(status.repair.shares_repaired);
@@ -247,6 +248,7 @@ NodeResult NodeResultFromWire(const v1::StatusResponse& status) {
   out.shares_stored = status.shares_stored();
   out.pending_ops = status.pending_ops();
   out.staged_bytes = status.staged_bytes();
+  out.store_error = status.store_error();
   const v1::RepairStatus& repair = status.repair();
   out.repair = {.bad_shares_found = repair.bad_shares_found(),
                 .shares_repaired = repair.shares_repaired(),
