@@ -481,9 +481,10 @@ absl::Status Ingress::TimeoutError(const Call& call) const {
     return MakeError(
         silent ? absl::StatusCode::kUnavailable : absl::StatusCode::kDeadlineExceeded,
         silent ? reason::kTriadUnavailable : reason::kOutcomeUnknown,
-        absl::StrCat("the key's home data center ", home,
-                     silent ? " does not answer" : " had not put the write on record in time",
-                     "; it may still do so: ask with the ticket, or retry with the same op id"),
+        absl::StrCat(
+            "the key's home data center ", home,
+            silent ? " does not answer" : " had not put the write on record in time",
+            "; it may still be recorded: ask with the ticket, or retry with the same op id"),
         details);
   }
   if (!call.decided) {

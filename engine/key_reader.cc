@@ -4,8 +4,8 @@
 #include <iterator>
 
 #include "absl/strings/str_cat.h"
-#include "engine/opaque_token.h"
 #include "engine/errors.h"
+#include "engine/opaque_token.h"
 
 namespace worldb::engine {
 namespace {

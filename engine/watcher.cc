@@ -4,8 +4,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "engine/opaque_token.h"
 #include "engine/errors.h"
+#include "engine/opaque_token.h"
 
 namespace worldb::engine {
 namespace {
