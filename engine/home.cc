@@ -152,9 +152,13 @@ bool Home::Apply(LogIndex index, const arbiter::LogEntry& entry) {
   std::array<std::vector<OpNotice>, kNodeCount> notices;
   for (arbiter::Effect& effect : *effects) {
     if (const auto* accepted = std::get_if<arbiter::OpAccepted>(&effect)) {
+      // A retry of an op that has ended may be the last the state knows of it: the same entry's
+      // checkpoint forgets it.
+      const arbiter::OpRecord* op = state_.FindOp(accepted->op);
       notices[accepted->ingress.value()].push_back(
-          {accepted->op, NoticeAccepted{accepted->stamp, accepted->round.version, accepted->leading,
-                                        Out(), WithinReach(state_.FindOp(accepted->op)->script)}});
+          {accepted->op,
+           NoticeAccepted{accepted->stamp, accepted->round.version, accepted->leading, Out(),
+                          op != nullptr ? WithinReach(op->script) : arbiter::Level::kFull}});
     } else if (const auto* judged = std::get_if<arbiter::OpJudged>(&effect)) {
       notices[judged->ingress.value()].push_back({judged->op, judged->outcome});
     } else if (const auto* refused = std::get_if<arbiter::OpRefused>(&effect)) {

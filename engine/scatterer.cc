@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "cryptoscatter/base/status_macros.h"
 #include "engine/levels.h"
 #include "engine/sequencer.h"
