@@ -161,34 +161,24 @@ absl::StatusOr<GetResult> Client::Get(ByteSpan key, engine::ReadMode mode, Versi
                    : mode == engine::ReadMode::kVersion ? v1::READ_MODE_VERSION
                                                         : v1::READ_MODE_LATEST);
   request.set_version(version.value());
-  GetResult result;
-  v1::GetResponse response;
-  Impl::Progress progress;
-  WORLDB_RETURN_IF_ERROR(
-      impl_->Call(timeout, progress,
-                  [&](Impl::Endpoint& endpoint, grpc::ClientContext& context, std::uint32_t) {
-                    result.endpoint = endpoint.address;
-                    return endpoint.key_value->Get(&context, request, &response);
-                  }));
-  if (!GetResultFromWire(response, result)) return BadAnswer(result.endpoint);
-  return result;
+  return impl_->Ask<GetResult, v1::GetResponse>(
+      timeout,
+      [&](Impl::Endpoint& endpoint, grpc::ClientContext& context, v1::GetResponse& response) {
+        return endpoint.key_value->Get(&context, request, &response);
+      },
+      GetResultFromWire);
 }
 
 absl::StatusOr<TicketResult> Client::TicketGet(const std::string& ticket, absl::Duration timeout) {
   v1::GetTicketRequest request;
   // Protobuf strings are UTF-8; anything else is no ticket, and the node says so of a mangled one.
   request.set_ticket(absl::CEscape(ticket));
-  TicketResult result;
-  v1::Ticket response;
-  Impl::Progress progress;
-  WORLDB_RETURN_IF_ERROR(
-      impl_->Call(timeout, progress,
-                  [&](Impl::Endpoint& endpoint, grpc::ClientContext& context, std::uint32_t) {
-                    result.endpoint = endpoint.address;
-                    return endpoint.tickets->Get(&context, request, &response);
-                  }));
-  if (!TicketFromWire(response, result)) return BadAnswer(result.endpoint);
-  return result;
+  return impl_->Ask<TicketResult, v1::Ticket>(
+      timeout,
+      [&](Impl::Endpoint& endpoint, grpc::ClientContext& context, v1::Ticket& response) {
+        return endpoint.tickets->Get(&context, request, &response);
+      },
+      TicketFromWire);
 }
 
 absl::StatusOr<TicketResult> Client::TicketWait(const std::string& ticket, arbiter::Level until,
@@ -196,17 +186,12 @@ absl::StatusOr<TicketResult> Client::TicketWait(const std::string& ticket, arbit
   v1::WaitTicketRequest request;
   request.set_ticket(absl::CEscape(ticket));
   request.set_until(LevelToWire(until));
-  TicketResult result;
-  v1::Ticket response;
-  Impl::Progress progress;
-  WORLDB_RETURN_IF_ERROR(
-      impl_->Call(timeout, progress,
-                  [&](Impl::Endpoint& endpoint, grpc::ClientContext& context, std::uint32_t) {
-                    result.endpoint = endpoint.address;
-                    return endpoint.tickets->Wait(&context, request, &response);
-                  }));
-  if (!TicketFromWire(response, result)) return BadAnswer(result.endpoint);
-  return result;
+  return impl_->Ask<TicketResult, v1::Ticket>(
+      timeout,
+      [&](Impl::Endpoint& endpoint, grpc::ClientContext& context, v1::Ticket& response) {
+        return endpoint.tickets->Wait(&context, request, &response);
+      },
+      TicketFromWire);
 }
 
 absl::StatusOr<std::string> Client::Locate(ByteSpan key, absl::Duration timeout) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "engine/errors.h"
 #include "transport/client.h"
@@ -71,6 +72,23 @@ class Client::Impl {
       causes.push_back(endpoints_[i].address + ": " + CauseOf(status));
     }
     return NoEndpoint(causes, status);
+  }
+
+  // One question with one answer. `put(endpoint, context, response)` asks one endpoint;
+  // `read(response, result)` is false for an answer that makes no sense.
+  template <typename Result, typename Response, typename Put, typename Read>
+  absl::StatusOr<Result> Ask(absl::Duration timeout, Put put, Read read) {
+    Result result;
+    Response response;
+    Progress progress;
+    const absl::Status status = Call(
+        timeout, progress, [&](Endpoint& endpoint, grpc::ClientContext& context, std::uint32_t) {
+          result.endpoint = endpoint.address;
+          return put(endpoint, context, response);
+        });
+    if (!status.ok()) return status;
+    if (!read(response, result)) return BadAnswer(result.endpoint);
+    return result;
   }
 
   // TIMEOUT where gRPC alone said that the time is up.

@@ -41,17 +41,12 @@ absl::StatusOr<ListResult> Client::List(ByteSpan prefix, int page_size,
   request.set_prefix(prefix.data(), prefix.size());
   request.set_page_size(page_size);
   request.set_page_token(absl::CEscape(page_token));
-  ListResult result;
-  v1::ListResponse response;
-  Impl::Progress progress;
-  WORLDB_RETURN_IF_ERROR(
-      impl_->Call(timeout, progress,
-                  [&](Impl::Endpoint& endpoint, grpc::ClientContext& context, std::uint32_t) {
-                    result.endpoint = endpoint.address;
-                    return endpoint.key_value->List(&context, request, &response);
-                  }));
-  if (!ListResultFromWire(response, result)) return BadAnswer(result.endpoint);
-  return result;
+  return impl_->Ask<ListResult, v1::ListResponse>(
+      timeout,
+      [&](Impl::Endpoint& endpoint, grpc::ClientContext& context, v1::ListResponse& response) {
+        return endpoint.key_value->List(&context, request, &response);
+      },
+      ListResultFromWire);
 }
 
 absl::StatusOr<HistoryResult> Client::History(ByteSpan key, int page_size,
@@ -61,17 +56,12 @@ absl::StatusOr<HistoryResult> Client::History(ByteSpan key, int page_size,
   request.set_key(key.data(), key.size());
   request.set_page_size(page_size);
   request.set_page_token(absl::CEscape(page_token));
-  HistoryResult result;
-  v1::HistoryResponse response;
-  Impl::Progress progress;
-  WORLDB_RETURN_IF_ERROR(
-      impl_->Call(timeout, progress,
-                  [&](Impl::Endpoint& endpoint, grpc::ClientContext& context, std::uint32_t) {
-                    result.endpoint = endpoint.address;
-                    return endpoint.key_value->History(&context, request, &response);
-                  }));
-  if (!HistoryResultFromWire(response, result)) return BadAnswer(result.endpoint);
-  return result;
+  return impl_->Ask<HistoryResult, v1::HistoryResponse>(
+      timeout,
+      [&](Impl::Endpoint& endpoint, grpc::ClientContext& context, v1::HistoryResponse& response) {
+        return endpoint.key_value->History(&context, request, &response);
+      },
+      HistoryResultFromWire);
 }
 
 absl::StatusOr<WatchEnd> Client::Watch(ByteSpan key, const WatchOptions& options,
