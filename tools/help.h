@@ -1,4 +1,5 @@
-// How --help looks: the examples first; in a list of commands only what each is for.
+// The frame of every program: how --help looks (the examples first; in a list of commands only what
+// each is for), and what is said when the command line cannot be read.
 #ifndef WORLDB_TOOLS_HELP_H_
 #define WORLDB_TOOLS_HELP_H_
 
@@ -13,6 +14,10 @@ class HelpFormatter final : public CLI::Formatter {
   HelpFormatter() { column_width(22); }
   std::string make_subcommand(const CLI::App* command) const override;
 };
+
+// Parses the command line; the command it names runs meanwhile and leaves its exit code in
+// `exit_code`. Returns what main() returns.
+int ParseAndRun(CLI::App& app, int argc, char** argv, const int& exit_code);
 
 }  // namespace worldb::tools
 

@@ -1,10 +1,7 @@
 // The worldb program: see the commands in command_*.cc.
 
-#include <algorithm>
 #include <csignal>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/str_cat.h"
 #include "tools/command.h"
 #include "tools/help.h"
 
@@ -32,20 +29,5 @@ int main(int argc, char** argv) {
   AddStatusCommand(app, exit_code);
   AddNodeCommand(app, exit_code);
   AddBenchCommand(app, exit_code);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    const auto commands = app.get_subcommands([](CLI::App*) { return true; });
-    const bool unknown_command =
-        argc > 1 && argv[1][0] != '-' &&
-        std::none_of(commands.begin(), commands.end(),
-                     [argv](const CLI::App* c) { return c->check_name(argv[1]); });
-    PrintFailure({"cannot read the command line",
-                  unknown_command ? absl::StrCat("there is no command ", Printable(argv[1]))
-                                  : std::string(error.what()),
-                  "worldb --help"});
-    return kExitUsage;
-  }
-  return exit_code;
+  return ParseAndRun(app, argc, argv, exit_code);
 }

@@ -1,0 +1,43 @@
+// How every program says things: lines for people or one JSON object a line, data on stdout, the rest on
+// stderr. docs/cli.md lists every field.
+//
+// Threads: pure functions, and printing from one thread.
+#ifndef WORLDB_TOOLS_PRINT_H_
+#define WORLDB_TOOLS_PRINT_H_
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+namespace worldb::tools {
+
+using Json = nlohmann::ordered_json;
+
+enum class OutputFormat { kText, kJson };
+
+// "2025-06-01T12:00:00.123456789Z"
+std::string FormatMoment(absl::Time time);
+// "12.345 ms", with as many digits as help
+std::string FormatSpan(absl::Duration span);
+// "17 B", "4.0 KiB", "2.3 GiB"
+std::string FormatBytes(std::uint64_t bytes);
+// Key or other bytes as text; what a terminal could trip over is escaped.
+std::string Printable(absl::string_view text);
+
+void PrintLine(const std::string& text);
+void PrintJson(const Json& object);
+
+// The three lines of an error on stderr: what failed (with place and cause), why, what to type next.
+struct Failure {
+  std::string what;
+  std::string why;
+  std::string next;
+};
+void PrintFailure(const Failure& failure, absl::string_view program = "worldb");
+
+}  // namespace worldb::tools
+
+#endif  // WORLDB_TOOLS_PRINT_H_
