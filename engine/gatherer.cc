@@ -133,7 +133,7 @@ void Gatherer::ListAll(CallId id) {
   Call& call = *Find(id);
   call.listing = true;
   absl::Duration farthest = absl::ZeroDuration();
-  const NodeSet reachable = peers_.Reachable();
+  const NodeSet reachable = peers_.PossiblyReachable();
   for (int i = 0; i < kNodeCount; ++i) {
     context_.Send(NodeAt(i), ListShares{NewRequest(id, call), call.key_tag});
     if (reachable.Has(i)) farthest = std::max(farthest, peers_.RoundTrip(NodeAt(i)));
@@ -152,7 +152,7 @@ void Gatherer::On(NodeIndex from, const ListSharesReply& reply) {
   if (call == nullptr || !call->listing) return;
   call->listed.Add(from);
   for (const ListedShare& share : reply.shares) call->holders[share].Add(from);
-  if (peers_.Reachable().Minus(call->listed).empty()) OnListed(id);
+  if (peers_.PossiblyReachable().Minus(call->listed).empty()) OnListed(id);
 }
 
 std::vector<Gatherer::Target> Gatherer::TargetsOf(const Call& call) const {
@@ -370,7 +370,7 @@ void Gatherer::Doubt(const Call& call, NodeIndex node) {
 // Nobody who is up has anything to add.
 void Gatherer::MaybeGiveUp(CallId id) {
   const Call& call = *Find(id);
-  if (call.opening || !peers_.Reachable().Minus(call.answered).empty()) return;
+  if (call.opening || !peers_.PossiblyReachable().Minus(call.answered).empty()) return;
   NextTarget(id);
 }
 

@@ -158,6 +158,9 @@ class Node::Impl {
       status.staged_bytes = staging_.stored_bytes();
       status.repair = repairer_.Status();
       status.home = home_.Status();
+      status.home.serving =
+          status.home.serving &&
+          2 * status.reachable.CountIn(context_.data_center()) > kNodesPerDataCenter;
       done(std::move(status));
     });
   }

@@ -178,8 +178,9 @@ using WatchEvent = std::variant<WatchChange, WatchProgress, WatchFailed>;
 using WatchObserver = std::function<void(const WatchEvent&)>;
 
 struct HomeStatus {
-  bool serving = false;  // this node applies the log of its data center
-  std::string halted;    // why it stopped applying for good; empty while it has not
+  // This node applies the log of its data center, and hears enough of its triad for it to grow.
+  bool serving = false;
+  std::string halted;  // why it stopped applying for good; empty while it has not
   bool sequencer = false;
   LogEpoch log_epoch;
   LogIndex applied;

@@ -48,6 +48,17 @@ NodeSet PeerTable::Reachable() const {
   return set;
 }
 
+NodeSet PeerTable::PossiblyReachable() const {
+  NodeSet set = Reachable();
+  for (int i = 0; i < kNodeCount; ++i) {
+    const bool never_heard = peers_[i].heard == -absl::InfiniteDuration();
+    if (never_heard && started_ + kSilentAfter + RoundTrip(NodeAt(i)) >= context_.now()) {
+      set.Add(NodeAt(i));
+    }
+  }
+  return set;
+}
+
 absl::Duration PeerTable::SilentFor(DataCenterIndex data_center) const {
   absl::Duration heard = started_;
   for (int i = 0; i < kNodesPerDataCenter; ++i) {

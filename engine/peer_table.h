@@ -31,6 +31,8 @@ class PeerTable {
   void OnReturn(std::function<void(NodeIndex)> callback) { returned_ = std::move(callback); }
 
   NodeSet Reachable() const;
+  // And those not heard yet while this node has run too short a time for their silence to tell.
+  NodeSet PossiblyReachable() const;
   // Since any of its nodes was heard, or since this node started.
   absl::Duration SilentFor(DataCenterIndex data_center) const;
   // Expected round trip; a generous guess before the first measurement.

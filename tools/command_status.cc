@@ -103,10 +103,11 @@ std::string ToText(const std::string& endpoint, const NodeAnswer& answer) {
   const transport::NodeResult& n = *answer;
   return absl::StrFormat("%-15s  %-12s %-8s %-9s %5d %8d %8d %10s %6d %9d %10s", endpoint, n.node,
                          n.may_stamp ? "ok" : "no clock",
-                         n.home.sequencer         ? "sequencer"
-                         : n.home.serving         ? "follows"
-                         : !n.home.halted.empty() ? "halted"
-                                                  : "not yet",
+                         !n.home.halted.empty()               ? "halted"
+                         : n.home.sequencer && n.home.serving ? "sequencer"
+                         : n.home.sequencer                   ? "alone"
+                         : n.home.serving                     ? "follows"
+                                                              : "not yet",
                          n.reachable.size(), n.shares_stored, n.home.ops, FormatSpan(n.home.window),
                          n.home.open_rounds, n.home.unsettled, FormatBytes(n.staged_bytes));
 }

@@ -1,5 +1,5 @@
-// What one server's grpc.health.v1 says: SERVING while its node may stamp and applies the log of its
-// data center, for the server as a whole ("") and for each of its services.
+// What one server's grpc.health.v1 says: SERVING while its node may stamp, applies the log of its data
+// center and hears a majority of its triad, for the server as a whole ("") and for each of its services.
 //
 // The node is asked every kRefreshEvery; one that does not answer within that time is not serving.
 // Threads: construction and destruction on one thread, which is not the node's.

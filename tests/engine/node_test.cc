@@ -218,6 +218,37 @@ TEST_F(NodeTest, WholeCellRestartsOnTheSameDisksWithEveryOutcome) {
   }
 }
 
+// It has heard few others yet, which says nothing about the rest.
+TEST_F(NodeTest, NodeJustStartedReadsAtOnce) {
+  for (int home = 0; home < kDataCenterCount; ++home) {
+    const std::string key = cell_.KeyAt(home);
+    ASSERT_EQ(cell_.SetAndWait(0, key, "the value", Level::kFull)->level(), Level::kFull);
+    for (const ReadMode mode : {ReadMode::kLatest, ReadMode::kSurviving}) {
+      // Heartbeats are on the way at any time: whose comes first depends on the moment.
+      for (int moment = 0; moment < 12; ++moment) {
+        cell_.StopNode(6);
+        cell_.world().RunFor(absl::Milliseconds(509));
+        cell_.StartNode(6);
+        cell_.world().RunFor(absl::Milliseconds(10 * moment));
+        const auto reply = cell_.Get(6, key, mode);
+        ASSERT_TRUE(reply.ok()) << reply.status();
+        EXPECT_EQ(TextOf(*reply), "the value");
+      }
+    }
+  }
+}
+
+TEST_F(NodeTest, NodeAloneInItsTriadDoesNotServe) {
+  cell_.StopNode(7);
+  EXPECT_TRUE(cell_.Status(6).home.serving);
+  cell_.StopNode(8);
+  cell_.world().RunFor(absl::Seconds(2));
+  EXPECT_FALSE(cell_.Status(6).home.serving);
+  cell_.StartNode(7);
+  cell_.world().RunFor(absl::Seconds(2));
+  EXPECT_TRUE(cell_.Status(6).home.serving);
+}
+
 TEST_F(NodeTest, BadInputIsRefusedWithItsReasonAndConsumesNothing) {
   const auto reason_of = [&](const std::shared_ptr<SetRecord>& set) {
     cell_.world().RunUntil([&] { return set->ended(); }, absl::Seconds(15));
