@@ -3,7 +3,7 @@
 #include <isa-l/erasure_code.h>
 
 #include <algorithm>
-#include <cstring>
+#include <span>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -43,28 +43,16 @@ Bytes ExpandTables(const Bytes& coefficients, int sources, int rows) {
 }
 
 // outputs = coefficient rows times sources, `bytes` each.
-void Multiply(const Bytes& tables, std::size_t bytes, std::vector<const std::uint8_t*>& sources,
-              std::vector<std::uint8_t*>& outputs) {
+void Multiply(const Bytes& tables, std::size_t bytes, std::span<const std::uint8_t*> sources,
+              std::span<std::uint8_t*> outputs) {
   if (bytes == 0 || outputs.empty()) return;
   ec_encode_data(static_cast<int>(bytes), static_cast<int>(sources.size()),
                  static_cast<int>(outputs.size()), const_cast<std::uint8_t*>(tables.data()),
                  const_cast<std::uint8_t**>(sources.data()), outputs.data());
 }
 
-// Calls visit(offset in fragment, offset in ciphertext, bytes) for each run of data piece `piece`.
-template <typename Visit>
-void ForEachRun(std::size_t ciphertext_bytes, int data_count, int piece, Visit visit) {
-  const std::size_t k = AsSize(data_count);
-  const std::size_t stripe_bytes = k * kStripeUnitBytes;
-  std::size_t in_fragment = 0;
-  for (std::size_t start = 0; start < ciphertext_bytes; start += stripe_bytes) {
-    const std::size_t length = std::min(stripe_bytes, ciphertext_bytes - start);
-    const std::size_t piece_bytes = CeilDivide(length, k);
-    const std::size_t begin = std::min(length, AsSize(piece) * piece_bytes);
-    const std::size_t end = std::min(length, begin + piece_bytes);
-    if (end > begin) visit(in_fragment, start + begin, end - begin);
-    in_fragment += piece_bytes;
-  }
+void GrowTo(std::size_t bytes, Bytes& scratch) {
+  if (scratch.size() < bytes) scratch.resize(bytes);
 }
 
 }  // namespace
@@ -106,98 +94,144 @@ ErasureCode::ErasureCode(gf256::Matrix generator) : generator_(std::move(generat
   }
 }
 
+std::size_t ErasureCode::PieceBytes(std::size_t stripe_bytes) const {
+  return CeilDivide(stripe_bytes, AsSize(data_count()));
+}
+
 std::size_t ErasureCode::FragmentBytes(std::size_t ciphertext_bytes) const {
   const std::size_t full = ciphertext_bytes / stripe_bytes();
   const std::size_t rest = ciphertext_bytes % stripe_bytes();
   return full * kStripeUnitBytes + CeilDivide(rest, AsSize(data_count()));
 }
 
+FragmentSpans ErasureCode::EncodeStripe(ByteSpan stripe, Bytes& scratch) const {
+  const std::size_t k = AsSize(data_count());
+  const std::size_t piece_bytes = PieceBytes(stripe.size());
+  GrowTo(kNodeCount * piece_bytes, scratch);
+  const MutableByteSpan own(scratch);
+  FragmentSpans pieces;
+  std::array<const std::uint8_t*, kNodeCount> sources;
+  for (std::size_t i = 0; i < k; ++i) {
+    const std::size_t begin = std::min(stripe.size(), i * piece_bytes);
+    ByteSpan piece = stripe.subspan(begin, std::min(piece_bytes, stripe.size() - begin));
+    if (piece.size() < piece_bytes) {
+      const MutableByteSpan padded = own.subspan(i * piece_bytes, piece_bytes);
+      std::fill(std::copy(piece.begin(), piece.end(), padded.begin()), padded.end(), 0);
+      piece = padded;
+    }
+    pieces[AsSize(data_node_[i])] = piece;
+    sources[i] = piece.data();
+  }
+  std::array<std::uint8_t*, kNodeCount> outputs;
+  for (std::size_t i = 0; i < kNodeCount - k; ++i) {
+    const MutableByteSpan piece = own.subspan((k + i) * piece_bytes, piece_bytes);
+    pieces[AsSize(parity_node_[i])] = piece;
+    outputs[i] = piece.data();
+  }
+  Multiply(encode_tables_, piece_bytes, std::span(sources).first(k),
+           std::span(outputs).first(kNodeCount - k));
+  return pieces;
+}
+
 Fragments ErasureCode::Encode(ByteSpan ciphertext) const {
-  const int k = data_count();
-  const std::size_t fragment_bytes = FragmentBytes(ciphertext.size());
   Fragments fragments;
-  std::vector<const std::uint8_t*> sources(AsSize(k));
-  for (int i = 0; i < k; ++i) {
-    Bytes& fragment = fragments[AsSize(data_node_[AsSize(i)])];
-    fragment.reserve(fragment_bytes);
-    ForEachRun(ciphertext.size(), k, i,
-               [&](std::size_t, std::size_t in_ciphertext, std::size_t bytes) {
-                 const auto begin = ciphertext.begin() + static_cast<std::ptrdiff_t>(in_ciphertext);
-                 fragment.insert(fragment.end(), begin, begin + static_cast<std::ptrdiff_t>(bytes));
-               });
-    fragment.resize(fragment_bytes);
-    sources[AsSize(i)] = fragment.data();
+  for (Bytes& fragment : fragments) fragment.reserve(FragmentBytes(ciphertext.size()));
+  Bytes scratch;
+  while (!ciphertext.empty()) {
+    const ByteSpan stripe = ciphertext.first(std::min(stripe_bytes(), ciphertext.size()));
+    const FragmentSpans pieces = EncodeStripe(stripe, scratch);
+    for (std::size_t j = 0; j < pieces.size(); ++j) {
+      fragments[j].insert(fragments[j].end(), pieces[j].begin(), pieces[j].end());
+    }
+    ciphertext = ciphertext.subspan(stripe.size());
   }
-  // A piece has the same place in every fragment, so one call codes all stripes.
-  std::vector<std::uint8_t*> outputs(AsSize(kNodeCount - k));
-  for (std::size_t i = 0; i < outputs.size(); ++i) {
-    Bytes& fragment = fragments[AsSize(parity_node_[i])];
-    fragment.resize(fragment_bytes);
-    outputs[i] = fragment.data();
-  }
-  Multiply(encode_tables_, fragment_bytes, sources, outputs);
   return fragments;
 }
 
-absl::StatusOr<Bytes> ErasureCode::Rebuild(NodeSet present, const FragmentSpans& fragments,
-                                           std::size_t ciphertext_bytes) const {
+absl::StatusOr<ErasureCode::RebuildPlan> ErasureCode::PlanRebuild(NodeSet present) const {
   const int k = data_count();
   if (!CanRebuild(present)) {
     return absl::FailedPreconditionError(absl::StrCat("the ciphertext cannot be rebuilt from the ",
                                                       present.Count(), " fragments present"));
   }
-  const std::size_t fragment_bytes = FragmentBytes(ciphertext_bytes);
-  std::vector<int> order;  // data rows first, so they are the preferred pivots
+  RebuildPlan plan;
   for (int i = 0; i < k; ++i) {
-    if (present.Has(data_node_[AsSize(i)])) order.push_back(data_node_[AsSize(i)]);
+    const int node = data_node_[AsSize(i)];
+    if (present.Has(node)) {
+      plan.sources.push_back(node);  // first, so they are the preferred pivots
+    } else {
+      plan.missing.push_back(i);
+    }
   }
+  if (plan.missing.empty()) return plan;
   for (int i = 0; i < kNodeCount - k; ++i) {
-    if (present.Has(parity_node_[AsSize(i)])) order.push_back(parity_node_[AsSize(i)]);
+    if (present.Has(parity_node_[AsSize(i)])) plan.sources.push_back(parity_node_[AsSize(i)]);
   }
-  for (int node : order) {
+  const gf256::Matrix rows = generator_.Rows(plan.sources);
+  Bytes coefficients;
+  for (int piece : plan.missing) {
+    const std::optional<Bytes> row = gf256::Express(rows, UnitVector(k, piece));
+    WORLDB_CHECK(row.has_value());
+    coefficients.insert(coefficients.end(), row->begin(), row->end());
+  }
+  plan.tables = ExpandTables(coefficients, static_cast<int>(plan.sources.size()),
+                             static_cast<int>(plan.missing.size()));
+  return plan;
+}
+
+absl::StatusOr<ByteSpan> ErasureCode::RebuildStripe(const RebuildPlan& plan,
+                                                    const FragmentSpans& pieces,
+                                                    std::size_t stripe_bytes,
+                                                    Bytes& scratch) const {
+  const std::size_t piece_bytes = PieceBytes(stripe_bytes);
+  std::array<const std::uint8_t*, kNodeCount> sources;
+  for (std::size_t i = 0; i < plan.sources.size(); ++i) {
+    const int node = plan.sources[i];
+    const ByteSpan piece = pieces[AsSize(node)];
+    if (piece.size() != piece_bytes) {
+      return absl::InvalidArgumentError(absl::StrCat("fragment ", node, ": a piece of ",
+                                                     piece.size(), " bytes, not ", piece_bytes));
+    }
+    sources[i] = piece.data();
+  }
+  GrowTo(AsSize(data_count()) * piece_bytes, scratch);
+  std::array<std::uint8_t*, kNodeCount> outputs;
+  for (std::size_t m = 0; m < plan.missing.size(); ++m) {
+    outputs[m] = scratch.data() + AsSize(plan.missing[m]) * piece_bytes;
+  }
+  Multiply(plan.tables, piece_bytes, std::span(sources).first(plan.sources.size()),
+           std::span(outputs).first(plan.missing.size()));
+  for (int node : plan.sources) {
+    const int column = data_column_[AsSize(node)];
+    if (column < 0) continue;
+    std::copy_n(pieces[AsSize(node)].begin(), piece_bytes,
+                scratch.begin() + static_cast<std::ptrdiff_t>(AsSize(column) * piece_bytes));
+  }
+  return ByteSpan(scratch).first(stripe_bytes);
+}
+
+absl::StatusOr<Bytes> ErasureCode::Rebuild(NodeSet present, const FragmentSpans& fragments,
+                                           std::size_t ciphertext_bytes) const {
+  WORLDB_ASSIGN_OR_RETURN(const RebuildPlan plan, PlanRebuild(present));
+  const std::size_t fragment_bytes = FragmentBytes(ciphertext_bytes);
+  for (int node : plan.sources) {
     if (fragments[AsSize(node)].size() != fragment_bytes) {
       return absl::InvalidArgumentError(absl::StrCat("fragment ", node, " has ",
                                                      fragments[AsSize(node)].size(), " bytes, not ",
                                                      fragment_bytes));
     }
   }
-
-  std::vector<const std::uint8_t*> pieces(AsSize(k));
-  std::vector<int> missing;
-  for (int i = 0; i < k; ++i) {
-    const int node = data_node_[AsSize(i)];
-    if (present.Has(node)) {
-      pieces[AsSize(i)] = fragments[AsSize(node)].data();
-    } else {
-      missing.push_back(i);
+  Bytes ciphertext;
+  ciphertext.reserve(ciphertext_bytes);
+  Bytes scratch;
+  for (std::size_t at = 0; ciphertext.size() < ciphertext_bytes; at += kStripeUnitBytes) {
+    const std::size_t bytes = std::min(stripe_bytes(), ciphertext_bytes - ciphertext.size());
+    FragmentSpans pieces;
+    for (int node : plan.sources) {
+      pieces[AsSize(node)] = fragments[AsSize(node)].subspan(at, PieceBytes(bytes));
     }
-  }
-  Bytes rebuilt(missing.size() * fragment_bytes);
-  if (!missing.empty()) {
-    const gf256::Matrix rows = generator_.Rows(order);
-    Bytes coefficients;
-    std::vector<std::uint8_t*> outputs;
-    for (std::size_t m = 0; m < missing.size(); ++m) {
-      const std::optional<Bytes> row = gf256::Express(rows, UnitVector(k, missing[m]));
-      WORLDB_CHECK(row.has_value());
-      coefficients.insert(coefficients.end(), row->begin(), row->end());
-      outputs.push_back(rebuilt.data() + m * fragment_bytes);
-      pieces[AsSize(missing[m])] = outputs.back();
-    }
-    std::vector<const std::uint8_t*> sources;
-    for (int node : order) sources.push_back(fragments[AsSize(node)].data());
-    Multiply(ExpandTables(coefficients, static_cast<int>(order.size()),
-                          static_cast<int>(missing.size())),
-             fragment_bytes, sources, outputs);
-  }
-
-  Bytes ciphertext(ciphertext_bytes);
-  for (int i = 0; i < k; ++i) {
-    ForEachRun(ciphertext_bytes, k, i,
-               [&](std::size_t in_fragment, std::size_t in_ciphertext, std::size_t bytes) {
-                 std::memcpy(ciphertext.data() + in_ciphertext, pieces[AsSize(i)] + in_fragment,
-                             bytes);
-               });
+    WORLDB_ASSIGN_OR_RETURN(const ByteSpan stripe, RebuildStripe(plan, pieces, bytes, scratch));
+    ciphertext.insert(ciphertext.end(), stripe.begin(), stripe.end());
   }
   return ciphertext;
 }

@@ -15,6 +15,7 @@
 
 #include <array>
 #include <cstdint>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "cryptoscatter/base/bytes.h"
@@ -42,12 +43,29 @@ class ErasureCode {
   std::size_t stripe_bytes() const {
     return kStripeUnitBytes * static_cast<std::size_t>(data_count());
   }
+  // Bytes of each of the nine pieces of a stripe.
+  std::size_t PieceBytes(std::size_t stripe_bytes) const;
   // Bytes of each of the nine fragments of a ciphertext.
   std::size_t FragmentBytes(std::size_t ciphertext_bytes) const;
   bool CanRebuild(NodeSet present) const { return can_rebuild_[present.bits()]; }
 
+  // The nine pieces of one stripe: views of `stripe` where it holds them, of `scratch` (which is made
+  // large enough, and may be used again) elsewhere.
+  FragmentSpans EncodeStripe(ByteSpan stripe, Bytes& scratch) const;
   Fragments Encode(ByteSpan ciphertext) const;
 
+  // How stripes are rebuilt from the pieces of one set of nodes: made once, used for each stripe.
+  class RebuildPlan {
+   private:
+    friend class ErasureCode;
+    std::vector<int> sources;  // nodes whose pieces are looked at, data pieces first
+    std::vector<int> missing;  // data pieces to compute
+    Bytes tables;              // ISA-L's expanded rows of those
+  };
+  absl::StatusOr<RebuildPlan> PlanRebuild(NodeSet present) const;
+  // The stripe, in `scratch` (which is made large enough, and may be used again).
+  absl::StatusOr<ByteSpan> RebuildStripe(const RebuildPlan& plan, const FragmentSpans& pieces,
+                                         std::size_t stripe_bytes, Bytes& scratch) const;
   // The ciphertext, from the fragments of `present` (the other spans are not looked at). Data
   // fragments are preferred, so an undamaged set costs a copy.
   absl::StatusOr<Bytes> Rebuild(NodeSet present, const FragmentSpans& fragments,

@@ -41,6 +41,14 @@ Hash256 HashTriple(const HashLabel& label, const Hash256& a, const Hash256& b, c
   return LabelledHash(label, FixedInput<96>().Raw(a.bytes).Raw(b.bytes).Raw(c.bytes).span());
 }
 
+Hash256 NodeOf(TreeHash& hash, const Hash256& left, const Hash256& right) {
+  return hash.Of(labels::kFragmentNode, FixedInput<64>().Raw(left.bytes).Raw(right.bytes).span());
+}
+
+// A block is the subtree this many levels above the leaves.
+constexpr std::size_t kBlockLevel = 6;
+static_assert(kMerkleLeafBytes << kBlockLevel == kMerkleBlockBytes);
+
 // One level up; an odd last node is promoted unchanged. May work in place.
 std::size_t FoldLevel(const HashLabel& label, std::span<const Hash256> in, Hash256* out) {
   const std::size_t pairs = in.size() / 2;
@@ -52,28 +60,99 @@ std::size_t FoldLevel(const HashLabel& label, std::span<const Hash256> in, Hash2
 
 }  // namespace
 
-Hash256 FragmentTop(ByteSpan fragment) {
-  if (fragment.size() <= kMerkleLeafBytes) return LabelledHash(labels::kFragmentLeaf, fragment);
-  std::vector<Hash256> level;
-  level.reserve((fragment.size() + kMerkleLeafBytes - 1) / kMerkleLeafBytes);
-  for (std::size_t at = 0; at < fragment.size(); at += kMerkleLeafBytes) {
-    level.push_back(
-        LabelledHash(labels::kFragmentLeaf,
-                     fragment.subspan(at, std::min(kMerkleLeafBytes, fragment.size() - at))));
+FragmentHasher::FragmentHasher(Suite suite, Blocks blocks) : hash_(suite), blocks_(blocks) {}
+
+void FragmentHasher::Update(ByteSpan bytes) {
+  const std::size_t pending = bytes_ % kMerkleLeafBytes;
+  bytes_ += bytes.size();
+  if (pending > 0) {
+    const std::size_t taken = std::min(kMerkleLeafBytes - pending, bytes.size());
+    std::copy_n(bytes.begin(), taken, pending_.begin() + static_cast<std::ptrdiff_t>(pending));
+    if (pending + taken < kMerkleLeafBytes) return;
+    AddLeaf(hash_.Of(labels::kFragmentLeaf, pending_));
+    bytes = bytes.subspan(taken);
   }
-  while (level.size() > 1) level.resize(FoldLevel(labels::kFragmentNode, level, level.data()));
+  while (bytes.size() >= kMerkleLeafBytes) {
+    AddLeaf(hash_.Of(labels::kFragmentLeaf, bytes.first(kMerkleLeafBytes)));
+    bytes = bytes.subspan(kMerkleLeafBytes);
+  }
+  std::copy(bytes.begin(), bytes.end(), pending_.begin());
+}
+
+void FragmentHasher::AddLeaf(const Hash256& leaf) {
+  Hash256 node = leaf;
+  std::size_t level = 0;
+  for (; (leaf_count_ >> level) & 1; ++level) {
+    node = NodeOf(hash_, complete_[level], node);
+    if (level + 1 == kBlockLevel && blocks_ == Blocks::kKeep) block_tops_.push_back(node);
+  }
+  complete_[level] = node;
+  ++leaf_count_;
+  WORLDB_CHECK(leaf_count_ >> (complete_.size() - 1) == 0);
+}
+
+Hash256 FragmentHasher::Fold(std::size_t levels, bool& any) {
+  Hash256 node;
+  const std::size_t pending = bytes_ % kMerkleLeafBytes;
+  any = pending > 0 || bytes_ == 0;
+  if (any) node = hash_.Of(labels::kFragmentLeaf, ByteSpan(pending_).first(pending));
+  for (std::size_t level = 0; level < levels; ++level) {
+    if (((leaf_count_ >> level) & 1) == 0) continue;
+    node = any ? NodeOf(hash_, complete_[level], node) : complete_[level];
+    any = true;
+  }
+  return node;
+}
+
+Hash256 FragmentHasher::Top() {
+  bool any = false;
+  return Fold(complete_.size(), any);
+}
+
+std::vector<Hash256> FragmentHasher::BlockTops() {
+  WORLDB_CHECK(blocks_ == Blocks::kKeep);
+  std::vector<Hash256> tops = block_tops_;
+  bool any = false;
+  const Hash256 last = Fold(kBlockLevel, any);
+  if (any) tops.push_back(last);
+  return tops;
+}
+
+Hash256 FragmentTop(Suite suite, ByteSpan fragment) {
+  FragmentHasher hasher(suite);
+  hasher.Update(fragment);
+  return hasher.Top();
+}
+
+Hash256 FragmentTopOfBlocks(Suite suite, std::span<const Hash256> block_tops) {
+  WORLDB_CHECK(!block_tops.empty());
+  TreeHash hash(suite);
+  std::vector<Hash256> level(block_tops.begin(), block_tops.end());
+  while (level.size() > 1) {
+    for (std::size_t i = 0; i + 1 < level.size(); i += 2) {
+      level[i / 2] = NodeOf(hash, level[i], level[i + 1]);
+    }
+    if (level.size() % 2 == 1) level[level.size() / 2] = level.back();
+    level.resize((level.size() + 1) / 2);
+  }
   return level.front();
 }
 
-Hash256 FragmentRoot(const CoreId& core, std::uint32_t generation, NodeIndex index,
+Hash256 FragmentRootOf(Suite suite, const CoreId& core, std::uint32_t generation, NodeIndex index,
+                       std::uint64_t fragment_bytes, const Hash256& top) {
+  return TreeHash(suite).Of(labels::kFragmentRoot, FixedInput<77>()
+                                                       .Raw(core.bytes)
+                                                       .Little(generation, 4)
+                                                       .Little(index.value(), 1)
+                                                       .Little(fragment_bytes, 8)
+                                                       .Raw(top.bytes)
+                                                       .span());
+}
+
+Hash256 FragmentRoot(Suite suite, const CoreId& core, std::uint32_t generation, NodeIndex index,
                      ByteSpan fragment) {
-  return LabelledHash(labels::kFragmentRoot, FixedInput<77>()
-                                                 .Raw(core.bytes)
-                                                 .Little(generation, 4)
-                                                 .Little(index.value(), 1)
-                                                 .Little(fragment.size(), 8)
-                                                 .Raw(FragmentTop(fragment).bytes)
-                                                 .span());
+  return FragmentRootOf(suite, core, generation, index, fragment.size(),
+                        FragmentTop(suite, fragment));
 }
 
 Hash256 KeyShareHash(const CoreId& core, NodeIndex index, const KeyShare& share) {

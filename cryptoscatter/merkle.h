@@ -1,10 +1,12 @@
 // The trees: over a fragment, over the nine share leaves, and over a batch of signed items.
 //
-// Fragment tree: 1 KiB leaves; a level's odd last node is promoted unchanged; core id, generation,
-// index and total are bound in the root. Share tree: nine leaves, three data center nodes, one
+// Fragment tree: 1 KiB leaves, hashed with the suite's tree hash; a level's odd last node is promoted
+// unchanged; core id, generation, index and total are bound in the root. A *block* is 64 KiB of a
+// fragment, a full subtree of it or its short end, so a reader who knows the block tops can check
+// each block on its own. Share tree: nine leaves, three data center nodes, one
 // root. Batch tree: up to 256 items, same promotion rule; the length of a path follows from index
 // and count.
-// Threads: pure functions.
+// Threads: pure functions; a FragmentHasher has one owner.
 // Source:  docs/share-format.md section 7.
 #ifndef WORLDB_CRYPTOSCATTER_MERKLE_H_
 #define WORLDB_CRYPTOSCATTER_MERKLE_H_
@@ -18,15 +20,49 @@
 #include "cryptoscatter/base/hash.h"
 #include "cryptoscatter/base/ids.h"
 #include "cryptoscatter/key_sharing.h"
+#include "cryptoscatter/suite.h"
 
 namespace worldb::cryptoscatter {
 
 inline constexpr std::size_t kMerkleLeafBytes = 1024;
+inline constexpr std::size_t kMerkleBlockBytes = 65536;
 inline constexpr std::uint32_t kBatchCountMax = 256;
 
-// Top of the tree over the bytes alone; that of no bytes is one empty leaf.
-Hash256 FragmentTop(ByteSpan fragment);
-Hash256 FragmentRoot(const CoreId& core, std::uint32_t generation, NodeIndex index,
+// The fragment tree, byte by byte. Memory grows with the logarithm of the bytes, unless block tops
+// are kept.
+class FragmentHasher {
+ public:
+  enum class Blocks { kForget, kKeep };
+  explicit FragmentHasher(Suite suite, Blocks blocks = Blocks::kForget);
+
+  void Update(ByteSpan bytes);
+  std::uint64_t bytes() const { return bytes_; }
+  // Top of the tree over what was added so far, the bytes alone; that of no bytes is one empty leaf.
+  Hash256 Top();
+  // The top of each block so far, the last one perhaps short. REQUIRES: Blocks::kKeep.
+  std::vector<Hash256> BlockTops();
+
+ private:
+  void AddLeaf(const Hash256& leaf);
+  // Folds the pending leaf and the complete subtrees below `levels` from the right; `any` says
+  // whether there was one.
+  Hash256 Fold(std::size_t levels, bool& any);
+
+  TreeHash hash_;
+  Blocks blocks_;
+  std::uint64_t bytes_ = 0;
+  std::uint64_t leaf_count_ = 0;  // its bits say at which levels complete_ has a subtree
+  std::array<Hash256, 48> complete_;
+  std::array<std::uint8_t, kMerkleLeafBytes> pending_;
+  std::vector<Hash256> block_tops_;
+};
+
+Hash256 FragmentTop(Suite suite, ByteSpan fragment);
+// The same out of the tops of its blocks. REQUIRES: at least one.
+Hash256 FragmentTopOfBlocks(Suite suite, std::span<const Hash256> block_tops);
+Hash256 FragmentRootOf(Suite suite, const CoreId& core, std::uint32_t generation, NodeIndex index,
+                       std::uint64_t fragment_bytes, const Hash256& top);
+Hash256 FragmentRoot(Suite suite, const CoreId& core, std::uint32_t generation, NodeIndex index,
                      ByteSpan fragment);
 
 Hash256 KeyShareHash(const CoreId& core, NodeIndex index, const KeyShare& share);

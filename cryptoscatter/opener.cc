@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "cryptoscatter/base/status_macros.h"
+#include "cryptoscatter/stripe.h"
 #include "cryptoscatter/stripe_aead.h"
 
 namespace worldb::cryptoscatter {
@@ -14,17 +15,43 @@ namespace {
 
 bool SameBytes(ByteSpan a, ByteSpan b) { return a.size() == b.size() && EqualConstantTime(a, b); }
 
-absl::StatusOr<OpenedValue> SplitPlaintext(const SecretBytes& plaintext, ValueKind kind,
-                                           std::optional<ByteSpan> expected_key_name) {
-  const ByteSpan bytes = plaintext.ExposeSecret();
-  if (bytes.size() < 2) return OpenFailure();
-  const std::size_t name_bytes = bytes[0] | (std::size_t{bytes[1]} << 8);
-  if (name_bytes > kKeyNameBytesMax || name_bytes > bytes.size() - 2) return OpenFailure();
-  const ByteSpan name = bytes.subspan(2, name_bytes);
+// Opens stripe by stripe: the first segment tells name and value apart, the others open into their
+// place in the value.
+absl::StatusOr<OpenedValue> OpenStripes(const ErasureCode& code, const Core& core,
+                                        const FragmentSpans& fragments, StripeReader& reader,
+                                        std::optional<ByteSpan> expected_key_name) {
+  const std::size_t segment_bytes = core.segment_bytes;
+  const std::uint64_t count = SegmentCount(core.plaintext_bytes, core.segment_bytes);
+  const auto open = [&](std::uint64_t index, MutableByteSpan segment) {
+    const std::size_t piece_bytes = code.PieceBytes(segment.size() + kSegmentTagBytes);
+    FragmentSpans pieces;
+    for (std::size_t j = 0; j < pieces.size(); ++j) {
+      if (!fragments[j].empty()) {
+        pieces[j] = fragments[j].subspan(index * kStripeUnitBytes, piece_bytes);
+      }
+    }
+    return reader.Open(index, index + 1 == count, pieces, segment);
+  };
+  SecretBytes first(std::min<std::uint64_t>(segment_bytes, core.plaintext_bytes));
+  WORLDB_RETURN_IF_ERROR(open(0, first.ExposeSecretMutable()));
+  const ByteSpan head = first.ExposeSecret();
+  if (head.size() < 2) return OpenFailure();
+  const std::size_t name_bytes = head[0] | (std::size_t{head[1]} << 8);
+  if (name_bytes > kKeyNameBytesMax || name_bytes > head.size() - 2) return OpenFailure();
+  const ByteSpan name = head.subspan(2, name_bytes);
   if (expected_key_name && !SameBytes(name, *expected_key_name)) return OpenFailure();
-  const ByteSpan value = bytes.subspan(2 + name_bytes);
-  if (kind == ValueKind::kTombstone && !value.empty()) return OpenFailure();
-  return OpenedValue{ToBytes(name), SecretBytes(ToBytes(value)), kind};
+  const ByteSpan value_begin = head.subspan(2 + name_bytes);
+  SecretBytes value(core.plaintext_bytes - 2 - name_bytes);
+  MutableByteSpan rest = value.ExposeSecretMutable();
+  if (core.kind == ValueKind::kTombstone && !rest.empty()) return OpenFailure();
+  std::copy(value_begin.begin(), value_begin.end(), rest.begin());
+  rest = rest.subspan(value_begin.size());
+  for (std::uint64_t i = 1; i < count; ++i) {
+    const MutableByteSpan segment = rest.first(std::min(segment_bytes, rest.size()));
+    WORLDB_RETURN_IF_ERROR(open(i, segment));
+    rest = rest.subspan(segment.size());
+  }
+  return OpenedValue{ToBytes(name), std::move(value), core.kind};
 }
 
 }  // namespace
@@ -43,12 +70,20 @@ absl::StatusOr<OpenedValue> OpenValue(const Script& script, const Core& core, No
   if (!EqualConstantTime(KeyCommitment(data_key, prefix).bytes, core.key_commit.bytes)) {
     return OpenFailure();
   }
-  WORLDB_ASSIGN_OR_RETURN(const Bytes ciphertext,
-                          script.code().Rebuild(present, fragments, core.CiphertextBytes()));
+  const std::size_t fragment_bytes = script.code().FragmentBytes(core.CiphertextBytes());
+  FragmentSpans whole;
+  for (std::size_t j = 0; j < whole.size(); ++j) {
+    if (!present.Has(static_cast<int>(j))) continue;
+    if (fragments[j].size() != fragment_bytes) {
+      return absl::InvalidArgumentError(absl::StrCat("fragment ", j, " has ", fragments[j].size(),
+                                                     " bytes, not ", fragment_bytes));
+    }
+    whole[j] = fragments[j];
+  }
   WORLDB_ASSIGN_OR_RETURN(
-      const SecretBytes plaintext,
-      OpenSegments(DeriveStreamKeys(data_key, prefix), core.segment_bytes, ciphertext));
-  return SplitPlaintext(plaintext, core.kind, expected_key_name);
+      StripeReader reader,
+      StripeReader::Create(script, core.suite, DeriveStreamKeys(data_key, prefix), present));
+  return OpenStripes(script.code(), core, whole, reader, expected_key_name);
 }
 
 GatherDecoder::GatherDecoder(Expectation expectation, BatchVerifier& verifier)

@@ -40,15 +40,6 @@ class FixedWriter {
   std::size_t at_ = 0;
 };
 
-absl::Status CheckSuite(std::uint16_t suite) {
-  if (suite == kSuiteXChaCha20Blake2b) return absl::OkStatus();
-  if (suite == kSuiteAes256GcmSha256) {
-    return absl::UnimplementedError(
-        "core: suite 2 (AES-256-GCM, SHA-256) is reserved and not supported by this build");
-  }
-  return absl::InvalidArgumentError(absl::StrCat("core: unknown suite ", suite));
-}
-
 Hash256 SignedDigest(const HashLabel& label, const CellId& cell, const Hash256& root,
                      std::uint32_t count, const SigningPublicKey& signer) {
   std::array<std::uint8_t, 16 + 32 + 4 + 32> input;
@@ -89,7 +80,7 @@ KeyTag KeyTagOf(const SecretArray<32>& tag_key, ByteSpan key_name) {
 std::array<std::uint8_t, Core::kBytes> Core::Encode() const {
   std::array<std::uint8_t, kBytes> out;
   FixedWriter writer(out);
-  writer.Raw(kCoreMagic).Little(kCoreFormat, 2).Little(suite, 2);
+  writer.Raw(kCoreMagic).Little(kCoreFormat, 2).Little(static_cast<std::uint16_t>(suite), 2);
   writer.Little(static_cast<std::uint16_t>(kind), 2).Raw(cell.bytes);
   writer.Raw(key_tag.bytes).Raw(op_id.bytes).Little(segment_bytes, 4);
   WORLDB_CHECK(writer.at() == kPrefixBytes);
@@ -103,7 +94,7 @@ absl::StatusOr<Core> Core::Decode(ByteSpan bytes) {
   if (in.Array<4>() != kCoreMagic) in.Fail("not a core: wrong magic");
   if (in.U16() != kCoreFormat) in.Fail("unknown core format");
   Core core;
-  core.suite = in.U16();
+  core.suite = static_cast<Suite>(in.U16());
   const std::uint16_t kind = in.U16();
   if (kind > static_cast<std::uint16_t>(ValueKind::kTombstone)) in.Fail("unknown kind");
   core.kind = static_cast<ValueKind>(kind);
@@ -114,7 +105,9 @@ absl::StatusOr<Core> Core::Decode(ByteSpan bytes) {
   core.plaintext_bytes = in.U64();
   core.key_commit.bytes = in.Array<32>();
   WORLDB_RETURN_IF_ERROR(in.Finish("core"));
-  WORLDB_RETURN_IF_ERROR(CheckSuite(core.suite));
+  if (const absl::Status known = CheckSuite(core.suite); !known.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("core: ", known.message()));
+  }
   const std::uint64_t stripe_bytes = std::uint64_t{core.segment_bytes} + kSegmentTagBytes;
   if (stripe_bytes % kStripeUnitBytes != 0 || stripe_bytes > kNodeCount * kStripeUnitBytes) {
     return absl::InvalidArgumentError(

@@ -2,7 +2,7 @@
 //
 // Fixed little-endian layouts, one encoding for each value; decoders refuse trailing bytes, unknown
 // formats and suites, and absurd sizes.
-// Errors:  InvalidArgument for bytes that are wrong for ever; Unimplemented for a reserved suite;
+// Errors:  InvalidArgument for bytes that are wrong for ever, an unknown suite among them;
 //          Unauthenticated for a proof that does not verify.
 // Threads: plain values and pure functions; a BatchVerifier has one owner.
 // Source:  docs/share-format.md sections 2 and 7.
@@ -22,6 +22,7 @@
 #include "cryptoscatter/base/secret.h"
 #include "cryptoscatter/merkle.h"
 #include "cryptoscatter/signing.h"
+#include "cryptoscatter/suite.h"
 
 namespace worldb::cryptoscatter {
 
@@ -29,9 +30,6 @@ inline constexpr std::size_t kKeyNameBytesMax = 1024;
 inline constexpr std::size_t kValueBytesMax = std::size_t{4} << 20;
 // What is sealed: u16 length of the key's name, the name, the value.
 inline constexpr std::size_t kSealedPlaintextBytesMax = 2 + kKeyNameBytesMax + kValueBytesMax;
-
-inline constexpr std::uint16_t kSuiteXChaCha20Blake2b = 1;
-inline constexpr std::uint16_t kSuiteAes256GcmSha256 = 2;  // reserved
 
 // The tag that stands for a key's name outside sealed values; the tag key belongs to the cell.
 KeyTag KeyTagOf(const SecretArray<32>& tag_key, ByteSpan key_name);
@@ -44,7 +42,7 @@ struct Core {
   static constexpr std::size_t kBytes = 102;
   static constexpr std::size_t kPrefixBytes = 62;
 
-  std::uint16_t suite = kSuiteXChaCha20Blake2b;
+  Suite suite = kDefaultSuite;
   ValueKind kind = ValueKind::kValue;
   CellId cell;
   KeyTag key_tag;

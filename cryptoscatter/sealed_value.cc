@@ -11,6 +11,7 @@
 #include "cryptoscatter/base/hash.h"
 #include "cryptoscatter/base/status_macros.h"
 #include "cryptoscatter/labels.h"
+#include "cryptoscatter/stripe.h"
 #include "cryptoscatter/stripe_aead.h"
 
 namespace worldb::cryptoscatter {
@@ -75,14 +76,37 @@ KeySecret FreshSecret(const WriterSession& session, ByteSpan core_prefix, Entrop
   return secret;
 }
 
-SecretBytes AssemblePlaintext(ByteSpan key_name, ByteSpan value) {
-  Bytes plaintext;
-  plaintext.reserve(2 + key_name.size() + value.size());
-  plaintext.push_back(static_cast<std::uint8_t>(key_name.size()));
-  plaintext.push_back(static_cast<std::uint8_t>(key_name.size() >> 8));
-  plaintext.insert(plaintext.end(), key_name.begin(), key_name.end());
-  plaintext.insert(plaintext.end(), value.begin(), value.end());
-  return SecretBytes(std::move(plaintext));
+// The first segment: length and name, and as much of the value as it takes.
+SecretBytes FirstSegment(ByteSpan key_name, ByteSpan value_begin) {
+  SecretBytes segment(2 + key_name.size() + value_begin.size());
+  const MutableByteSpan out = segment.ExposeSecretMutable();
+  out[0] = static_cast<std::uint8_t>(key_name.size());
+  out[1] = static_cast<std::uint8_t>(key_name.size() >> 8);
+  std::copy(value_begin.begin(), value_begin.end(),
+            std::copy(key_name.begin(), key_name.end(), out.begin() + 2));
+  return segment;
+}
+
+// Seals, codes and hashes, each stripe while it is in the cache.
+Bytes SealStripes(const SealRequest& request, const Core& core, StripeWriter& writer) {
+  const std::size_t segment_bytes = core.segment_bytes;
+  Bytes ciphertext;
+  ciphertext.reserve(core.CiphertextBytes());
+  const auto add = [&](ByteSpan segment, bool last) {
+    const std::size_t at = ciphertext.size();
+    ciphertext.resize(at + segment.size() + kSegmentTagBytes);
+    writer.Add(segment, last, MutableByteSpan(ciphertext).subspan(at));
+  };
+  const std::size_t in_first =
+      std::min(request.value.size(), segment_bytes - 2 - request.key_name.size());
+  ByteSpan rest = request.value.subspan(in_first);
+  add(FirstSegment(request.key_name, request.value.first(in_first)).ExposeSecret(), rest.empty());
+  while (!rest.empty()) {
+    const ByteSpan segment = rest.first(std::min(segment_bytes, rest.size()));
+    rest = rest.subspan(segment.size());
+    add(segment, rest.empty());
+  }
+  return ciphertext;
 }
 
 absl::Status CheckMatches(const Script& script, const SealedValue& sealed) {
@@ -221,10 +245,12 @@ absl::StatusOr<SealedValue> Seal(const Script& script, const SealRequest& reques
     return absl::InvalidArgumentError(
         absl::StrCat("a tombstone has no value, not one of ", request.value.size(), " bytes"));
   }
+  WORLDB_RETURN_IF_ERROR(CheckSuite(request.suite));
   DrawnEntropy drawn(entropy);
   SealedValue sealed;
   sealed.script = script.id();
   Core& core = sealed.core;
+  core.suite = request.suite;
   core.kind = request.kind;
   core.cell = request.cell;
   core.key_tag = request.key_tag;
@@ -239,16 +265,14 @@ absl::StatusOr<SealedValue> Seal(const Script& script, const SealRequest& reques
   core.key_commit = KeyCommitment(data_key, prefix);
   const CoreId core_id = core.Id();
 
-  sealed.ciphertext =
-      SealSegments(DeriveStreamKeys(data_key, prefix), core.segment_bytes,
-                   AssemblePlaintext(request.key_name, request.value).ExposeSecret());
-  const Fragments fragments = script.code().Encode(sealed.ciphertext);
+  StripeWriter writer(script, core.suite, DeriveStreamKeys(data_key, prefix));
+  sealed.ciphertext = SealStripes(request, core, writer);
   const KeyShares key_shares = script.key_sharing().Split(secret, drawn);
   sealed.writer_exchange_key = session.public_key();
-  for (std::size_t j = 0; j < fragments.size(); ++j) {
+  for (std::size_t j = 0; j < key_shares.size(); ++j) {
     const NodeIndex index = NodeAt(static_cast<int>(j));
     const SealTarget& node = session.nodes()[j];
-    sealed.fragment_roots[j] = FragmentRoot(core_id, /*generation=*/0, index, fragments[j]);
+    sealed.fragment_roots[j] = writer.coder().Root(core_id, /*generation=*/0, index);
     sealed.key_share_hashes[j] = KeyShareHash(core_id, index, key_shares[j]);
     sealed.node_exchange_keys[j] = node.exchange_key;
     sealed.key_shares[j] =
@@ -259,11 +283,22 @@ absl::StatusOr<SealedValue> Seal(const Script& script, const SealRequest& reques
 
 absl::StatusOr<Fragments> CheckSealedValue(const Script& script, const SealedValue& sealed) {
   WORLDB_RETURN_IF_ERROR(CheckMatches(script, sealed));
+  const ErasureCode& code = script.code();
+  Fragments fragments;
+  for (Bytes& fragment : fragments) fragment.reserve(code.FragmentBytes(sealed.ciphertext.size()));
+  StripeCoder coder(code, sealed.core.suite);
+  for (ByteSpan rest = sealed.ciphertext; !rest.empty();) {
+    const ByteSpan stripe = rest.first(std::min(code.stripe_bytes(), rest.size()));
+    rest = rest.subspan(stripe.size());
+    const FragmentSpans pieces = coder.Add(stripe);
+    for (std::size_t j = 0; j < pieces.size(); ++j) {
+      fragments[j].insert(fragments[j].end(), pieces[j].begin(), pieces[j].end());
+    }
+  }
   const CoreId core_id = sealed.core.Id();
-  Fragments fragments = script.code().Encode(sealed.ciphertext);
   for (std::size_t j = 0; j < fragments.size(); ++j) {
     const NodeIndex index = NodeAt(static_cast<int>(j));
-    if (FragmentRoot(core_id, /*generation=*/0, index, fragments[j]) != sealed.fragment_roots[j]) {
+    if (coder.Root(core_id, /*generation=*/0, index) != sealed.fragment_roots[j]) {
       return absl::InvalidArgumentError(absl::StrCat("sealed value ", core_id.Hex(), ": fragment ",
                                                      j, " does not have the claimed root"));
     }

@@ -101,6 +101,7 @@ struct SealRequest {
   ByteSpan key_name;
   ByteSpan value;
   ValueKind kind = ValueKind::kValue;
+  Suite suite = kDefaultSuite;
 };
 // Everything but the proof.
 absl::StatusOr<SealedValue> Seal(const Script& script, const SealRequest& request,

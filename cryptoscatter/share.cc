@@ -125,7 +125,8 @@ absl::Status CheckFragment(const Share& share, const CoreId& core_id) {
           absl::StrCat("its fragment has ", share.fragment.size(), " bytes, not ", bytes));
     }
   }
-  if (FragmentRoot(core_id, share.generation, share.index, share.fragment) != share.fragment_root) {
+  if (FragmentRoot(share.core.suite, core_id, share.generation, share.index, share.fragment) !=
+      share.fragment_root) {
     return absl::InvalidArgumentError("its fragment does not have the fragment root of its leaf");
   }
   return absl::OkStatus();

@@ -1,5 +1,6 @@
 #include "cryptoscatter/stripe_aead.h"
 
+#include <openssl/evp.h>
 #include <sodium.h>
 
 #include <algorithm>
@@ -12,22 +13,41 @@
 namespace worldb::cryptoscatter {
 namespace {
 
+constexpr std::size_t kGcmNonceBytes = 12;
+constexpr std::size_t kXChaChaNonceBytes = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES;
 static_assert(kSegmentTagBytes == crypto_aead_xchacha20poly1305_ietf_ABYTES);
 
-using Nonce = std::array<std::uint8_t, crypto_aead_xchacha20poly1305_ietf_NPUBBYTES>;
-
-Nonce SegmentNonce(const StreamKeys& keys, std::uint64_t index, bool last) {
-  Nonce nonce;
-  const auto base = keys.base_nonce.ExposeSecret();
-  std::copy(base.begin(), base.end(), nonce.begin());
+template <std::size_t N>
+std::array<std::uint8_t, N> SegmentNonce(const SecretArray<24>& base_nonce, std::uint64_t index,
+                                         bool last) {
+  std::array<std::uint8_t, N> nonce;
+  std::copy_n(base_nonce.ExposeSecret().begin(), N, nonce.begin());
   const std::uint64_t counter = 2 * index + (last ? 1 : 0);
-  for (std::size_t i = 0; i < 8; ++i)
-    nonce[16 + i] ^= static_cast<std::uint8_t>(counter >> (8 * i));
+  for (std::size_t i = 0; i < 8; ++i) {
+    nonce[N - 8 + i] ^= static_cast<std::uint8_t>(counter >> (8 * i));
+  }
   return nonce;
 }
 
-std::uint64_t SegmentCount(std::uint64_t bytes, std::uint64_t per_segment) {
-  return std::max<std::uint64_t>(1, (bytes + per_segment - 1) / per_segment);
+// Looked up once: a look-up by name costs more than sealing a small value.
+const EVP_CIPHER* GcmMethod() {
+  static const EVP_CIPHER* const method = EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr);
+  WORLDB_CHECK(method != nullptr);
+  return method;
+}
+
+// libcrypto keeps its own copy of the key, and wipes it when freed.
+struct FreeContext {
+  void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
+};
+using GcmContext = std::unique_ptr<EVP_CIPHER_CTX, FreeContext>;
+
+GcmContext NewGcmContext(const StreamKeys& keys, bool seal) {
+  GcmContext context(EVP_CIPHER_CTX_new());
+  WORLDB_CHECK(context != nullptr && EVP_CipherInit_ex2(context.get(), GcmMethod(),
+                                                        keys.encryption_key.ExposeSecret().data(),
+                                                        nullptr, seal ? 1 : 0, nullptr) == 1);
+  return context;
 }
 
 }  // namespace
@@ -48,50 +68,98 @@ Hash256 KeyCommitment(DataKeySpan data_key, ByteSpan core_prefix) {
   return commitment;
 }
 
-std::uint64_t CiphertextBytes(std::uint64_t plaintext_bytes, std::uint32_t segment_bytes) {
+std::uint64_t SegmentCount(std::uint64_t plaintext_bytes, std::uint32_t segment_bytes) {
   WORLDB_CHECK(segment_bytes > 0);
+  return std::max<std::uint64_t>(
+      1, plaintext_bytes / segment_bytes + (plaintext_bytes % segment_bytes == 0 ? 0 : 1));
+}
+
+std::uint64_t CiphertextBytes(std::uint64_t plaintext_bytes, std::uint32_t segment_bytes) {
   return plaintext_bytes + kSegmentTagBytes * SegmentCount(plaintext_bytes, segment_bytes);
 }
 
-Bytes SealSegments(const StreamKeys& keys, std::uint32_t segment_bytes, ByteSpan plaintext) {
-  Bytes ciphertext(CiphertextBytes(plaintext.size(), segment_bytes));
-  const std::uint64_t count = SegmentCount(plaintext.size(), segment_bytes);
-  std::uint8_t* out = ciphertext.data();
-  for (std::uint64_t i = 0; i < count; ++i) {
-    const bool last = i + 1 == count;
-    const ByteSpan segment = last ? plaintext.subspan(i * segment_bytes)
-                                  : plaintext.subspan(i * segment_bytes, segment_bytes);
-    const Nonce nonce = SegmentNonce(keys, i, last);
-    crypto_aead_xchacha20poly1305_ietf_encrypt(out, nullptr, segment.data(), segment.size(),
-                                               nullptr, 0, nullptr, nonce.data(),
-                                               keys.encryption_key.ExposeSecret().data());
-    out += segment.size() + kSegmentTagBytes;
-  }
-  return ciphertext;
+struct SegmentSealer::State {
+  StreamKeys keys;
+  GcmContext gcm;  // null in suite 1
+};
+
+SegmentSealer::SegmentSealer(Suite suite, const StreamKeys& keys)
+    : state_(std::make_unique<State>()) {
+  WORLDB_CHECK(CheckSuite(suite).ok());
+  state_->keys = {keys.encryption_key.Duplicate(), keys.base_nonce.Duplicate()};
+  if (suite == Suite::kAes256GcmSha256) state_->gcm = NewGcmContext(keys, /*seal=*/true);
 }
 
-absl::StatusOr<SecretBytes> OpenSegments(const StreamKeys& keys, std::uint32_t segment_bytes,
-                                         ByteSpan ciphertext) {
-  WORLDB_CHECK(segment_bytes > 0);
-  const std::uint64_t sealed_bytes = std::uint64_t{segment_bytes} + kSegmentTagBytes;
-  const std::uint64_t count = SegmentCount(ciphertext.size(), sealed_bytes);
-  const std::uint64_t last_bytes = ciphertext.size() - (count - 1) * sealed_bytes;
-  // An empty last segment stands only for an empty plaintext: one encoding for each.
-  if (last_bytes < kSegmentTagBytes + (count > 1 ? 1 : 0)) return OpenFailure();
-  SecretBytes plaintext(ciphertext.size() - count * kSegmentTagBytes);
-  std::uint8_t* out = plaintext.ExposeSecretMutable().data();
-  for (std::uint64_t i = 0; i < count; ++i) {
-    const bool last = i + 1 == count;
-    const ByteSpan segment = ciphertext.subspan(i * sealed_bytes, last ? last_bytes : sealed_bytes);
-    const Nonce nonce = SegmentNonce(keys, i, last);
-    if (crypto_aead_xchacha20poly1305_ietf_decrypt(
-            out, nullptr, nullptr, segment.data(), segment.size(), nullptr, 0, nonce.data(),
-            keys.encryption_key.ExposeSecret().data()) != 0) {
-      return OpenFailure();
-    }
-    out += segment.size() - kSegmentTagBytes;
+SegmentSealer::~SegmentSealer() = default;
+SegmentSealer::SegmentSealer(SegmentSealer&&) noexcept = default;
+SegmentSealer& SegmentSealer::operator=(SegmentSealer&&) noexcept = default;
+
+void SegmentSealer::Seal(std::uint64_t index, bool last, ByteSpan segment, MutableByteSpan out) {
+  WORLDB_CHECK(out.size() == segment.size() + kSegmentTagBytes);
+  const StreamKeys& keys = state_->keys;
+  if (state_->gcm == nullptr) {
+    const auto nonce = SegmentNonce<kXChaChaNonceBytes>(keys.base_nonce, index, last);
+    crypto_aead_xchacha20poly1305_ietf_encrypt(out.data(), nullptr, segment.data(), segment.size(),
+                                               nullptr, 0, nullptr, nonce.data(),
+                                               keys.encryption_key.ExposeSecret().data());
+    return;
   }
-  return plaintext;
+  const auto nonce = SegmentNonce<kGcmNonceBytes>(keys.base_nonce, index, last);
+  EVP_CIPHER_CTX* const gcm = state_->gcm.get();
+  int written = 0;
+  int rest = 0;
+  WORLDB_CHECK(EVP_CipherInit_ex2(gcm, nullptr, nullptr, nonce.data(), -1, nullptr) == 1);
+  WORLDB_CHECK(segment.empty() || EVP_CipherUpdate(gcm, out.data(), &written, segment.data(),
+                                                   static_cast<int>(segment.size())) == 1);
+  WORLDB_CHECK(EVP_CipherFinal_ex(gcm, out.data() + written, &rest) == 1 && rest == 0 &&
+               static_cast<std::size_t>(written) == segment.size());
+  WORLDB_CHECK(EVP_CIPHER_CTX_ctrl(gcm, EVP_CTRL_AEAD_GET_TAG, kSegmentTagBytes,
+                                   out.last(kSegmentTagBytes).data()) == 1);
+}
+
+struct SegmentOpener::State {
+  StreamKeys keys;
+  GcmContext gcm;  // null in suite 1
+};
+
+SegmentOpener::SegmentOpener(Suite suite, const StreamKeys& keys)
+    : state_(std::make_unique<State>()) {
+  WORLDB_CHECK(CheckSuite(suite).ok());
+  state_->keys = {keys.encryption_key.Duplicate(), keys.base_nonce.Duplicate()};
+  if (suite == Suite::kAes256GcmSha256) state_->gcm = NewGcmContext(keys, /*seal=*/false);
+}
+
+SegmentOpener::~SegmentOpener() = default;
+SegmentOpener::SegmentOpener(SegmentOpener&&) noexcept = default;
+SegmentOpener& SegmentOpener::operator=(SegmentOpener&&) noexcept = default;
+
+absl::Status SegmentOpener::Open(std::uint64_t index, bool last, ByteSpan sealed,
+                                 MutableByteSpan out) {
+  WORLDB_CHECK(sealed.size() >= kSegmentTagBytes && out.size() == sealed.size() - kSegmentTagBytes);
+  const StreamKeys& keys = state_->keys;
+  bool opens = false;
+  if (state_->gcm == nullptr) {
+    const auto nonce = SegmentNonce<kXChaChaNonceBytes>(keys.base_nonce, index, last);
+    opens = crypto_aead_xchacha20poly1305_ietf_decrypt(
+                out.data(), nullptr, nullptr, sealed.data(), sealed.size(), nullptr, 0,
+                nonce.data(), keys.encryption_key.ExposeSecret().data()) == 0;
+  } else {
+    const auto nonce = SegmentNonce<kGcmNonceBytes>(keys.base_nonce, index, last);
+    EVP_CIPHER_CTX* const gcm = state_->gcm.get();
+    std::array<std::uint8_t, kSegmentTagBytes> tag;
+    std::copy_n(sealed.last(kSegmentTagBytes).begin(), kSegmentTagBytes, tag.begin());
+    int written = 0;
+    int rest = 0;
+    WORLDB_CHECK(EVP_CipherInit_ex2(gcm, nullptr, nullptr, nonce.data(), -1, nullptr) == 1);
+    WORLDB_CHECK(out.empty() || EVP_CipherUpdate(gcm, out.data(), &written, sealed.data(),
+                                                 static_cast<int>(out.size())) == 1);
+    WORLDB_CHECK(EVP_CIPHER_CTX_ctrl(gcm, EVP_CTRL_AEAD_SET_TAG, kSegmentTagBytes, tag.data()) ==
+                 1);
+    opens = EVP_CipherFinal_ex(gcm, out.data() + written, &rest) == 1;
+  }
+  if (opens) return absl::OkStatus();
+  WipeMemory(out);
+  return OpenFailure();
 }
 
 absl::Status OpenFailure() { return absl::DataLossError("the sealed bytes do not open"); }

@@ -510,8 +510,8 @@ void Repairer::Rebuild(Job& job, NodeSet helpers) {
     if (!out.bad.empty()) return out;
     out.fragment = t.script->code().RebuildFragment(t.target, t.helpers, spans);
     if (out.fragment.ok()) {
-      out.root =
-          cryptoscatter::FragmentRoot(any->core.Id(), any->generation, t.target, *out.fragment);
+      out.root = cryptoscatter::FragmentRoot(any->core.suite, any->core.Id(), any->generation,
+                                             t.target, *out.fragment);
     }
     return out;
   };

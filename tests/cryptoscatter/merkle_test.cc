@@ -1,9 +1,11 @@
 // Goal:   the trees are the ones of the format page, and a path leads to the root from its own item
-// only. Method: plain recursive second implementations as judges; every count and index of a batch.
+// only. Method: plain recursive second implementations as judges, with libsodium's SHA-256 for
+//         suite 2; every count and index of a batch.
 #include "cryptoscatter/merkle.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
+#include <sodium.h>
 
 #include <bit>
 
@@ -13,15 +15,36 @@
 namespace worldb::cryptoscatter {
 namespace {
 
+using PlainHash = Hash256 (*)(const HashLabel&, ByteSpan);
+
+Hash256 PlainSha256(const HashLabel& label, ByteSpan data) {
+  ByteWriter input;
+  input.Raw(label.bytes()).Raw(data);
+  Hash256 out;
+  crypto_hash_sha256(out.bytes.data(), input.span().data(), input.size());
+  return out;
+}
+
 // The largest power of two below n goes left: the same tree as promoting odd nodes level by level.
-Hash256 PlainTop(const HashLabel& label, std::span<const Hash256> items) {
+Hash256 PlainTop(PlainHash hash, const HashLabel& label, std::span<const Hash256> items) {
   if (items.size() == 1) return items.front();
   const std::size_t left = std::bit_floor(items.size() - 1);
-  const Hash256 l = PlainTop(label, items.first(left));
-  const Hash256 r = PlainTop(label, items.subspan(left));
+  const Hash256 l = PlainTop(hash, label, items.first(left));
+  const Hash256 r = PlainTop(hash, label, items.subspan(left));
   ByteWriter out;
   out.Raw(l.bytes).Raw(r.bytes);
-  return LabelledHash(label, out.span());
+  return hash(label, out.span());
+}
+
+Hash256 PlainFragmentTop(PlainHash hash, ByteSpan fragment) {
+  std::vector<Hash256> leaves;
+  std::size_t at = 0;
+  do {
+    const std::size_t bytes = std::min<std::size_t>(1024, fragment.size() - at);
+    leaves.push_back(hash(labels::kFragmentLeaf, fragment.subspan(at, bytes)));
+    at += bytes;
+  } while (at < fragment.size());
+  return PlainTop(hash, labels::kFragmentNode, leaves);
 }
 
 std::vector<Hash256> RandomItems(std::size_t count, Entropy& entropy) {
@@ -30,26 +53,45 @@ std::vector<Hash256> RandomItems(std::size_t count, Entropy& entropy) {
   return items;
 }
 
-RC_GTEST_PROP(FragmentTree, AgreesWithThePlainOne, ()) {
+RC_GTEST_PROP(FragmentTree, AgreesWithThePlainOneHoweverItIsCut, ()) {
   testing::SeededEntropy entropy(*rc::gen::arbitrary<std::uint64_t>());
-  const std::size_t around = 1024 * *rc::gen::inRange<std::size_t>(0, 40);
+  const Suite suite = *rc::gen::elementOf(kAllSuites);
+  const PlainHash hash = suite == Suite::kAes256GcmSha256 ? PlainSha256 : LabelledHash;
+  const std::size_t around = 1024 * *rc::gen::inRange<std::size_t>(0, 300);
   Bytes fragment(around + *rc::gen::element<std::size_t>(0, 1, 2, 1023));
   entropy.Fill(fragment);
-  std::vector<Hash256> leaves;
-  std::size_t at = 0;
-  do {
-    const std::size_t bytes = std::min<std::size_t>(1024, fragment.size() - at);
-    leaves.push_back(LabelledHash(labels::kFragmentLeaf, ByteSpan(fragment).subspan(at, bytes)));
-    at += bytes;
-  } while (at < fragment.size());
-  const Hash256 top = PlainTop(labels::kFragmentNode, leaves);
-  RC_ASSERT(FragmentTop(fragment) == top);
+  const Hash256 top = PlainFragmentTop(hash, fragment);
+  RC_ASSERT(FragmentTop(suite, fragment) == top);
   CoreId core;
   core.bytes = entropy.Draw<32>();
   ByteWriter root;
   root.Raw(core.bytes).U32(9).U8(4).U64(fragment.size()).Raw(top.bytes);
-  RC_ASSERT(FragmentRoot(core, 9, NodeAt(4), fragment) ==
-            LabelledHash(labels::kFragmentRoot, root.span()));
+  RC_ASSERT(FragmentRoot(suite, core, 9, NodeAt(4), fragment) ==
+            hash(labels::kFragmentRoot, root.span()));
+
+  FragmentHasher hasher(suite, FragmentHasher::Blocks::kKeep);
+  std::size_t at = 0;
+  while (at < fragment.size()) {
+    const std::size_t some =
+        std::min(fragment.size() - at, *rc::gen::element<std::size_t>(1, 700, 1024, 16384, 70'000));
+    hasher.Update(ByteSpan(fragment).subspan(at, some));
+    at += some;
+    if (*rc::gen::inRange(0, 8) == 0) {
+      RC_ASSERT(hasher.Top() == PlainFragmentTop(hash, ByteSpan(fragment).first(at)));
+    }
+  }
+  RC_ASSERT(hasher.bytes() == fragment.size());
+  RC_ASSERT(hasher.Top() == top);
+  // Each block on its own, and all of them together.
+  std::vector<Hash256> block_tops;
+  at = 0;
+  do {
+    const std::size_t some = std::min(kMerkleBlockBytes, fragment.size() - at);
+    block_tops.push_back(PlainFragmentTop(hash, ByteSpan(fragment).subspan(at, some)));
+    at += some;
+  } while (at < fragment.size());
+  RC_ASSERT(hasher.BlockTops() == block_tops);
+  RC_ASSERT(FragmentTopOfBlocks(suite, block_tops) == top);
 }
 
 TEST(ShareTree, EachPathLeadsToTheRootFromItsOwnLeafAndPlaceOnly) {
@@ -82,7 +124,7 @@ TEST(BatchTree, AgreesWithThePlainOneForEveryCountAndIndex) {
   for (std::uint32_t count = 1; count <= kBatchCountMax; ++count) {
     const std::vector<Hash256> items = RandomItems(count, entropy);
     const BatchTree tree(labels::kCommitBatchNode, items);
-    ASSERT_EQ(tree.root(), PlainTop(labels::kCommitBatchNode, items));
+    ASSERT_EQ(tree.root(), PlainTop(LabelledHash, labels::kCommitBatchNode, items));
     for (std::uint32_t i = 0; i < count; ++i) {
       const std::vector<Hash256> path = tree.PathOf(i);
       ASSERT_EQ(path.size(), BatchPathLength(i, count));

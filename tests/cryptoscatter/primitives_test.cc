@@ -131,7 +131,47 @@ TEST(AtRest, OpensOnlyWhereItWasSealedAndEveryFlipIsRefused) {
   }
 }
 
-TEST(StripeAead, RoundTripsAndRefusesEveryChangeCutAndSwap) {
+// All segments of one plaintext, one after the other.
+Bytes SealAll(Suite suite, const StreamKeys& keys, std::uint32_t segment_bytes,
+              ByteSpan plaintext) {
+  Bytes sealed(CiphertextBytes(plaintext.size(), segment_bytes));
+  const std::uint64_t count = SegmentCount(plaintext.size(), segment_bytes);
+  SegmentSealer sealer(suite, keys);
+  MutableByteSpan out(sealed);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const ByteSpan segment =
+        plaintext.first(std::min<std::size_t>(segment_bytes, plaintext.size()));
+    plaintext = plaintext.subspan(segment.size());
+    sealer.Seal(i, i + 1 == count, segment, out.first(segment.size() + kSegmentTagBytes));
+    out = out.subspan(segment.size() + kSegmentTagBytes);
+  }
+  return sealed;
+}
+
+absl::StatusOr<Bytes> OpenAll(Suite suite, const StreamKeys& keys, std::uint32_t segment_bytes,
+                              ByteSpan sealed) {
+  const std::size_t stripe = segment_bytes + kSegmentTagBytes;
+  SegmentOpener opener(suite, keys);
+  Bytes plaintext;
+  for (std::uint64_t i = 0; i == 0 || !sealed.empty(); ++i) {
+    const ByteSpan segment = sealed.first(std::min(stripe, sealed.size()));
+    if (segment.size() < kSegmentTagBytes) return OpenFailure();
+    sealed = sealed.subspan(segment.size());
+    Bytes out(segment.size() - kSegmentTagBytes, 0xee);
+    const absl::Status status = opener.Open(i, sealed.empty(), segment, out);
+    if (!status.ok()) {
+      EXPECT_EQ(out, Bytes(out.size())) << "not wiped";
+      return status;
+    }
+    plaintext.insert(plaintext.end(), out.begin(), out.end());
+  }
+  return plaintext;
+}
+
+class StripeAead : public ::testing::TestWithParam<Suite> {};
+
+TEST_P(StripeAead, RoundTripsAndRefusesEveryChangeCutAndSwap) {
+  const Suite suite = GetParam();
   testing::SeededEntropy entropy(1);
   const SecretArray<32> key = Secret32(std::string(64, '7'));
   const StreamKeys keys = DeriveStreamKeys(key.ExposeSecret(), AsBytes("prefix"));
@@ -139,28 +179,32 @@ TEST(StripeAead, RoundTripsAndRefusesEveryChangeCutAndSwap) {
   for (std::size_t bytes : {0u, 1u, 31u, 32u, 33u, 64u, 100u}) {
     Bytes plaintext(bytes);
     entropy.Fill(plaintext);
-    const Bytes sealed = SealSegments(keys, kSegment, plaintext);
-    ASSERT_EQ(sealed.size(), CiphertextBytes(bytes, kSegment));
-    const auto opened = OpenSegments(keys, kSegment, sealed);
+    const Bytes sealed = SealAll(suite, keys, kSegment, plaintext);
+    const auto opened = OpenAll(suite, keys, kSegment, sealed);
     ASSERT_TRUE(opened.ok());
-    ASSERT_EQ(ToBytes(opened->ExposeSecret()), plaintext);
+    ASSERT_EQ(*opened, plaintext);
     for (std::size_t at = 0; at < sealed.size(); ++at) {
       Bytes changed = sealed;
       changed[at] ^= 1;
-      ASSERT_EQ(OpenSegments(keys, kSegment, changed).status(), OpenFailure());
-      ASSERT_EQ(OpenSegments(keys, kSegment, ByteSpan(sealed).first(at)).status(), OpenFailure());
+      ASSERT_EQ(OpenAll(suite, keys, kSegment, changed).status(), OpenFailure());
+      ASSERT_EQ(OpenAll(suite, keys, kSegment, ByteSpan(sealed).first(at)).status(), OpenFailure());
     }
     Bytes longer = sealed;
     longer.push_back(0);
-    ASSERT_EQ(OpenSegments(keys, kSegment, longer).status(), OpenFailure());
+    ASSERT_EQ(OpenAll(suite, keys, kSegment, longer).status(), OpenFailure());
   }
-  Bytes two = SealSegments(keys, kSegment, Bytes(64));
+  Bytes two = SealAll(suite, keys, kSegment, Bytes(64));
   std::rotate(two.begin(), two.begin() + 48, two.end());
-  EXPECT_EQ(OpenSegments(keys, kSegment, two).status(), OpenFailure());
+  EXPECT_EQ(OpenAll(suite, keys, kSegment, two).status(), OpenFailure());
   const StreamKeys other = DeriveStreamKeys(key.ExposeSecret(), AsBytes("prefiy"));
-  EXPECT_EQ(OpenSegments(other, kSegment, SealSegments(keys, kSegment, Bytes(5))).status(),
-            OpenFailure());
+  const Bytes sealed = SealAll(suite, keys, kSegment, Bytes(5));
+  EXPECT_EQ(OpenAll(suite, other, kSegment, sealed).status(), OpenFailure());
+  for (Suite unlike : kAllSuites) {
+    EXPECT_EQ(OpenAll(unlike, keys, kSegment, sealed).ok(), unlike == suite);
+  }
 }
+
+INSTANTIATE_TEST_SUITE_P(Suites, StripeAead, ::testing::ValuesIn(kAllSuites));
 
 }  // namespace
 }  // namespace worldb::cryptoscatter

@@ -16,6 +16,7 @@
 #include "cryptoscatter/sealed_value.h"
 #include "cryptoscatter/share.h"
 #include "cryptoscatter/signing.h"
+#include "cryptoscatter/suite.h"
 #include "tests/support/seeded_entropy.h"
 
 namespace worldb::testing {
@@ -29,10 +30,13 @@ struct ScatteredValue {
 
 class ScatterCell {
  public:
-  explicit ScatterCell(std::uint64_t seed, std::shared_ptr<const cryptoscatter::Script> script =
-                                               cryptoscatter::Script::Nested())
+  explicit ScatterCell(
+      std::uint64_t seed,
+      std::shared_ptr<const cryptoscatter::Script> script = cryptoscatter::Script::Nested(),
+      cryptoscatter::Suite suite = cryptoscatter::kDefaultSuite)
       : entropy_(seed),
         script_(std::move(script)),
+        suite_(suite),
         writer_(cryptoscatter::SigningKeyPair::Generate(entropy_)) {
     cell_.bytes = entropy_.Draw<16>();
     entropy_.Fill(tag_key_.ExposeSecretMutable());
@@ -62,7 +66,8 @@ class ScatterCell {
     OpId op;
     op.bytes = entropy_.Draw<16>();
     auto sealed = cryptoscatter::Seal(
-        *script_, {cell_, cryptoscatter::KeyTagOf(tag_key_, key_name), op, key_name, value, kind},
+        *script_,
+        {cell_, cryptoscatter::KeyTagOf(tag_key_, key_name), op, key_name, value, kind, suite_},
         *session_, entropy_);
     WORLDB_CHECK(sealed.ok());
     const CommitmentId commitment = sealed->Commitment();
@@ -96,6 +101,7 @@ class ScatterCell {
 
   SeededEntropy entropy_;
   std::shared_ptr<const cryptoscatter::Script> script_;
+  cryptoscatter::Suite suite_;
   CellId cell_;
   SecretArray<32> tag_key_;
   cryptoscatter::SigningKeyPair writer_;

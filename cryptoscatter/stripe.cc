@@ -1,0 +1,67 @@
+#include "cryptoscatter/stripe.h"
+
+#include <utility>
+
+#include "cryptoscatter/base/check.h"
+#include "cryptoscatter/base/status_macros.h"
+
+namespace worldb::cryptoscatter {
+
+StripeCoder::StripeCoder(const ErasureCode& code, Suite suite, FragmentHasher::Blocks blocks)
+    : code_(code), suite_(suite) {
+  hashers_.reserve(kNodeCount);
+  for (int j = 0; j < kNodeCount; ++j) hashers_.emplace_back(suite, blocks);
+}
+
+FragmentSpans StripeCoder::Add(ByteSpan stripe) {
+  // All stripes before this one were full: only the last may be short.
+  WORLDB_CHECK(fragment_bytes() % kStripeUnitBytes == 0);
+  const FragmentSpans pieces = code_.EncodeStripe(stripe, scratch_);
+  for (std::size_t j = 0; j < pieces.size(); ++j) hashers_[j].Update(pieces[j]);
+  return pieces;
+}
+
+Hash256 StripeCoder::Root(const CoreId& core, std::uint32_t generation, NodeIndex index) {
+  FragmentHasher& hasher = hashers_[index.value()];
+  return FragmentRootOf(suite_, core, generation, index, hasher.bytes(), hasher.Top());
+}
+
+StripeWriter::StripeWriter(const Script& script, Suite suite, const StreamKeys& keys,
+                           FragmentHasher::Blocks blocks)
+    : segment_bytes_(script.segment_bytes()),
+      sealer_(suite, keys),
+      coder_(script.code(), suite, blocks) {}
+
+FragmentSpans StripeWriter::Add(ByteSpan segment, bool last) {
+  stripe_.resize(segment.size() + kSegmentTagBytes);
+  return Add(segment, last, stripe_);
+}
+
+FragmentSpans StripeWriter::Add(ByteSpan segment, bool last, MutableByteSpan stripe) {
+  WORLDB_CHECK(!ended_ && segment.size() <= segment_bytes_);
+  WORLDB_CHECK(last ? !segment.empty() || next_ == 0 : segment.size() == segment_bytes_);
+  ended_ = last;
+  sealer_.Seal(next_++, last, segment, stripe);
+  return coder_.Add(stripe);
+}
+
+StripeReader::StripeReader(const ErasureCode& code, ErasureCode::RebuildPlan plan,
+                           SegmentOpener opener)
+    : code_(&code), plan_(std::move(plan)), opener_(std::move(opener)) {}
+
+absl::StatusOr<StripeReader> StripeReader::Create(const Script& script, Suite suite,
+                                                  const StreamKeys& keys, NodeSet present) {
+  WORLDB_RETURN_IF_ERROR(CheckSuite(suite));
+  WORLDB_ASSIGN_OR_RETURN(ErasureCode::RebuildPlan plan, script.code().PlanRebuild(present));
+  return StripeReader(script.code(), std::move(plan), SegmentOpener(suite, keys));
+}
+
+absl::Status StripeReader::Open(std::uint64_t index, bool last, const FragmentSpans& pieces,
+                                MutableByteSpan segment) {
+  WORLDB_ASSIGN_OR_RETURN(
+      const ByteSpan stripe,
+      code_->RebuildStripe(plan_, pieces, segment.size() + kSegmentTagBytes, stripe_));
+  return opener_.Open(index, last, stripe, segment);
+}
+
+}  // namespace worldb::cryptoscatter

@@ -1,0 +1,71 @@
+#include "cryptoscatter/suite.h"
+
+#include <openssl/evp.h>
+
+#include "absl/strings/str_cat.h"
+#include "cryptoscatter/base/check.h"
+
+namespace worldb::cryptoscatter {
+namespace {
+
+// Looked up once: a look-up by name costs more than a leaf.
+const EVP_MD* Sha256Method() {
+  static const EVP_MD* const method = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  WORLDB_CHECK(method != nullptr);
+  return method;
+}
+
+}  // namespace
+
+absl::Status CheckSuite(Suite suite) {
+  switch (suite) {
+    case Suite::kXChaCha20Blake2b:
+    case Suite::kAes256GcmSha256:
+      return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("unknown suite ", static_cast<std::uint16_t>(suite)));
+}
+
+absl::string_view NameOf(Suite suite) {
+  switch (suite) {
+    case Suite::kXChaCha20Blake2b:
+      return "XChaCha20-Poly1305, BLAKE2b";
+    case Suite::kAes256GcmSha256:
+      return "AES-256-GCM, SHA-256";
+  }
+  WORLDB_CHECK(false);
+}
+
+struct TreeHash::Sha256 {
+  Sha256() : context(EVP_MD_CTX_new()) {
+    WORLDB_CHECK(context != nullptr && EVP_DigestInit_ex2(context, Sha256Method(), nullptr) == 1);
+  }
+  ~Sha256() { EVP_MD_CTX_free(context); }
+  Sha256(const Sha256&) = delete;
+  Sha256& operator=(const Sha256&) = delete;
+
+  EVP_MD_CTX* context;
+};
+
+TreeHash::TreeHash(Suite suite) : suite_(suite) {
+  WORLDB_CHECK(CheckSuite(suite).ok());
+  if (suite == Suite::kAes256GcmSha256) sha256_ = std::make_unique<Sha256>();
+}
+
+TreeHash::~TreeHash() = default;
+TreeHash::TreeHash(TreeHash&&) noexcept = default;
+TreeHash& TreeHash::operator=(TreeHash&&) noexcept = default;
+
+Hash256 TreeHash::Of(const HashLabel& label, ByteSpan data) {
+  if (sha256_ == nullptr) return LabelledHash(label, data);
+  EVP_MD_CTX* const context = sha256_->context;
+  Hash256 out;
+  WORLDB_CHECK(EVP_DigestInit_ex2(context, nullptr, nullptr) == 1 &&
+               EVP_DigestUpdate(context, label.bytes().data(), label.bytes().size()) == 1 &&
+               EVP_DigestUpdate(context, data.data(), data.size()) == 1 &&
+               EVP_DigestFinal_ex(context, out.bytes.data(), nullptr) == 1);
+  return out;
+}
+
+}  // namespace worldb::cryptoscatter
