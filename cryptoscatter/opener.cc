@@ -13,6 +13,16 @@
 namespace worldb::cryptoscatter {
 namespace {
 
+// Metadata as they travel; nullopt for what no encoding can say.
+std::optional<Bytes> Encoded(const Share& share) {
+  const CommitProof& proof = share.proof;
+  if (proof.count > kBatchCountMax || proof.index >= proof.count ||
+      proof.path.size() != BatchPathLength(proof.index, proof.count)) {
+    return std::nullopt;
+  }
+  return share.EncodeMetadata();
+}
+
 bool SameBytes(ByteSpan a, ByteSpan b) { return a.size() == b.size() && EqualConstantTime(a, b); }
 
 // Opens stripe by stripe: the first segment tells name and value apart, the others open into their
@@ -93,27 +103,79 @@ bool GatherDecoder::Group::IsReadable() const {
   return script->CanRead(key_share_set) && script->CanRebuild(fragment_set);
 }
 
-ShareVerdict GatherDecoder::Add(Share share, std::optional<KeyShare> key_share,
-                                absl::string_view source, bool has_fragment) {
-  const CoreId core_id = share.core.Id();
-  const bool other_core = expectation_.core && *expectation_.core != core_id;
-  const bool other_version = expectation_.version && *expectation_.version != share.version;
-  if (other_core || other_version) {
-    ShareVerdict verdict;
-    verdict.reason = absl::StrCat(
-        "share ", share.index.value(), " of version ", share.version.value(),
-        source.empty() ? "" : " on node ", source, ": it is of another ",
-        other_core ? "core" : "version", " than ",
-        other_core ? expectation_.core->Hex() : absl::StrCat(expectation_.version->value()));
-    rejected_.push_back(verdict.reason);
-    return verdict;
-  }
-  ShareVerdict verdict = VerifyShare(share, expectation_.cell, verifier_,
-                                     key_share ? &*key_share : nullptr, source, has_fragment);
-  if (!verdict.reason.empty()) rejected_.push_back(verdict.reason);
-  if (!verdict.proof_ok) return verdict;
+// What the caller knows better than the share.
+ShareFault GatherDecoder::MisfitOf(const Share& share) const {
+  if (expectation_.core && *expectation_.core != share.core.Id()) return ShareFault::kOtherCore;
+  const bool same_place = share.version == expectation_.version.value_or(share.version) &&
+                          share.slot == expectation_.slot.value_or(share.slot) &&
+                          share.slot_epoch == expectation_.slot_epoch.value_or(share.slot_epoch);
+  return same_place ? ShareFault::kNone : ShareFault::kOtherPlace;
+}
 
-  const auto [at, added] = groups_.try_emplace(GroupKey{core_id, share.script, share.generation});
+ShareVerdict GatherDecoder::AddEncoded(ByteSpan metadata, Bytes fragment,
+                                       std::optional<KeyShare> key_share, absl::string_view source,
+                                       NodeIndex offered_as) {
+  absl::StatusOr<Share> share = Share::DecodeMetadata(metadata);
+  if (share.ok()) {
+    share->fragment = std::move(fragment);
+    return Add(*std::move(share), std::move(key_share), source, /*has_fragment=*/true, offered_as);
+  }
+  ShareVerdict verdict;
+  verdict.record_fault = ShareFault::kUnreadableRecord;
+  verdict.reason = absl::StrCat("share ", offered_as.value(), source.empty() ? "" : " on node ",
+                                source, ": ", share.status().message());
+  rejected_.push_back(verdict.reason);
+  offers_.push_back({std::string(source), offered_as, verdict, {}, ToBytes(metadata), {}});
+  return verdict;
+}
+
+ShareVerdict GatherDecoder::Add(Share share, std::optional<KeyShare> key_share,
+                                absl::string_view source, bool has_fragment,
+                                std::optional<NodeIndex> offered_as) {
+  const NodeIndex wanted = offered_as.value_or(share.index);
+  ShareVerdict verdict;
+  if (const ShareFault misfit = MisfitOf(share); misfit != ShareFault::kNone) {
+    const bool other_core = misfit == ShareFault::kOtherCore;
+    const bool other_version = expectation_.version.value_or(share.version) != share.version;
+    verdict.record_fault = misfit;
+    verdict.reason =
+        absl::StrCat("share ", share.index.value(), " of version ", share.version.value(),
+                     source.empty() ? "" : " on node ", source, ": it is of another ",
+                     other_core      ? absl::StrCat("core than ", expectation_.core->Hex())
+                     : other_version ? absl::StrCat("version than ", expectation_.version->value())
+                                     : "slot or slot epoch than the one wanted");
+  } else {
+    verdict = VerifyShare(share, expectation_.cell, verifier_, key_share ? &*key_share : nullptr,
+                          source, has_fragment);
+    if (verdict.proof_ok && share.index != wanted) {
+      verdict.record_fault = ShareFault::kOtherIndex;
+      absl::StrAppend(&verdict.reason, verdict.reason.empty() ? "" : "; ", "share ",
+                      share.index.value(), " of version ", share.version.value(),
+                      source.empty() ? "" : " on node ", source, ": offered as share ",
+                      wanted.value());
+    }
+  }
+  if (!verdict.reason.empty()) rejected_.push_back(verdict.reason);
+  Offer& offer = offers_.emplace_back();
+  offer.source = std::string(source);
+  offer.index = wanted;
+  offer.verdict = verdict;
+  if (verdict.key_share_fault != ShareFault::kNone) {
+    offer.key_share_hash = KeyShareHash(share.core.Id(), share.index, *key_share);
+  }
+  Bytes good_fragment;
+  if (verdict.fragment_usable()) good_fragment = std::move(share.fragment);
+  if (verdict.fragment_fault == ShareFault::kNone) share.fragment.clear();
+  offer.share = std::move(share);
+  if (verdict.proof_ok) Keep(offer, std::move(good_fragment), std::move(key_share));
+  return verdict;
+}
+
+// What is good of an offer goes to its group.
+void GatherDecoder::Keep(const Offer& offer, Bytes fragment, std::optional<KeyShare> key_share) {
+  const Share& share = offer.share;
+  const ShareVerdict& verdict = offer.verdict;
+  const auto [at, added] = groups_.try_emplace(GroupKey{verdict.commitment, share.proof.signer});
   Group& group = at->second;
   if (added) {
     group.core = share.core;
@@ -121,13 +183,76 @@ ShareVerdict GatherDecoder::Add(Share share, std::optional<KeyShare> key_share,
   }
   if (verdict.fragment_ok && !group.fragment_set.Has(share.index)) {
     group.fragment_set.Add(share.index);
-    group.fragments[share.index.value()] = std::move(share.fragment);
+    group.fragments[share.index.value()] = std::move(fragment);
   }
   if (verdict.key_share_ok && !group.key_share_set.Has(share.index)) {
     group.key_share_set.Add(share.index);
     group.key_shares.push_back({share.index, *std::move(key_share)});
   }
-  return verdict;
+}
+
+const GatherDecoder::Offer* GatherDecoder::Reference() const {
+  const GroupKey* wanted = nullptr;
+  int readable = 0;
+  int expected = 0;
+  for (const auto& [key, group] : groups_) {
+    if (group.IsReadable()) {
+      wanted = &key;
+      ++readable;
+    } else if (readable == 0 && expectation_.core) {
+      wanted = &key;
+      ++expected;
+    }
+  }
+  if (readable > 1 || (readable == 0 && expected != 1)) return nullptr;
+  for (const Offer& offer : offers_) {
+    const GroupKey key{offer.verdict.commitment, offer.share.proof.signer};
+    if (offer.verdict.proof_ok && key == *wanted) return &offer;
+  }
+  return nullptr;
+}
+
+std::vector<GatherDecoder::Blame> GatherDecoder::Blames() const {
+  const Offer* reference = Reference();
+  std::vector<Blame> blames;
+  for (const Offer& offer : offers_) {
+    const ShareVerdict& verdict = offer.verdict;
+    Blame blame{offer.source,
+                offer.index,
+                verdict.record_fault,
+                verdict.fragment_fault,
+                verdict.key_share_fault,
+                {}};
+    if (reference != nullptr && verdict.proof_ok) {
+      const Share& good = reference->share;
+      if (offer.share.core.Id() != good.core.Id()) {
+        blame.record = ShareFault::kOtherCore;
+      } else if (offer.share.proof.signer != good.proof.signer) {
+        blame.record = ShareFault::kOtherWriter;
+      } else if (verdict.commitment != reference->verdict.commitment) {
+        blame.record = ShareFault::kOtherTree;
+      }
+    }
+    if (blame.record == ShareFault::kNone && blame.fragment == ShareFault::kNone &&
+        blame.key_share == ShareFault::kNone) {
+      continue;
+    }
+    const auto take = [&blame](absl::StatusOr<Evidence> evidence) {
+      if (evidence.ok()) blame.evidence.push_back(*std::move(evidence));
+    };
+    const std::optional<Bytes> record = offer.undecoded ? offer.undecoded : Encoded(offer.share);
+    if (blame.record != ShareFault::kNone && reference != nullptr && record) {
+      take(EvidenceOfRecord(*record, offer.index, reference->share));
+    }
+    if (verdict.proof_ok && blame.fragment != ShareFault::kNone) {
+      take(EvidenceOfFragment(offer.share));
+    }
+    if (verdict.proof_ok && blame.key_share != ShareFault::kNone) {
+      take(EvidenceOfKeyShare(offer.share, offer.key_share_hash));
+    }
+    blames.push_back(std::move(blame));
+  }
+  return blames;
 }
 
 const GatherDecoder::Group* GatherDecoder::Best() const {

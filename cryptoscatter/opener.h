@@ -21,6 +21,7 @@
 #include "cryptoscatter/base/ids.h"
 #include "cryptoscatter/base/node_set.h"
 #include "cryptoscatter/base/secret.h"
+#include "cryptoscatter/evidence.h"
 #include "cryptoscatter/script.h"
 #include "cryptoscatter/share.h"
 
@@ -41,6 +42,9 @@ absl::StatusOr<OpenedValue> OpenValue(const Script& script, const Core& core, No
                                       std::optional<ByteSpan> expected_key_name = std::nullopt);
 
 // Takes shares one by one, in any order and from anyone, and opens as soon as enough are good.
+// Only shares of one core, one tree and one writer are ever put together.
+//
+// It keeps the metadata of every share it is given, and the bytes of bad fragments, for Blames().
 class GatherDecoder {
  public:
   // What the caller knows of the version it wants; shares that say otherwise are rejected.
@@ -48,15 +52,33 @@ class GatherDecoder {
     CellId cell;
     std::optional<CoreId> core;
     std::optional<Version> version;
+    std::optional<Slot> slot = std::nullopt;
+    std::optional<SlotEpoch> slot_epoch = std::nullopt;
+  };
+  // Somebody's share that is wrong in whole or in part.
+  struct Blame {
+    std::string source;
+    NodeIndex index;  // as whose share it was offered
+    // The class of what is wrong with each part; at least one is not kNone.
+    ShareFault record = ShareFault::kNone;
+    ShareFault fragment = ShareFault::kNone;
+    ShareFault key_share = ShareFault::kNone;
+    // For a record once a good one is known; for a fragment and for a key share one each. None of a
+    // place: that is the receipt's to show (EvidenceOfPlace).
+    std::vector<Evidence> evidence;
   };
   // `verifier` must outlive the decoder.
   GatherDecoder(Expectation expectation, BatchVerifier& verifier);
 
   // Judges a share and keeps what is good of it: a bad fragment does not spoil a good key share,
   // nor the other way round. `source` names the node in reasons. An empty fragment with
-  // `has_fragment` false brings a key share alone.
+  // `has_fragment` false brings a key share alone. `offered_as`: whose share it should be; another
+  // node's is named, but used.
   ShareVerdict Add(Share share, std::optional<KeyShare> key_share, absl::string_view source,
-                   bool has_fragment = true);
+                   bool has_fragment = true, std::optional<NodeIndex> offered_as = std::nullopt);
+  // The same for metadata not yet decoded; those that do not decode are kept for Blames().
+  ShareVerdict AddEncoded(ByteSpan metadata, Bytes fragment, std::optional<KeyShare> key_share,
+                          absl::string_view source, NodeIndex offered_as);
 
   // Good fragments can rebuild and good key shares can read, for one core.
   bool IsReadable() const;
@@ -65,6 +87,9 @@ class GatherDecoder {
   NodeSet good_key_shares() const;
   // One reason for each share rejected in whole or in part, in order of arrival.
   const std::vector<std::string>& rejected() const { return rejected_; }
+  // Everybody to blame, in order of arrival: whatever was rejected, and what is good in itself but
+  // not of the value that is open to reading. While no value is, or two are, only the former.
+  std::vector<Blame> Blames() const;
 
   // FailedPrecondition also when two cores are readable and none was expected.
   absl::StatusOr<OpenedValue> Open(std::optional<ByteSpan> expected_key_name = std::nullopt) const;
@@ -82,19 +107,32 @@ class GatherDecoder {
 
     bool IsReadable() const;
   };
-  // Core, script, generation: ordered, so no outcome follows a hash.
+  // Core, script and tree in one, and who signed them: ordered, so no outcome follows a hash.
   struct GroupKey {
-    CoreId core;
-    ScriptId script;
-    std::uint32_t generation = 0;
+    CommitmentId commitment;
+    SigningPublicKey signer;
     friend auto operator<=>(const GroupKey&, const GroupKey&) = default;
   };
+  // A share as it was offered.
+  struct Offer {
+    std::string source;
+    NodeIndex index;  // as whose share
+    ShareVerdict verdict;
+    Share share;                     // its fragment only if that is bad
+    std::optional<Bytes> undecoded;  // in place of a share, metadata that do not decode
+    Hash256 key_share_hash;          // of a bad key share
+  };
   const Group* Best() const;
+  // A good share of the value to be opened; null while that is not certain.
+  const Offer* Reference() const;
+  ShareFault MisfitOf(const Share& share) const;
+  void Keep(const Offer& offer, Bytes fragment, std::optional<KeyShare> key_share);
 
   const Expectation expectation_;
   BatchVerifier& verifier_;
   std::map<GroupKey, Group> groups_;
   std::vector<std::string> rejected_;
+  std::vector<Offer> offers_;
 };
 
 }  // namespace worldb::cryptoscatter

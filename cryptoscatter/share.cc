@@ -94,30 +94,39 @@ CommitmentId CommitmentOf(const Share& share, const CoreId& core_id) {
   return CommitmentIdOf(core_id, share.script, ShareRootFrom(share.index, leaf, share.path));
 }
 
-// Leaf, path, script and writer's signature; OK when they hold together.
+// Leaf, path, script and writer's signature; OK when they hold together, and `verdict` then has the
+// commitment, otherwise the fault.
 absl::Status CheckProof(const Share& share, const CoreId& core_id, const CellId& cell,
-                        BatchVerifier& verifier) {
+                        BatchVerifier& verifier, ShareVerdict& verdict) {
+  ShareFault& fault = verdict.record_fault;
+  fault = ShareFault::kUnreadableRecord;
   if (share.index.value() >= kNodeCount) return absl::InvalidArgumentError("index above 8");
+  fault = ShareFault::kOtherCell;
   if (share.core.cell != cell) return absl::InvalidArgumentError("it is of another cell");
+  fault = ShareFault::kOtherGeneration;
   if (share.generation != 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("generation ", share.generation, " is not known to format 1"));
   }
+  fault = ShareFault::kUnknownScript;
   WORLDB_ASSIGN_OR_RETURN(const std::shared_ptr<const Script> script, FindScript(share.script));
   if (share.core.segment_bytes != script->segment_bytes()) {
     return absl::InvalidArgumentError("its segment size is not its script's");
   }
-  absl::Status signed_by_writer =
-      verifier.VerifyCommit(share.proof, cell, CommitmentOf(share, core_id));
+  fault = ShareFault::kNotSigned;
+  verdict.commitment = CommitmentOf(share, core_id);
+  absl::Status signed_by_writer = verifier.VerifyCommit(share.proof, cell, verdict.commitment);
   if (!signed_by_writer.ok()) {
     return absl::InvalidArgumentError(
         absl::StrCat("core, leaf and path do not lead to what the writer signed (",
                      signed_by_writer.message(), ")"));
   }
+  fault = ShareFault::kNone;
   return absl::OkStatus();
 }
 
-absl::Status CheckFragment(const Share& share, const CoreId& core_id) {
+absl::Status CheckFragment(const Share& share, const CoreId& core_id, ShareFault& fault) {
+  fault = ShareFault::kFragmentSize;
   if (const auto script = FindScript(share.script); script.ok()) {
     const std::size_t bytes = (*script)->code().FragmentBytes(share.core.CiphertextBytes());
     if (share.fragment.size() != bytes) {
@@ -125,10 +134,12 @@ absl::Status CheckFragment(const Share& share, const CoreId& core_id) {
           absl::StrCat("its fragment has ", share.fragment.size(), " bytes, not ", bytes));
     }
   }
+  fault = ShareFault::kFragmentBytes;
   if (FragmentRoot(share.core.suite, core_id, share.generation, share.index, share.fragment) !=
       share.fragment_root) {
     return absl::InvalidArgumentError("its fragment does not have the fragment root of its leaf");
   }
+  fault = ShareFault::kNone;
   return absl::OkStatus();
 }
 
@@ -226,10 +237,14 @@ ShareVerdict VerifyShare(const Share& share, const CellId& cell, BatchVerifier& 
     return status.ok();
   };
   const CoreId core_id = share.core.Id();
-  verdict.proof_ok = judge(CheckProof(share, core_id, cell, verifier));
-  if (has_fragment) verdict.fragment_ok = judge(CheckFragment(share, core_id));
+  verdict.proof_ok = judge(CheckProof(share, core_id, cell, verifier, verdict));
+  if (has_fragment) {
+    verdict.fragment_ok = judge(CheckFragment(share, core_id, verdict.fragment_fault));
+  }
   if (key_share != nullptr) {
-    const bool same = KeyShareHash(core_id, share.index, *key_share) == share.key_share_hash;
+    const bool same = EqualConstantTime(KeyShareHash(core_id, share.index, *key_share).bytes,
+                                        share.key_share_hash.bytes);
+    if (!same) verdict.key_share_fault = ShareFault::kKeyShareBytes;
     verdict.key_share_ok = judge(
         same ? absl::OkStatus()
              : absl::InvalidArgumentError("its key share does not have the hash of its leaf"));

@@ -21,6 +21,7 @@
 #include "cryptoscatter/merkle.h"
 #include "cryptoscatter/records.h"
 #include "cryptoscatter/sealed_value.h"
+#include "cryptoscatter/share_fault.h"
 
 namespace worldb::cryptoscatter {
 
@@ -72,7 +73,12 @@ struct ShareVerdict {
   bool proof_ok = false;      // leaf, path and writer's signature hold together
   bool fragment_ok = false;   // the fragment has the signed root
   bool key_share_ok = false;  // a key share was given and has the signed hash
-  std::string reason;  // names share, version and what fails; empty when all given parts hold
+  // What fails, by class; kNone where nothing fails or nothing was given.
+  ShareFault record_fault = ShareFault::kNone;
+  ShareFault fragment_fault = ShareFault::kNone;
+  ShareFault key_share_fault = ShareFault::kNone;
+  CommitmentId commitment;  // when the proof holds: what the writer signed
+  std::string reason;       // names share, version and what fails; empty when all given parts hold
 
   bool fragment_usable() const { return proof_ok && fragment_ok; }
   bool key_share_usable() const { return proof_ok && key_share_ok; }
