@@ -13,6 +13,8 @@ PLAIN = (
     (re.compile(r"\b\d{6}\.sst"), "NUMBER.sst"),
     (re.compile(r"\bMANIFEST-\d{6}"), "MANIFEST-NUMBER"),
     (re.compile(r"\(\d+ bytes\)"), "(SIZE bytes)"),
+    # The name is sealed with the value, and how long a name is that has the home looked for is chance.
+    (re.compile(r"(?<=, )\d+ bytes(?=; op)"), "SIZE bytes"),
     (re.compile(r"\b[78] of 9 nodes hold it"), "SOME of 9 nodes hold it"),
     # Says what it waited for after a second: how much of that there is depends on the machine.
     (re.compile(r"^worldb: waiting for .*\n", re.M), ""),
