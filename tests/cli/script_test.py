@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""worldb script, as its users run it: no cell, right figures, and refusals that say where and why.
+"""Scripts, as their users meet them: worldb script with no cell, and a demo with scripts of its own.
 
 Goal:   `check` exits 0 for what compiles and 65 with the counterexample for what does not; `explain`
-        says the same thing as table, JSON and picture.
+        says the same thing as table, JSON and picture. A demo scatters by script name and namespace,
+        keeps both over a restart, and refuses to have them changed.
 Method: small scripts on standard input and in a file, in the cell's names and in index form.
 """
 
@@ -13,6 +14,8 @@ import subprocess
 import tempfile
 import unittest
 import xml.etree.ElementTree
+
+import demo_process
 
 WORLDB = os.environ["WORLDB_BINARY"]
 NAMES = ["--names", "virginia,frankfurt,tokyo"]
@@ -84,6 +87,42 @@ class ScriptTest(unittest.TestCase):
         self.assertAlmostEqual(told["loss_probability"] / 1.2e-8, 1, delta=0.05)
         script("explain", "flat", "--node-failure", "101%", code=2)
         script("explain", "flat", "--subsets", "-o", "svg", code=2)
+
+    def test_a_demo_keeps_scripts_and_namespaces(self):
+        with tempfile.TemporaryDirectory(prefix="worldb-script-") as directory:
+            root = pathlib.Path(directory)
+            ledger = root / "ledger.script"
+            ledger.write_text("key: 2 of (2 of (virginia-1, frankfurt-2, tokyo-3),\n"
+                              "  2 of (virginia-2, frankfurt-3, tokyo-1),\n"
+                              "  2 of (virginia-3, frankfurt-1, tokyo-2))\ncode: mds k=4\n")
+            options = ["--script", f"ledger={ledger}", "--namespace", "ledger/=ledger"]
+            written = {"ledger/1": "ledger", "plain": "nested", "ledger/2": "copy", "any": "ledger"}
+            with demo_process.Demo(WORLDB, root / "data", options=options) as demo:
+                for key, name in written.items():
+                    named = ["--script", name] if key in ("ledger/2", "any") else []
+                    demo.must("set", key, f"value of {key}", *named)
+                unknown = demo.run("set", "x", "y", "--script", "leger")
+                self.assertEqual(unknown.code, 2)
+                self.assertIn("copy, flat, ledger, nested", unknown.err)
+                demo.must("node", "stop", "frankfurt-2")
+                for key in written:
+                    self.assertEqual(demo.must("get", key).out.decode(), f"value of {key}")
+            # It knows them without being told again, and takes no others under their names.
+            with demo_process.Demo(WORLDB, root / "data", options=["--namespace", "log/=ledger"]) as demo:
+                demo.must("set", "log/1", "more")
+                written["log/1"] = "ledger"
+                for key, name in written.items():
+                    version = demo.must("history", key, "-o", "json").event("version")
+                    self.assertEqual(version["script"], name, key)
+            other = root / "other.script"
+            other.write_text("key: 5 of all code: mds k=5")
+            for options, why in ((["--script", f"ledger={other}"], "the script ledger is there already"),
+                                 (["--namespace", "ledger/=flat"], 'the namespace "ledger/" is there'),
+                                 (["--namespace", "x/=leger"], 'no script is named "leger"')):
+                started = subprocess.run([WORLDB, "demo", "--port", "0", "--data", str(root / "data"),
+                                          *options], capture_output=True, timeout=60, check=False)
+                self.assertIn(started.returncode, (1, 2))
+                self.assertIn(why, started.stderr.decode())
 
 
 if __name__ == "__main__":
