@@ -98,10 +98,10 @@ std::size_t ErasureCode::PieceBytes(std::size_t stripe_bytes) const {
   return CeilDivide(stripe_bytes, AsSize(data_count()));
 }
 
-std::size_t ErasureCode::FragmentBytes(std::size_t ciphertext_bytes) const {
-  const std::size_t full = ciphertext_bytes / stripe_bytes();
-  const std::size_t rest = ciphertext_bytes % stripe_bytes();
-  return full * kStripeUnitBytes + CeilDivide(rest, AsSize(data_count()));
+std::size_t ErasureCode::FragmentBytes(int data_count, std::size_t ciphertext_bytes) {
+  const std::size_t stripe_bytes = kStripeUnitBytes * AsSize(data_count);
+  return ciphertext_bytes / stripe_bytes * kStripeUnitBytes +
+         CeilDivide(ciphertext_bytes % stripe_bytes, AsSize(data_count));
 }
 
 FragmentSpans ErasureCode::EncodeStripe(ByteSpan stripe, Bytes& scratch) const {

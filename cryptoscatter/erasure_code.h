@@ -46,7 +46,10 @@ class ErasureCode {
   // Bytes of each of the nine pieces of a stripe.
   std::size_t PieceBytes(std::size_t stripe_bytes) const;
   // Bytes of each of the nine fragments of a ciphertext.
-  std::size_t FragmentBytes(std::size_t ciphertext_bytes) const;
+  std::size_t FragmentBytes(std::size_t ciphertext_bytes) const {
+    return FragmentBytes(data_count(), ciphertext_bytes);
+  }
+  static std::size_t FragmentBytes(int data_count, std::size_t ciphertext_bytes);
   bool CanRebuild(NodeSet present) const { return can_rebuild_[present.bits()]; }
 
   // The nine pieces of one stripe: views of `stripe` where it holds them, of `scratch` (which is made

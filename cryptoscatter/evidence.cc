@@ -7,6 +7,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "cryptoscatter/base/status_macros.h"
+#include "cryptoscatter/erasure_code.h"
+#include "cryptoscatter/stripe_aead.h"
 
 namespace worldb::cryptoscatter {
 namespace {
@@ -121,15 +123,19 @@ absl::StatusOr<Finding> CheckEvidence(const Evidence& evidence, const CellId& ce
   BatchVerifier verifier(/*capacity=*/4);
   Share share = evidence.reference;
   share.fragment.clear();
-  const ShareVerdict reference =
-      VerifyShare(share, cell, verifier, nullptr, {}, /*has_fragment=*/false);
-  if (!reference.proof_ok) {
-    return absl::InvalidArgumentError(absl::StrCat("evidence: its reference: ", reference.reason));
+  if (share.core.cell != cell) {
+    return absl::InvalidArgumentError("evidence: its reference is of another cell");
+  }
+  // Scripts play no part: the commitment names the script, and k follows from the segment size.
+  const CommitmentId commitment = share.Commitment();
+  if (const absl::Status proof = verifier.VerifyCommit(share.proof, cell, commitment);
+      !proof.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("evidence: its reference: ", proof.message()));
   }
   Finding finding;
   finding.core = share.core.Id();
   finding.index = evidence.index;
-  finding.commitment = reference.commitment;
+  finding.commitment = commitment;
   finding.writer = share.proof.signer;
   if (evidence.receipt) {
     const ReceiptClaim& claim = evidence.receipt->claim;
@@ -150,9 +156,16 @@ absl::StatusOr<Finding> CheckEvidence(const Evidence& evidence, const CellId& ce
     return absl::InvalidArgumentError("evidence: its reference is another node's share");
   }
   if (evidence.part == EvidencePart::kFragment) {
-    share.fragment = evidence.presented;
-    finding.fault = VerifyShare(share, cell, verifier).fragment_fault;
-    if (finding.fault == ShareFault::kNone) return NothingShown("the fragment has the signed root");
+    const int data_count =
+        static_cast<int>((share.core.segment_bytes + kSegmentTagBytes) / kStripeUnitBytes);
+    if (FragmentRoot(share.core.suite, finding.core, share.generation, share.index,
+                     evidence.presented) == share.fragment_root) {
+      return NothingShown("the fragment has the signed root");
+    }
+    const std::size_t signed_bytes =
+        ErasureCode::FragmentBytes(data_count, share.core.CiphertextBytes());
+    finding.fault = evidence.presented.size() == signed_bytes ? ShareFault::kFragmentBytes
+                                                              : ShareFault::kFragmentSize;
   } else if (evidence.part == EvidencePart::kKeyShare) {
     if (!std::equal(evidence.presented.begin(), evidence.presented.end(),
                     share.key_share_hash.bytes.begin(), share.key_share_hash.bytes.end())) {

@@ -146,7 +146,7 @@ ShareVerdict GatherDecoder::Add(Share share, std::optional<KeyShare> key_share,
                                      : "slot or slot epoch than the one wanted");
   } else {
     verdict = VerifyShare(share, expectation_.cell, verifier_, key_share ? &*key_share : nullptr,
-                          source, has_fragment);
+                          source, has_fragment, *expectation_.scripts);
     if (verdict.proof_ok && share.index != wanted) {
       verdict.record_fault = ShareFault::kOtherIndex;
       absl::StrAppend(&verdict.reason, verdict.reason.empty() ? "" : "; ", "share ",
@@ -179,7 +179,7 @@ void GatherDecoder::Keep(const Offer& offer, Bytes fragment, std::optional<KeySh
   Group& group = at->second;
   if (added) {
     group.core = share.core;
-    group.script = *FindScript(share.script);  // known: the proof holds
+    group.script = *expectation_.scripts->Find(share.script);  // known: the proof holds
   }
   if (verdict.fragment_ok && !group.fragment_set.Has(share.index)) {
     group.fragment_set.Add(share.index);

@@ -54,6 +54,8 @@ class GatherDecoder {
     std::optional<Version> version;
     std::optional<Slot> slot = std::nullopt;
     std::optional<SlotEpoch> slot_epoch = std::nullopt;
+    // Never null.
+    std::shared_ptr<const ScriptBook> scripts = ScriptBook::Shipped();
   };
   // Somebody's share that is wrong in whole or in part.
   struct Blame {

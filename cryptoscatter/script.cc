@@ -287,11 +287,4 @@ std::vector<NodeSet> SetsLostWith(const DeclaredLosses& one_kind) {
   return out;
 }
 
-absl::StatusOr<std::shared_ptr<const Script>> FindScript(const ScriptId& id) {
-  for (const auto& script : {Script::Nested(), Script::Flat(), Script::Copy()}) {
-    if (id == script->id()) return script;
-  }
-  return absl::NotFoundError(absl::StrCat("no script with id ", id.Hex(), " in this build"));
-}
-
 }  // namespace worldb::cryptoscatter

@@ -81,9 +81,6 @@ const std::array<NodeSet, NodeSet::kSubsetCount>& SetsBySize();
 // are there, so the first that hurts is the smallest that does.
 std::vector<NodeSet> SetsLostWith(const DeclaredLosses& one_kind);
 
-// The scripts this build knows, by id. NotFound names the id.
-absl::StatusOr<std::shared_ptr<const Script>> FindScript(const ScriptId& id);
-
 }  // namespace worldb::cryptoscatter
 
 #endif  // WORLDB_CRYPTOSCATTER_SCRIPT_H_

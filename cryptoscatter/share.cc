@@ -97,7 +97,7 @@ CommitmentId CommitmentOf(const Share& share, const CoreId& core_id) {
 // Leaf, path, script and writer's signature; OK when they hold together, and `verdict` then has the
 // commitment, otherwise the fault.
 absl::Status CheckProof(const Share& share, const CoreId& core_id, const CellId& cell,
-                        BatchVerifier& verifier, ShareVerdict& verdict) {
+                        BatchVerifier& verifier, const ScriptBook& scripts, ShareVerdict& verdict) {
   ShareFault& fault = verdict.record_fault;
   fault = ShareFault::kUnreadableRecord;
   if (share.index.value() >= kNodeCount) return absl::InvalidArgumentError("index above 8");
@@ -109,7 +109,7 @@ absl::Status CheckProof(const Share& share, const CoreId& core_id, const CellId&
         absl::StrCat("generation ", share.generation, " is not known to format 1"));
   }
   fault = ShareFault::kUnknownScript;
-  WORLDB_ASSIGN_OR_RETURN(const std::shared_ptr<const Script> script, FindScript(share.script));
+  WORLDB_ASSIGN_OR_RETURN(const std::shared_ptr<const Script> script, scripts.Find(share.script));
   if (share.core.segment_bytes != script->segment_bytes()) {
     return absl::InvalidArgumentError("its segment size is not its script's");
   }
@@ -125,9 +125,10 @@ absl::Status CheckProof(const Share& share, const CoreId& core_id, const CellId&
   return absl::OkStatus();
 }
 
-absl::Status CheckFragment(const Share& share, const CoreId& core_id, ShareFault& fault) {
+absl::Status CheckFragment(const Share& share, const CoreId& core_id, const ScriptBook& scripts,
+                           ShareFault& fault) {
   fault = ShareFault::kFragmentSize;
-  if (const auto script = FindScript(share.script); script.ok()) {
+  if (const auto script = scripts.Find(share.script); script.ok()) {
     const std::size_t bytes = (*script)->code().FragmentBytes(share.core.CiphertextBytes());
     if (share.fragment.size() != bytes) {
       return absl::InvalidArgumentError(
@@ -229,7 +230,8 @@ SiblingMetadata MetadataOfSibling(const Share& share, NodeIndex sibling) {
 }
 
 ShareVerdict VerifyShare(const Share& share, const CellId& cell, BatchVerifier& verifier,
-                         const KeyShare* key_share, absl::string_view source, bool has_fragment) {
+                         const KeyShare* key_share, absl::string_view source, bool has_fragment,
+                         const ScriptBook& scripts) {
   ShareVerdict verdict;
   std::string failures;
   const auto judge = [&failures](const absl::Status& status) {
@@ -237,9 +239,9 @@ ShareVerdict VerifyShare(const Share& share, const CellId& cell, BatchVerifier& 
     return status.ok();
   };
   const CoreId core_id = share.core.Id();
-  verdict.proof_ok = judge(CheckProof(share, core_id, cell, verifier, verdict));
+  verdict.proof_ok = judge(CheckProof(share, core_id, cell, verifier, scripts, verdict));
   if (has_fragment) {
-    verdict.fragment_ok = judge(CheckFragment(share, core_id, verdict.fragment_fault));
+    verdict.fragment_ok = judge(CheckFragment(share, core_id, scripts, verdict.fragment_fault));
   }
   if (key_share != nullptr) {
     const bool same = EqualConstantTime(KeyShareHash(core_id, share.index, *key_share).bytes,

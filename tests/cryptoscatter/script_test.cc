@@ -9,6 +9,8 @@
 
 #include <algorithm>
 
+#include "cryptoscatter/script_book.h"
+
 namespace worldb::cryptoscatter {
 namespace {
 
@@ -128,9 +130,13 @@ TEST(Script, TextAndIdAreFrozenAndFound) {
   EXPECT_EQ(Script::Copy()->text(), "key: 2 of (2 of dc[0], 2 of dc[1], 2 of dc[2])\ncode: copy\n");
   EXPECT_EQ(Script::Copy()->id().Hex(),
             "6c3ea698df23a0ca6bd6d6f9ef1e413458eccb0a4b83497e9242e30a0b3b5ea9");
-  EXPECT_EQ(*FindScript(Script::Flat()->id()), Script::Flat());
+  EXPECT_EQ(*ScriptBook().Find(Script::Flat()->id()), Script::Flat());
+  EXPECT_EQ(*ScriptBook().Find(Script::Copy()->id()), Script::Copy());
   ScriptId unknown;
-  EXPECT_EQ(FindScript(unknown).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(ScriptBook().Find(unknown).status().code(), absl::StatusCode::kNotFound);
+  const auto own = *Script::Compile("key: 4 of all code: mds k=4");
+  EXPECT_FALSE(ScriptBook().Find(own->id()).ok());
+  EXPECT_EQ(*ScriptBook({own}).Find(own->id()), own);
 }
 
 TEST(Script, BadClausesDoNotCompileAndNameTheSmallestSet) {
