@@ -33,7 +33,7 @@ struct SetOptions {
   Version seen;
   std::optional<ContentTag> content_tag;
   std::uint32_t attempt = 0;  // of the first try made here
-  std::string script;         // Set only: "nested" or "flat"; nested when empty
+  std::string script;         // Set only: a name the cell knows; empty: as its namespace says
   // The call returns once this level is reached, or with an outcome other than WON.
   arbiter::Level until = arbiter::Level::kSafe;
   absl::Duration timeout = absl::Seconds(10);

@@ -111,7 +111,7 @@ class CommandsTest(unittest.TestCase):
                           ["get", "k", "--endpoints", "192.0.2.1:7070"],
                           ["ticket", "get", "nonsense"], ["ticket", "wait", "nonsense"],
                           ["ticket", "wait", "nonsense", "--until", "forever"],
-                          ["set", "k", "v", "--script", "copy"], ["delete", ""],
+                          ["set", "k", "v", "--script", "mirror"], ["delete", ""],
                           ["delete", "k", "--base", "absent"], ["history", ""], ["watch"],
                           ["watch", "k", "--prefix", "p"], ["watch", "k", "--from", "nonsense"],
                           ["list", "--limit", "0"], ["demo", "--window", "1"],

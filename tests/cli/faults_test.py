@@ -119,7 +119,7 @@ class FaultsTest(unittest.TestCase):
         large = self.root / "4-mib-and-1-byte"
         large.write_bytes(bytes((4 << 20) + 1))
         self.run_told(2, "set", "large", f"@{large}")
-        self.run_told(2, "set", "k", "v", "--script", "copy")
+        self.run_told(2, "set", "k", "v", "--script", "mirror")
         self.run_told(2, "set", "k", "v", "--wait", "forever")
         self.run_told(2, "ticket", "get", "wt1_nonsense")
         self.run_told(2, "ticket", "get", FOREIGN_TICKET)

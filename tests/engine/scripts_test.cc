@@ -212,6 +212,19 @@ TEST_F(ScriptsTest, RawDisksBringTheScriptsTheyAreOf) {
   }
 }
 
+// Four nodes read under nested, and five under flat: what the silent five hold, nobody may deny.
+TEST_F(ScriptsTest, AbsenceIsNoAnswerWhileSilentNodesCouldReadUnderSomeScript) {
+  const std::string key = cell_.KeyAt(0, "hidden");
+  Write(key, "value", Script::Flat()->id(), Script::Flat()->id());
+  for (const int node : {0, 1, 3, 4}) {
+    cell_.disk(node).Tamper(RowFamily::kRows, RowKeyOf(key), nullptr);
+  }
+  for (const int node : {2, 5, 6, 7, 8}) cell_.StopNode(node);
+  cell_.world().RunFor(absl::Seconds(2));
+  const auto reply = cell_.Get(0, key, engine::ReadMode::kSurviving);
+  EXPECT_EQ(reply.status().code(), absl::StatusCode::kUnavailable) << reply.status();
+}
+
 TEST_F(ScriptsTest, AScriptTheCellDoesNotKnowIsRefused) {
   SimCell::SetOptions options;
   options.script = (*Script::Compile("key: 4 of all code: mds k=4"))->id();

@@ -306,9 +306,9 @@ TEST_F(NodeServiceTest, BadInputIsRefusedByCodeReasonAndFieldAndNothingIsLost) {
   refused("base 0", "BAD_REQUEST", "base_version", [](auto& r) { r.set_base_version(0); });
   refused("level 77", "BAD_REQUEST", "until",
           [](auto& r) { r.set_until(static_cast<v1::Level>(77)); });
-  const grpc::Status script = set([](auto& r) { r.set_script("copy"); });
+  const grpc::Status script = set([](auto& r) { r.set_script("mirror"); });
   ExpectRefused("script", script, grpc::INVALID_ARGUMENT, "BAD_SCRIPT", "script");
-  EXPECT_EQ(Detail(FromGrpcStatus(script), "known"), "nested,flat");
+  EXPECT_EQ(Detail(FromGrpcStatus(script), "known"), "copy,flat,nested");
   const grpc::Status reused = set([&](auto& r) {
     r.set_key("kept");
     r.set_op_id(kept.op.bytes.data(), kept.op.bytes.size());
