@@ -123,15 +123,20 @@ FragmentSpans ErasureCode::EncodeColumns(ByteSpan stripe, std::size_t begin, std
   const std::size_t k = AsSize(data_count());
   const std::size_t piece_bytes = PieceBytes(stripe.size());
   WORLDB_CHECK(begin + count <= piece_bytes);
-  GrowTo(kNodeCount * count, scratch);
-  const MutableByteSpan own(scratch);
+  std::size_t own_count = kNodeCount - k;  // pieces that are not all in `stripe`
+  for (std::size_t i = 0; i < k; ++i) {
+    if (i * piece_bytes + begin + count > stripe.size()) ++own_count;
+  }
+  GrowTo(own_count * count, scratch);
+  MutableByteSpan own = MutableByteSpan(scratch).first(own_count * count);
   FragmentSpans pieces;
   std::array<const std::uint8_t*, kNodeCount> sources;
   for (std::size_t i = 0; i < k; ++i) {
     const std::size_t at = std::min(stripe.size(), i * piece_bytes + begin);
     ByteSpan piece = stripe.subspan(at, std::min(count, stripe.size() - at));
     if (piece.size() < count) {
-      const MutableByteSpan padded = own.last((i + 1) * count).first(count);
+      const MutableByteSpan padded = own.last(count);
+      own = own.first(own.size() - count);
       std::fill(std::copy(piece.begin(), piece.end(), padded.begin()), padded.end(), 0);
       piece = padded;
     }

@@ -63,7 +63,7 @@ std::size_t FoldLevel(const HashLabel& label, std::span<const Hash256> in, Hash2
 
 }  // namespace
 
-FragmentHasher::FragmentHasher(Suite suite, Blocks blocks) : hash_(suite), blocks_(blocks) {}
+FragmentHasher::FragmentHasher(TreeHash& hash, Blocks blocks) : hash_(hash), blocks_(blocks) {}
 
 void FragmentHasher::Update(ByteSpan bytes) {
   const std::size_t pending = bytes_ % kMerkleLeafBytes;
@@ -124,8 +124,19 @@ std::vector<Hash256> FragmentHasher::BlockTops() {
   return tops;
 }
 
+Hash256 FragmentHasher::Root(const CoreId& core, std::uint32_t generation, NodeIndex index) {
+  return hash_.Of(labels::kFragmentRoot, FixedInput<77>()
+                                             .Raw(core.bytes)
+                                             .Little(generation, 4)
+                                             .Little(index.value(), 1)
+                                             .Little(bytes_, 8)
+                                             .Raw(Top().bytes)
+                                             .span());
+}
+
 Hash256 FragmentTop(Suite suite, ByteSpan fragment) {
-  FragmentHasher hasher(suite);
+  TreeHash hash(suite);
+  FragmentHasher hasher(hash);
   hasher.Update(fragment);
   return hasher.Top();
 }
@@ -145,21 +156,12 @@ Hash256 FragmentTopOfBlocks(Suite suite, std::span<const Hash256> block_tops) {
   return level.front();
 }
 
-Hash256 FragmentRootOf(Suite suite, const CoreId& core, std::uint32_t generation, NodeIndex index,
-                       std::uint64_t fragment_bytes, const Hash256& top) {
-  return TreeHash(suite).Of(labels::kFragmentRoot, FixedInput<77>()
-                                                       .Raw(core.bytes)
-                                                       .Little(generation, 4)
-                                                       .Little(index.value(), 1)
-                                                       .Little(fragment_bytes, 8)
-                                                       .Raw(top.bytes)
-                                                       .span());
-}
-
 Hash256 FragmentRoot(Suite suite, const CoreId& core, std::uint32_t generation, NodeIndex index,
                      ByteSpan fragment) {
-  return FragmentRootOf(suite, core, generation, index, fragment.size(),
-                        FragmentTop(suite, fragment));
+  TreeHash hash(suite);
+  FragmentHasher hasher(hash);
+  hasher.Update(fragment);
+  return hasher.Root(core, generation, index);
 }
 
 Hash256 KeyShareHash(const CoreId& core, NodeIndex index, const KeyShare& share) {

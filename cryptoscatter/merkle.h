@@ -34,7 +34,8 @@ inline constexpr std::uint32_t kBatchCountMax = 256;
 class FragmentHasher {
  public:
   enum class Blocks { kForget, kKeep };
-  explicit FragmentHasher(Suite suite, Blocks blocks = Blocks::kForget);
+  // `hash` must outlive the hasher; several, used one at a time, may share it.
+  explicit FragmentHasher(TreeHash& hash, Blocks blocks = Blocks::kForget);
 
   void Update(ByteSpan bytes);
   std::uint64_t bytes() const { return bytes_; }
@@ -42,6 +43,8 @@ class FragmentHasher {
   Hash256 Top();
   // The top of each block so far, the last one perhaps short. REQUIRES: Blocks::kKeep.
   std::vector<Hash256> BlockTops();
+  // The fragment root over what was added so far.
+  Hash256 Root(const CoreId& core, std::uint32_t generation, NodeIndex index);
 
  private:
   // Up to four nodes of one level, side by side as they are hashed.
@@ -55,7 +58,7 @@ class FragmentHasher {
   // whether there was one.
   Hash256 Fold(std::size_t levels, bool& any);
 
-  TreeHash hash_;
+  TreeHash& hash_;
   Blocks blocks_;
   std::uint64_t bytes_ = 0;
   std::uint64_t leaf_count_ = 0;  // in base four, its digits say how many of each group are there
@@ -67,8 +70,6 @@ class FragmentHasher {
 Hash256 FragmentTop(Suite suite, ByteSpan fragment);
 // The same out of the tops of its blocks. REQUIRES: at least one.
 Hash256 FragmentTopOfBlocks(Suite suite, std::span<const Hash256> block_tops);
-Hash256 FragmentRootOf(Suite suite, const CoreId& core, std::uint32_t generation, NodeIndex index,
-                       std::uint64_t fragment_bytes, const Hash256& top);
 Hash256 FragmentRoot(Suite suite, const CoreId& core, std::uint32_t generation, NodeIndex index,
                      ByteSpan fragment);
 

@@ -15,9 +15,9 @@ constexpr std::size_t kColumnBytes = 4 * kMerkleLeafBytes;
 }  // namespace
 
 StripeCoder::StripeCoder(const ErasureCode& code, Suite suite, FragmentHasher::Blocks blocks)
-    : code_(code), suite_(suite) {
+    : code_(code), hash_(std::make_unique<TreeHash>(suite)) {
   hashers_.reserve(kNodeCount);
-  for (int j = 0; j < kNodeCount; ++j) hashers_.emplace_back(suite, blocks);
+  for (int j = 0; j < kNodeCount; ++j) hashers_.emplace_back(*hash_, blocks);
 }
 
 FragmentSpans StripeCoder::Add(ByteSpan stripe) {
@@ -36,11 +36,6 @@ void StripeCoder::Absorb(ByteSpan stripe) {
     const FragmentSpans columns = code_.EncodeColumns(stripe, at, count, scratch_);
     for (std::size_t j = 0; j < columns.size(); ++j) hashers_[j].Update(columns[j]);
   }
-}
-
-Hash256 StripeCoder::Root(const CoreId& core, std::uint32_t generation, NodeIndex index) {
-  FragmentHasher& hasher = hashers_[index.value()];
-  return FragmentRootOf(suite_, core, generation, index, hasher.bytes(), hasher.Top());
 }
 
 StripeWriter::StripeWriter(const Script& script, Suite suite, const StreamKeys& keys,

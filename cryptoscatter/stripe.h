@@ -10,6 +10,7 @@
 #define WORLDB_CRYPTOSCATTER_STRIPE_H_
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -38,11 +39,13 @@ class StripeCoder {
   std::uint64_t fragment_bytes() const { return hashers_.front().bytes(); }
   FragmentHasher& hasher(NodeIndex index) { return hashers_[index.value()]; }
   // The root of fragment `index`, of the stripes so far.
-  Hash256 Root(const CoreId& core, std::uint32_t generation, NodeIndex index);
+  Hash256 Root(const CoreId& core, std::uint32_t generation, NodeIndex index) {
+    return hasher(index).Root(core, generation, index);
+  }
 
  private:
   const ErasureCode& code_;
-  Suite suite_;
+  std::unique_ptr<TreeHash> hash_;  // all hashers' own
   std::vector<FragmentHasher> hashers_;
   Bytes scratch_;
 };

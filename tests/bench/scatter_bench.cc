@@ -86,13 +86,15 @@ class Timed {
 
 std::function<void()> RawAead(Suite suite, std::size_t bytes, std::size_t segment_bytes) {
   auto in = std::make_shared<Bytes>(bytes, 0x5a);
-  auto out = std::make_shared<Bytes>(segment_bytes + 16);
+  auto out =
+      std::make_shared<Bytes>(CiphertextBytes(bytes, static_cast<std::uint32_t>(segment_bytes)));
   if (suite == Suite::kXChaCha20Blake2b) {
     return [=] {
       const std::array<std::uint8_t, 32> key{};
       const std::array<std::uint8_t, 24> nonce{};
-      for (std::size_t at = 0; at < bytes; at += segment_bytes) {
-        crypto_aead_xchacha20poly1305_ietf_encrypt(out->data(), nullptr, in->data() + at,
+      std::uint8_t* to = out->data();
+      for (std::size_t at = 0; at < bytes; at += segment_bytes, to += segment_bytes + 16) {
+        crypto_aead_xchacha20poly1305_ietf_encrypt(to, nullptr, in->data() + at,
                                                    std::min(segment_bytes, bytes - at), nullptr, 0,
                                                    nullptr, nonce.data(), key.data());
       }
@@ -105,13 +107,14 @@ std::function<void()> RawAead(Suite suite, std::size_t bytes, std::size_t segmen
     const std::array<std::uint8_t, 12> nonce{};
     EVP_CIPHER_CTX* const context = EVP_CIPHER_CTX_new();
     EVP_EncryptInit_ex2(context, method.get(), key.data(), nullptr, nullptr);
-    for (std::size_t at = 0; at < bytes; at += segment_bytes) {
+    std::uint8_t* to = out->data();
+    for (std::size_t at = 0; at < bytes; at += segment_bytes, to += segment_bytes + 16) {
       const auto segment = static_cast<int>(std::min(segment_bytes, bytes - at));
       int written = 0;
       EVP_EncryptInit_ex2(context, nullptr, nullptr, nonce.data(), nullptr);
-      EVP_EncryptUpdate(context, out->data(), &written, in->data() + at, segment);
-      EVP_EncryptFinal_ex(context, out->data() + written, &written);
-      EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, 16, out->data() + segment);
+      EVP_EncryptUpdate(context, to, &written, in->data() + at, segment);
+      EVP_EncryptFinal_ex(context, to + written, &written);
+      EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, 16, to + segment);
     }
     EVP_CIPHER_CTX_free(context);
   };

@@ -79,7 +79,8 @@ RC_GTEST_PROP(FragmentTree, AgreesWithThePlainOneHoweverItIsCut, ()) {
   RC_ASSERT(FragmentRoot(suite, core, 9, NodeAt(4), fragment) ==
             hash(labels::kFragmentRoot, root.span()));
 
-  FragmentHasher hasher(suite, FragmentHasher::Blocks::kKeep);
+  TreeHash tree_hash(suite);
+  FragmentHasher hasher(tree_hash, FragmentHasher::Blocks::kKeep);
   std::size_t at = 0;
   while (at < fragment.size()) {
     const std::size_t some =
