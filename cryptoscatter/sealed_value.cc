@@ -76,31 +76,34 @@ KeySecret FreshSecret(const WriterSession& session, ByteSpan core_prefix, Entrop
   return secret;
 }
 
-// Seals, codes and hashes, each stripe while it is in the cache. A segment is assembled where it is
-// sealed: the plaintext is overwritten before anybody could see it.
+// Seals, codes and hashes, each stripe while it is in the cache.
 Bytes SealStripes(const SealRequest& request, const Core& core, StripeWriter& writer) {
   const std::size_t segment_bytes = core.segment_bytes;
+  const std::size_t name_bytes = request.key_name.size();
   Bytes ciphertext;
   ciphertext.reserve(core.CiphertextBytes());
   const auto append = [&ciphertext](ByteSpan bytes) {
     ciphertext.insert(ciphertext.end(), bytes.begin(), bytes.end());
   };
-  const std::size_t name_bytes = request.key_name.size();
+  // The first segment is assembled where it is sealed: its plaintext is overwritten at once.
+  const ByteSpan begin =
+      request.value.first(std::min(segment_bytes - 2 - name_bytes, request.value.size()));
+  ByteSpan rest = request.value.subspan(begin.size());
   append(std::array{static_cast<std::uint8_t>(name_bytes),
                     static_cast<std::uint8_t>(name_bytes >> 8)});
   append(request.key_name);
-  ByteSpan rest = request.value;
-  for (std::size_t begin = 0;;) {
-    const std::size_t room = segment_bytes - (ciphertext.size() - begin);
-    const ByteSpan next = rest.first(std::min(room, rest.size()));
-    append(next);
-    rest = rest.subspan(next.size());
-    ciphertext.resize(ciphertext.size() + kSegmentTagBytes);
-    const MutableByteSpan stripe = MutableByteSpan(ciphertext).subspan(begin);
-    writer.SealInto(stripe.first(stripe.size() - kSegmentTagBytes), rest.empty(), stripe);
-    if (rest.empty()) return ciphertext;
-    begin = ciphertext.size();
+  append(begin);
+  ciphertext.resize(ciphertext.size() + kSegmentTagBytes);
+  writer.SealInto(ByteSpan(ciphertext).first(ciphertext.size() - kSegmentTagBytes), rest.empty(),
+                  ciphertext);
+  while (!rest.empty()) {
+    const ByteSpan segment = rest.first(std::min(segment_bytes, rest.size()));
+    rest = rest.subspan(segment.size());
+    const std::size_t at = ciphertext.size();
+    ciphertext.resize(at + segment.size() + kSegmentTagBytes);
+    writer.SealInto(segment, rest.empty(), MutableByteSpan(ciphertext).subspan(at));
   }
+  return ciphertext;
 }
 
 absl::Status CheckMatches(const Script& script, const SealedValue& sealed) {
