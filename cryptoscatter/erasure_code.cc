@@ -1,6 +1,9 @@
 #include "cryptoscatter/erasure_code.h"
 
 #include <isa-l/erasure_code.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 #include <algorithm>
 #include <span>
@@ -42,6 +45,16 @@ Bytes ExpandTables(const Bytes& coefficients, int sources, int rows) {
   return tables;
 }
 
+#if defined(__x86_64__)
+// ISA-L returns with the upper halves of the vector registers in use. Code without AVX encoding, such
+// as libcrypto's SHA-256, then runs at about half its speed until somebody clears them.
+__attribute__((target("avx"))) void ClearUpperHalves() { _mm256_zeroupper(); }
+bool HasUpperHalves() { return __builtin_cpu_supports("avx") != 0; }
+#else
+void ClearUpperHalves() {}
+bool HasUpperHalves() { return false; }
+#endif
+
 // outputs = coefficient rows times sources, `bytes` each.
 void Multiply(const Bytes& tables, std::size_t bytes, std::span<const std::uint8_t*> sources,
               std::span<std::uint8_t*> outputs) {
@@ -49,6 +62,7 @@ void Multiply(const Bytes& tables, std::size_t bytes, std::span<const std::uint8
   ec_encode_data(static_cast<int>(bytes), static_cast<int>(sources.size()),
                  static_cast<int>(outputs.size()), const_cast<std::uint8_t*>(tables.data()),
                  const_cast<std::uint8_t**>(sources.data()), outputs.data());
+  if (HasUpperHalves()) ClearUpperHalves();
 }
 
 void GrowTo(std::size_t bytes, Bytes& scratch) {
@@ -104,18 +118,25 @@ std::size_t ErasureCode::FragmentBytes(int data_count, std::size_t ciphertext_by
          CeilDivide(ciphertext_bytes % stripe_bytes, AsSize(data_count));
 }
 
-FragmentSpans ErasureCode::EncodeStripe(ByteSpan stripe, Bytes& scratch) const {
+FragmentSpans ErasureCode::EncodeColumns(ByteSpan stripe, std::size_t begin, std::size_t count,
+                                         Bytes& scratch) const {
   const std::size_t k = AsSize(data_count());
   const std::size_t piece_bytes = PieceBytes(stripe.size());
-  GrowTo(kNodeCount * piece_bytes, scratch);
-  const MutableByteSpan own(scratch);
+  WORLDB_CHECK(begin + count <= piece_bytes);
+  std::size_t own_count = kNodeCount - k;  // pieces that are not all in `stripe`
+  for (std::size_t i = 0; i < k; ++i) {
+    if (i * piece_bytes + begin + count > stripe.size()) ++own_count;
+  }
+  GrowTo(own_count * count, scratch);
+  MutableByteSpan own = MutableByteSpan(scratch).first(own_count * count);
   FragmentSpans pieces;
   std::array<const std::uint8_t*, kNodeCount> sources;
   for (std::size_t i = 0; i < k; ++i) {
-    const std::size_t begin = std::min(stripe.size(), i * piece_bytes);
-    ByteSpan piece = stripe.subspan(begin, std::min(piece_bytes, stripe.size() - begin));
-    if (piece.size() < piece_bytes) {
-      const MutableByteSpan padded = own.subspan(i * piece_bytes, piece_bytes);
+    const std::size_t at = std::min(stripe.size(), i * piece_bytes + begin);
+    ByteSpan piece = stripe.subspan(at, std::min(count, stripe.size() - at));
+    if (piece.size() < count) {
+      const MutableByteSpan padded = own.last(count);
+      own = own.first(own.size() - count);
       std::fill(std::copy(piece.begin(), piece.end(), padded.begin()), padded.end(), 0);
       piece = padded;
     }
@@ -124,11 +145,11 @@ FragmentSpans ErasureCode::EncodeStripe(ByteSpan stripe, Bytes& scratch) const {
   }
   std::array<std::uint8_t*, kNodeCount> outputs;
   for (std::size_t i = 0; i < kNodeCount - k; ++i) {
-    const MutableByteSpan piece = own.subspan((k + i) * piece_bytes, piece_bytes);
+    const MutableByteSpan piece = own.subspan(i * count, count);
     pieces[AsSize(parity_node_[i])] = piece;
     outputs[i] = piece.data();
   }
-  Multiply(encode_tables_, piece_bytes, std::span(sources).first(k),
+  Multiply(encode_tables_, count, std::span(sources).first(k),
            std::span(outputs).first(kNodeCount - k));
   return pieces;
 }

@@ -54,7 +54,12 @@ class ErasureCode {
 
   // The nine pieces of one stripe: views of `stripe` where it holds them, of `scratch` (which is made
   // large enough, and may be used again) elsewhere.
-  FragmentSpans EncodeStripe(ByteSpan stripe, Bytes& scratch) const;
+  FragmentSpans EncodeStripe(ByteSpan stripe, Bytes& scratch) const {
+    return EncodeColumns(stripe, 0, PieceBytes(stripe.size()), scratch);
+  }
+  // The same for bytes `begin` to `begin + count` of each piece alone. REQUIRES: they have them.
+  FragmentSpans EncodeColumns(ByteSpan stripe, std::size_t begin, std::size_t count,
+                              Bytes& scratch) const;
   Fragments Encode(ByteSpan ciphertext) const;
 
   // How stripes are rebuilt from the pieces of one set of nodes: made once, used for each stripe.

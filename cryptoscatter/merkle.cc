@@ -41,13 +41,16 @@ Hash256 HashTriple(const HashLabel& label, const Hash256& a, const Hash256& b, c
   return LabelledHash(label, FixedInput<96>().Raw(a.bytes).Raw(b.bytes).Raw(c.bytes).span());
 }
 
-Hash256 NodeOf(TreeHash& hash, const Hash256& left, const Hash256& right) {
-  return hash.Of(labels::kFragmentNode, FixedInput<64>().Raw(left.bytes).Raw(right.bytes).span());
+// One to four nodes of a fragment tree become one of the next level; a lone one goes up unchanged.
+Hash256 Parent(TreeHash& hash, std::span<const Hash256> children) {
+  static_assert(sizeof(Hash256) == Hash256::kBytes);
+  if (children.size() == 1) return children.front();
+  return hash.Of(labels::kFragmentNode, {children.front().bytes.data(), children.size_bytes()});
 }
 
 // A block is the subtree this many levels above the leaves.
-constexpr std::size_t kBlockLevel = 6;
-static_assert(kMerkleLeafBytes << kBlockLevel == kMerkleBlockBytes);
+constexpr std::size_t kBlockLevel = 3;
+static_assert(kMerkleLeafBytes << (2 * kBlockLevel) == kMerkleBlockBytes);
 
 // One level up; an odd last node is promoted unchanged. May work in place.
 std::size_t FoldLevel(const HashLabel& label, std::span<const Hash256> in, Hash256* out) {
@@ -60,7 +63,7 @@ std::size_t FoldLevel(const HashLabel& label, std::span<const Hash256> in, Hash2
 
 }  // namespace
 
-FragmentHasher::FragmentHasher(Suite suite, Blocks blocks) : hash_(suite), blocks_(blocks) {}
+FragmentHasher::FragmentHasher(TreeHash& hash, Blocks blocks) : hash_(hash), blocks_(blocks) {}
 
 void FragmentHasher::Update(ByteSpan bytes) {
   const std::size_t pending = bytes_ % kMerkleLeafBytes;
@@ -81,24 +84,27 @@ void FragmentHasher::Update(ByteSpan bytes) {
 
 void FragmentHasher::AddLeaf(const Hash256& leaf) {
   Hash256 node = leaf;
-  std::size_t level = 0;
-  for (; (leaf_count_ >> level) & 1; ++level) {
-    node = NodeOf(hash_, complete_[level], node);
-    if (level + 1 == kBlockLevel && blocks_ == Blocks::kKeep) block_tops_.push_back(node);
+  for (std::size_t level = 0;; ++level) {
+    if (level == kBlockLevel && blocks_ == Blocks::kKeep) block_tops_.push_back(node);
+    if (level == groups_.size()) groups_.emplace_back();
+    const std::size_t count = CountAt(level);
+    groups_[level][count] = node;
+    if (count + 1 < kFragmentTreeArity) break;
+    node = Parent(hash_, groups_[level]);
   }
-  complete_[level] = node;
   ++leaf_count_;
-  WORLDB_CHECK(leaf_count_ >> (complete_.size() - 1) == 0);
 }
 
 Hash256 FragmentHasher::Fold(std::size_t levels, bool& any) {
-  Hash256 node;
   const std::size_t pending = bytes_ % kMerkleLeafBytes;
+  Hash256 node;
   any = pending > 0 || bytes_ == 0;
   if (any) node = hash_.Of(labels::kFragmentLeaf, ByteSpan(pending_).first(pending));
-  for (std::size_t level = 0; level < levels; ++level) {
-    if (((leaf_count_ >> level) & 1) == 0) continue;
-    node = any ? NodeOf(hash_, complete_[level], node) : complete_[level];
+  for (std::size_t level = 0; level < std::min(levels, groups_.size()); ++level) {
+    std::size_t count = CountAt(level);
+    if (any) groups_[level][count++] = node;
+    if (count == 0) continue;
+    node = Parent(hash_, std::span(groups_[level]).first(count));
     any = true;
   }
   return node;
@@ -106,7 +112,7 @@ Hash256 FragmentHasher::Fold(std::size_t levels, bool& any) {
 
 Hash256 FragmentHasher::Top() {
   bool any = false;
-  return Fold(complete_.size(), any);
+  return Fold(groups_.size(), any);
 }
 
 std::vector<Hash256> FragmentHasher::BlockTops() {
@@ -118,8 +124,19 @@ std::vector<Hash256> FragmentHasher::BlockTops() {
   return tops;
 }
 
+Hash256 FragmentHasher::Root(const CoreId& core, std::uint32_t generation, NodeIndex index) {
+  return hash_.Of(labels::kFragmentRoot, FixedInput<77>()
+                                             .Raw(core.bytes)
+                                             .Little(generation, 4)
+                                             .Little(index.value(), 1)
+                                             .Little(bytes_, 8)
+                                             .Raw(Top().bytes)
+                                             .span());
+}
+
 Hash256 FragmentTop(Suite suite, ByteSpan fragment) {
-  FragmentHasher hasher(suite);
+  TreeHash hash(suite);
+  FragmentHasher hasher(hash);
   hasher.Update(fragment);
   return hasher.Top();
 }
@@ -129,30 +146,22 @@ Hash256 FragmentTopOfBlocks(Suite suite, std::span<const Hash256> block_tops) {
   TreeHash hash(suite);
   std::vector<Hash256> level(block_tops.begin(), block_tops.end());
   while (level.size() > 1) {
-    for (std::size_t i = 0; i + 1 < level.size(); i += 2) {
-      level[i / 2] = NodeOf(hash, level[i], level[i + 1]);
+    std::vector<Hash256> up;
+    for (std::size_t i = 0; i < level.size(); i += kFragmentTreeArity) {
+      const std::size_t count = std::min(kFragmentTreeArity, level.size() - i);
+      up.push_back(Parent(hash, std::span(level).subspan(i, count)));
     }
-    if (level.size() % 2 == 1) level[level.size() / 2] = level.back();
-    level.resize((level.size() + 1) / 2);
+    level = std::move(up);
   }
   return level.front();
 }
 
-Hash256 FragmentRootOf(Suite suite, const CoreId& core, std::uint32_t generation, NodeIndex index,
-                       std::uint64_t fragment_bytes, const Hash256& top) {
-  return TreeHash(suite).Of(labels::kFragmentRoot, FixedInput<77>()
-                                                       .Raw(core.bytes)
-                                                       .Little(generation, 4)
-                                                       .Little(index.value(), 1)
-                                                       .Little(fragment_bytes, 8)
-                                                       .Raw(top.bytes)
-                                                       .span());
-}
-
 Hash256 FragmentRoot(Suite suite, const CoreId& core, std::uint32_t generation, NodeIndex index,
                      ByteSpan fragment) {
-  return FragmentRootOf(suite, core, generation, index, fragment.size(),
-                        FragmentTop(suite, fragment));
+  TreeHash hash(suite);
+  FragmentHasher hasher(hash);
+  hasher.Update(fragment);
+  return hasher.Root(core, generation, index);
 }
 
 Hash256 KeyShareHash(const CoreId& core, NodeIndex index, const KeyShare& share) {

@@ -1,11 +1,11 @@
 // The trees: over a fragment, over the nine share leaves, and over a batch of signed items.
 //
-// Fragment tree: 1 KiB leaves, hashed with the suite's tree hash; a level's odd last node is promoted
-// unchanged; core id, generation, index and total are bound in the root. A *block* is 64 KiB of a
-// fragment, a full subtree of it or its short end, so a reader who knows the block tops can check
-// each block on its own. Share tree: nine leaves, three data center nodes, one
-// root. Batch tree: up to 256 items, same promotion rule; the length of a path follows from index
-// and count.
+// Fragment tree: 1 KiB leaves under the suite's hash, four children to a node (decision 009); a
+// level's last node, if alone, is promoted unchanged; core id, generation, index and total are bound
+// in the root. A *block* is 64 KiB of a fragment, a full subtree of it or its short end, so a reader
+// who knows the block tops can check each block on its own. Share tree: nine leaves, three data
+// center nodes, one root. Batch tree: up to 256 items, two children to a node, same promotion rule;
+// the length of a path follows from index and count.
 // Threads: pure functions; a FragmentHasher has one owner.
 // Source:  docs/share-format.md section 7.
 #ifndef WORLDB_CRYPTOSCATTER_MERKLE_H_
@@ -26,6 +26,7 @@ namespace worldb::cryptoscatter {
 
 inline constexpr std::size_t kMerkleLeafBytes = 1024;
 inline constexpr std::size_t kMerkleBlockBytes = 65536;
+inline constexpr std::size_t kFragmentTreeArity = 4;
 inline constexpr std::uint32_t kBatchCountMax = 256;
 
 // The fragment tree, byte by byte. Memory grows with the logarithm of the bytes, unless block tops
@@ -33,7 +34,8 @@ inline constexpr std::uint32_t kBatchCountMax = 256;
 class FragmentHasher {
  public:
   enum class Blocks { kForget, kKeep };
-  explicit FragmentHasher(Suite suite, Blocks blocks = Blocks::kForget);
+  // `hash` must outlive the hasher; several, used one at a time, may share it.
+  explicit FragmentHasher(TreeHash& hash, Blocks blocks = Blocks::kForget);
 
   void Update(ByteSpan bytes);
   std::uint64_t bytes() const { return bytes_; }
@@ -41,18 +43,26 @@ class FragmentHasher {
   Hash256 Top();
   // The top of each block so far, the last one perhaps short. REQUIRES: Blocks::kKeep.
   std::vector<Hash256> BlockTops();
+  // The fragment root over what was added so far.
+  Hash256 Root(const CoreId& core, std::uint32_t generation, NodeIndex index);
 
  private:
+  // Up to four nodes of one level, side by side as they are hashed.
+  using Group = std::array<Hash256, kFragmentTreeArity>;
+
   void AddLeaf(const Hash256& leaf);
+  std::size_t CountAt(std::size_t level) const {
+    return (leaf_count_ >> (2 * level)) % kFragmentTreeArity;
+  }
   // Folds the pending leaf and the complete subtrees below `levels` from the right; `any` says
   // whether there was one.
   Hash256 Fold(std::size_t levels, bool& any);
 
-  TreeHash hash_;
+  TreeHash& hash_;
   Blocks blocks_;
   std::uint64_t bytes_ = 0;
-  std::uint64_t leaf_count_ = 0;  // its bits say at which levels complete_ has a subtree
-  std::array<Hash256, 48> complete_;
+  std::uint64_t leaf_count_ = 0;  // in base four, its digits say how many of each group are there
+  std::vector<Group> groups_;     // by level, from the leaves
   std::array<std::uint8_t, kMerkleLeafBytes> pending_;
   std::vector<Hash256> block_tops_;
 };
@@ -60,8 +70,6 @@ class FragmentHasher {
 Hash256 FragmentTop(Suite suite, ByteSpan fragment);
 // The same out of the tops of its blocks. REQUIRES: at least one.
 Hash256 FragmentTopOfBlocks(Suite suite, std::span<const Hash256> block_tops);
-Hash256 FragmentRootOf(Suite suite, const CoreId& core, std::uint32_t generation, NodeIndex index,
-                       std::uint64_t fragment_bytes, const Hash256& top);
 Hash256 FragmentRoot(Suite suite, const CoreId& core, std::uint32_t generation, NodeIndex index,
                      ByteSpan fragment);
 

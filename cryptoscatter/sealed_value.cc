@@ -76,35 +76,32 @@ KeySecret FreshSecret(const WriterSession& session, ByteSpan core_prefix, Entrop
   return secret;
 }
 
-// The first segment: length and name, and as much of the value as it takes.
-SecretBytes FirstSegment(ByteSpan key_name, ByteSpan value_begin) {
-  SecretBytes segment(2 + key_name.size() + value_begin.size());
-  const MutableByteSpan out = segment.ExposeSecretMutable();
-  out[0] = static_cast<std::uint8_t>(key_name.size());
-  out[1] = static_cast<std::uint8_t>(key_name.size() >> 8);
-  std::copy(value_begin.begin(), value_begin.end(),
-            std::copy(key_name.begin(), key_name.end(), out.begin() + 2));
-  return segment;
-}
-
 // Seals, codes and hashes, each stripe while it is in the cache.
 Bytes SealStripes(const SealRequest& request, const Core& core, StripeWriter& writer) {
   const std::size_t segment_bytes = core.segment_bytes;
+  const std::size_t name_bytes = request.key_name.size();
   Bytes ciphertext;
   ciphertext.reserve(core.CiphertextBytes());
-  const auto add = [&](ByteSpan segment, bool last) {
-    const std::size_t at = ciphertext.size();
-    ciphertext.resize(at + segment.size() + kSegmentTagBytes);
-    writer.Add(segment, last, MutableByteSpan(ciphertext).subspan(at));
+  const auto append = [&ciphertext](ByteSpan bytes) {
+    ciphertext.insert(ciphertext.end(), bytes.begin(), bytes.end());
   };
-  const std::size_t in_first =
-      std::min(request.value.size(), segment_bytes - 2 - request.key_name.size());
-  ByteSpan rest = request.value.subspan(in_first);
-  add(FirstSegment(request.key_name, request.value.first(in_first)).ExposeSecret(), rest.empty());
+  // The first segment is assembled where it is sealed: its plaintext is overwritten at once.
+  const ByteSpan begin =
+      request.value.first(std::min(segment_bytes - 2 - name_bytes, request.value.size()));
+  ByteSpan rest = request.value.subspan(begin.size());
+  append(std::array{static_cast<std::uint8_t>(name_bytes),
+                    static_cast<std::uint8_t>(name_bytes >> 8)});
+  append(request.key_name);
+  append(begin);
+  ciphertext.resize(ciphertext.size() + kSegmentTagBytes);
+  writer.SealInto(ByteSpan(ciphertext).first(ciphertext.size() - kSegmentTagBytes), rest.empty(),
+                  ciphertext);
   while (!rest.empty()) {
     const ByteSpan segment = rest.first(std::min(segment_bytes, rest.size()));
     rest = rest.subspan(segment.size());
-    add(segment, rest.empty());
+    const std::size_t at = ciphertext.size();
+    ciphertext.resize(at + segment.size() + kSegmentTagBytes);
+    writer.SealInto(segment, rest.empty(), MutableByteSpan(ciphertext).subspan(at));
   }
   return ciphertext;
 }
@@ -123,6 +120,27 @@ absl::Status CheckMatches(const Script& script, const SealedValue& sealed) {
     return absl::InvalidArgumentError(absl::StrCat("sealed value: ", sealed.ciphertext.size(),
                                                    " bytes of ciphertext, the core says ",
                                                    sealed.core.CiphertextBytes()));
+  }
+  return absl::OkStatus();
+}
+
+template <typename Visit>
+void ForEachStripe(const ErasureCode& code, ByteSpan ciphertext, Visit visit) {
+  while (!ciphertext.empty()) {
+    const ByteSpan stripe = ciphertext.first(std::min(code.stripe_bytes(), ciphertext.size()));
+    visit(stripe);
+    ciphertext = ciphertext.subspan(stripe.size());
+  }
+}
+
+absl::Status CheckRoots(const SealedValue& sealed, StripeCoder& coder) {
+  const CoreId core_id = sealed.core.Id();
+  for (std::size_t j = 0; j < sealed.fragment_roots.size(); ++j) {
+    const NodeIndex index = NodeAt(static_cast<int>(j));
+    if (coder.Root(core_id, /*generation=*/0, index) != sealed.fragment_roots[j]) {
+      return absl::InvalidArgumentError(absl::StrCat("sealed value ", core_id.Hex(), ": fragment ",
+                                                     j, " does not have the claimed root"));
+    }
   }
   return absl::OkStatus();
 }
@@ -281,28 +299,27 @@ absl::StatusOr<SealedValue> Seal(const Script& script, const SealRequest& reques
   return sealed;
 }
 
+absl::Status VerifySealedValue(const Script& script, const SealedValue& sealed) {
+  WORLDB_RETURN_IF_ERROR(CheckMatches(script, sealed));
+  StripeCoder coder(script.code(), sealed.core.suite);
+  ForEachStripe(script.code(), sealed.ciphertext,
+                [&coder](ByteSpan stripe) { coder.Absorb(stripe); });
+  return CheckRoots(sealed, coder);
+}
+
 absl::StatusOr<Fragments> CheckSealedValue(const Script& script, const SealedValue& sealed) {
   WORLDB_RETURN_IF_ERROR(CheckMatches(script, sealed));
   const ErasureCode& code = script.code();
   Fragments fragments;
   for (Bytes& fragment : fragments) fragment.reserve(code.FragmentBytes(sealed.ciphertext.size()));
   StripeCoder coder(code, sealed.core.suite);
-  for (ByteSpan rest = sealed.ciphertext; !rest.empty();) {
-    const ByteSpan stripe = rest.first(std::min(code.stripe_bytes(), rest.size()));
-    rest = rest.subspan(stripe.size());
+  ForEachStripe(code, sealed.ciphertext, [&](ByteSpan stripe) {
     const FragmentSpans pieces = coder.Add(stripe);
     for (std::size_t j = 0; j < pieces.size(); ++j) {
       fragments[j].insert(fragments[j].end(), pieces[j].begin(), pieces[j].end());
     }
-  }
-  const CoreId core_id = sealed.core.Id();
-  for (std::size_t j = 0; j < fragments.size(); ++j) {
-    const NodeIndex index = NodeAt(static_cast<int>(j));
-    if (coder.Root(core_id, /*generation=*/0, index) != sealed.fragment_roots[j]) {
-      return absl::InvalidArgumentError(absl::StrCat("sealed value ", core_id.Hex(), ": fragment ",
-                                                     j, " does not have the claimed root"));
-    }
-  }
+  });
+  WORLDB_RETURN_IF_ERROR(CheckRoots(sealed, coder));
   return fragments;
 }
 

@@ -107,9 +107,10 @@ struct SealRequest {
 absl::StatusOr<SealedValue> Seal(const Script& script, const SealRequest& request,
                                  const WriterSession& session, Entropy& entropy);
 
-// Codes the ciphertext again and compares all nine roots with the claimed ones. Returns the
-// fragments, so that the scatterer need not code twice. The proof is verified elsewhere
-// (BatchVerifier).
+// Codes the ciphertext again and compares all nine roots with the claimed ones. The proof is verified
+// elsewhere (BatchVerifier).
+absl::Status VerifySealedValue(const Script& script, const SealedValue& sealed);
+// The same, and keeps the fragments, so that the scatterer need not code twice.
 absl::StatusOr<Fragments> CheckSealedValue(const Script& script, const SealedValue& sealed);
 
 }  // namespace worldb::cryptoscatter

@@ -1,16 +1,23 @@
 #include "cryptoscatter/stripe.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "cryptoscatter/base/check.h"
 #include "cryptoscatter/base/status_macros.h"
 
 namespace worldb::cryptoscatter {
+namespace {
+
+// Of each piece, at a time: nine of them fit in the nearest cache.
+constexpr std::size_t kColumnBytes = 4 * kMerkleLeafBytes;
+
+}  // namespace
 
 StripeCoder::StripeCoder(const ErasureCode& code, Suite suite, FragmentHasher::Blocks blocks)
-    : code_(code), suite_(suite) {
+    : code_(code), hash_(std::make_unique<TreeHash>(suite)) {
   hashers_.reserve(kNodeCount);
-  for (int j = 0; j < kNodeCount; ++j) hashers_.emplace_back(suite, blocks);
+  for (int j = 0; j < kNodeCount; ++j) hashers_.emplace_back(*hash_, blocks);
 }
 
 FragmentSpans StripeCoder::Add(ByteSpan stripe) {
@@ -21,9 +28,14 @@ FragmentSpans StripeCoder::Add(ByteSpan stripe) {
   return pieces;
 }
 
-Hash256 StripeCoder::Root(const CoreId& core, std::uint32_t generation, NodeIndex index) {
-  FragmentHasher& hasher = hashers_[index.value()];
-  return FragmentRootOf(suite_, core, generation, index, hasher.bytes(), hasher.Top());
+void StripeCoder::Absorb(ByteSpan stripe) {
+  WORLDB_CHECK(fragment_bytes() % kStripeUnitBytes == 0);
+  const std::size_t piece_bytes = code_.PieceBytes(stripe.size());
+  for (std::size_t at = 0; at < piece_bytes; at += kColumnBytes) {
+    const std::size_t count = std::min(kColumnBytes, piece_bytes - at);
+    const FragmentSpans columns = code_.EncodeColumns(stripe, at, count, scratch_);
+    for (std::size_t j = 0; j < columns.size(); ++j) hashers_[j].Update(columns[j]);
+  }
 }
 
 StripeWriter::StripeWriter(const Script& script, Suite suite, const StreamKeys& keys,
@@ -34,15 +46,20 @@ StripeWriter::StripeWriter(const Script& script, Suite suite, const StreamKeys& 
 
 FragmentSpans StripeWriter::Add(ByteSpan segment, bool last) {
   stripe_.resize(segment.size() + kSegmentTagBytes);
-  return Add(segment, last, stripe_);
+  SealNext(segment, last, stripe_);
+  return coder_.Add(stripe_);
 }
 
-FragmentSpans StripeWriter::Add(ByteSpan segment, bool last, MutableByteSpan stripe) {
+void StripeWriter::SealInto(ByteSpan segment, bool last, MutableByteSpan stripe) {
+  SealNext(segment, last, stripe);
+  coder_.Absorb(stripe);
+}
+
+void StripeWriter::SealNext(ByteSpan segment, bool last, MutableByteSpan stripe) {
   WORLDB_CHECK(!ended_ && segment.size() <= segment_bytes_);
   WORLDB_CHECK(last ? !segment.empty() || next_ == 0 : segment.size() == segment_bytes_);
   ended_ = last;
   sealer_.Seal(next_++, last, segment, stripe);
-  return coder_.Add(stripe);
 }
 
 StripeReader::StripeReader(const ErasureCode& code, ErasureCode::RebuildPlan plan,

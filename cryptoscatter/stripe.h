@@ -10,6 +10,7 @@
 #define WORLDB_CRYPTOSCATTER_STRIPE_H_
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -32,15 +33,19 @@ class StripeCoder {
   // The next stripe's nine pieces, valid until the next call and as long as `stripe`. REQUIRES: all
   // stripes but the last are code.stripe_bytes() long.
   FragmentSpans Add(ByteSpan stripe);
+  // The same where only the roots are wanted: a few KiB of memory, in the nearest cache.
+  void Absorb(ByteSpan stripe);
 
   std::uint64_t fragment_bytes() const { return hashers_.front().bytes(); }
   FragmentHasher& hasher(NodeIndex index) { return hashers_[index.value()]; }
   // The root of fragment `index`, of the stripes so far.
-  Hash256 Root(const CoreId& core, std::uint32_t generation, NodeIndex index);
+  Hash256 Root(const CoreId& core, std::uint32_t generation, NodeIndex index) {
+    return hasher(index).Root(core, generation, index);
+  }
 
  private:
   const ErasureCode& code_;
-  Suite suite_;
+  std::unique_ptr<TreeHash> hash_;  // all hashers' own
   std::vector<FragmentHasher> hashers_;
   Bytes scratch_;
 };
@@ -54,13 +59,15 @@ class StripeWriter {
   // The next stripe's nine pieces, valid until the next call. REQUIRES: `segment` has
   // script.segment_bytes(), the last one 1 to that many, or 0 if it is the only one.
   FragmentSpans Add(ByteSpan segment, bool last);
-  // The same, sealing into `stripe`, kSegmentTagBytes longer than `segment`; the pieces are valid as
-  // long as it is, too.
-  FragmentSpans Add(ByteSpan segment, bool last, MutableByteSpan stripe);
+  // The same where only the sealed stripe and the roots are wanted. `stripe` is kSegmentTagBytes longer
+  // than `segment`, and apart from it or beginning with it.
+  void SealInto(ByteSpan segment, bool last, MutableByteSpan stripe);
 
   StripeCoder& coder() { return coder_; }
 
  private:
+  void SealNext(ByteSpan segment, bool last, MutableByteSpan stripe);
+
   std::uint32_t segment_bytes_;
   SegmentSealer sealer_;
   StripeCoder coder_;

@@ -51,8 +51,8 @@ class SegmentSealer {
   SegmentSealer(SegmentSealer&&) noexcept;
   SegmentSealer& operator=(SegmentSealer&&) noexcept;
 
-  // REQUIRES: each (index, last) at most once; `out` is kSegmentTagBytes longer than `segment` and
-  // apart from it.
+  // REQUIRES: each (index, last) at most once; `out` is kSegmentTagBytes longer than `segment`, and
+  // apart from it or beginning with it.
   void Seal(std::uint64_t index, bool last, ByteSpan segment, MutableByteSpan out);
 
  private:

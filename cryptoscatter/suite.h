@@ -26,7 +26,7 @@ enum class Suite : std::uint16_t { kXChaCha20Blake2b = 1, kAes256GcmSha256 = 2 }
 inline constexpr std::array<Suite, 2> kAllSuites = {Suite::kXChaCha20Blake2b,
                                                     Suite::kAes256GcmSha256};
 // What is sealed under when nobody says otherwise.
-inline constexpr Suite kDefaultSuite = Suite::kXChaCha20Blake2b;
+inline constexpr Suite kDefaultSuite = Suite::kAes256GcmSha256;
 
 absl::Status CheckSuite(Suite suite);
 // REQUIRES, here and wherever a suite is taken: CheckSuite(suite) is OK.

@@ -44,7 +44,7 @@ absl::Status CheckPayload(const Cell& cell, const Payload& payload,
   }
   absl::Status status = verifier.VerifyCommit(sealed.proof, cell.id(), payload.commitment);
   if (!status.ok()) return absl::InvalidArgumentError(status.message());
-  return cryptoscatter::CheckSealedValue(**script, sealed).status();
+  return cryptoscatter::VerifySealedValue(**script, sealed);
 }
 
 absl::Status CheckKind(const arbiter::Candidate& candidate, const Payload& payload) {

@@ -35,7 +35,7 @@ ELSEWHERE = {
     "PATH=": "the directory of this test's binary is on the path already",
     "cmake": "builds; tools/test runs these presets",
     "ctest": "runs tests, this one among them",
-    "build/release/tests/": "one test by hand; ctest runs it",
+    "build/release/tests/": "one test by hand, which ctest runs, or a benchmark",
     "build/fuzz/": "the long form of a fuzz target; tools/test runs the short one",
 }
 # What may come of a command besides exit 0.

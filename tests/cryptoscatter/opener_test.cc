@@ -77,9 +77,8 @@ bool KeyShareGood(Lie lie) {
 
 RC_GTEST_PROP(GatherDecoder, NamesEveryLiarAndOpensWhileTheRestSuffices, ()) {
   const auto script = *rc::gen::arbitrary<bool>() ? Script::Nested() : Script::Flat();
-  static ScatterCell nested_cell(41, Script::Nested());
-  static ScatterCell flat_cell(42, Script::Flat());
-  ScatterCell& cell = script == Script::Nested() ? nested_cell : flat_cell;
+  const Suite suite = *rc::gen::elementOf(kAllSuites);
+  ScatterCell cell(*rc::gen::arbitrary<std::uint64_t>(), script, suite);
   const Bytes value(*rc::gen::element<std::size_t>(0, 1, 500, 90'000), 0x77);
   ScatteredValue scattered = cell.Scatter(kName, value);
   const ScatteredValue other = cell.Scatter(kName, Bytes(value.size(), 0x78));

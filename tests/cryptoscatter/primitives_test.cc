@@ -1,5 +1,7 @@
 // Goal:   the primitives are the published ones, as we use them.
-// Method: vectors of RFC 7693, 7748, 8032 and draft-irtf-cfrg-xchacha; for our labels (BLAKE2b's
+// Method: vectors of RFC 6234, 7693, 7748, 8032, of draft-irtf-cfrg-xchacha and of the paper that
+//         proposed GCM, through our own functions where they do not add to the primitive (the list is
+//         in docs/testing.md); for our labels (BLAKE2b's
 //         personalisation, which no RFC covers) values from an unrelated implementation, Python's
 //         hashlib.
 #include <gtest/gtest.h>
@@ -34,6 +36,92 @@ TEST(Primitives, Blake2bOfRfc7693) {
   EXPECT_EQ(HexEncode(out),
             "ba80a53f981c4d0d6a2797b69f12f6e94c212f14685ac4b74b12bb6fdbffa2d1"
             "7d87c5392aab792dc252d5de4533cc9518d38aa8dbf1925ab92386edd4009923");
+}
+
+// Appendix E: hashes of several lengths of input and digest, plain and keyed, hashed together.
+TEST(Primitives, Blake2bPassesTheSelfTestOfRfc7693) {
+  const auto sequence = [](std::size_t size) {
+    std::uint32_t a = 0xDEAD4BADu * static_cast<std::uint32_t>(size);
+    std::uint32_t b = 1;
+    Bytes out(size);
+    for (std::uint8_t& byte : out) {
+      const std::uint32_t t = a + b;
+      a = b;
+      b = t;
+      byte = static_cast<std::uint8_t>(t >> 24);
+    }
+    return out;
+  };
+  Bytes all;
+  for (const std::size_t digest_bytes : {20u, 32u, 48u, 64u}) {
+    for (const std::size_t bytes : {0u, 3u, 128u, 129u, 255u, 1024u}) {
+      const Bytes in = sequence(bytes);
+      const Bytes key = sequence(digest_bytes);
+      Bytes out(digest_bytes);
+      crypto_generichash(out.data(), out.size(), in.data(), in.size(), nullptr, 0);
+      all.insert(all.end(), out.begin(), out.end());
+      crypto_generichash(out.data(), out.size(), in.data(), in.size(), key.data(), key.size());
+      all.insert(all.end(), out.begin(), out.end());
+    }
+  }
+  std::array<std::uint8_t, 32> out;
+  crypto_generichash(out.data(), out.size(), all.data(), all.size(), nullptr, 0);
+  EXPECT_EQ(HexEncode(out), "c23a7800d98123bd10f506c61e29da5603d763b8bbad2e737f5e765a7bccd475");
+}
+
+// A tree hash of suite 2 is SHA-256 of the padded label and the data, so the messages of RFC 6234
+// are cut after sixteen characters.
+TEST(Primitives, Sha256OfRfc6234ThroughTheTreeHash) {
+  TreeHash hash(Suite::kAes256GcmSha256);
+  EXPECT_EQ(
+      hash.Of(HashLabel("abcdbcdecdefdefg"), AsBytes("efghfghighijhijkijkljklmklmnlmnomnopnopq"))
+          .Hex(),
+      "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+  EXPECT_EQ(hash.Of(HashLabel("aaaaaaaaaaaaaaaa"), Bytes(1'000'000 - 16, 'a')).Hex(),
+            "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+  Bytes octal;
+  for (int i = 16; i < 640; ++i) octal.push_back(static_cast<std::uint8_t>('0' + i % 8));
+  EXPECT_EQ(hash.Of(HashLabel("0123456701234567"), octal).Hex(),
+            "594847328451bdfa85056225462cc1d867d877fb388df0ce35f25ab5562bfbb5");
+  // And in suite 1 it is the labelled hash.
+  EXPECT_EQ(TreeHash(Suite::kXChaCha20Blake2b).Of(labels::kFragmentLeaf, octal),
+            LabelledHash(labels::kFragmentLeaf, octal));
+}
+
+// Segment 0, not the last, has the base nonce itself.
+TEST(Primitives, Aes256GcmOfMcGrewAndViegaThroughTheSegments) {
+  struct Case {
+    const char* key;
+    const char* nonce;
+    const char* plaintext;
+    const char* sealed;
+  };
+  const std::string zeros(64, '0');
+  const Case cases[] = {
+      // Test cases 13, 14 and 15.
+      {zeros.c_str(), "000000000000000000000000", "", "530f8afbc74536b9a963b4f1c4cb738b"},
+      {zeros.c_str(), "000000000000000000000000", "00000000000000000000000000000000",
+       "cea7403d4d606b6e074ec5d3baf39d18d0d1c8a799996bf0265b98b5d48ab919"},
+      {"feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308",
+       "cafebabefacedbaddecaf888",
+       "d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a72"
+       "1c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657ba637b391aafd255",
+       "522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa"
+       "8cb08e48590dbb3da7b08b1056828838c5f61e6393ba7a0abcc9f662898015ad"
+       "b094dac5d93471bdec1a502270e3cc6c"},
+  };
+  for (const Case& c : cases) {
+    StreamKeys keys{Secret32(c.key), {}};
+    const Bytes nonce = FromHex(c.nonce);
+    std::copy(nonce.begin(), nonce.end(), keys.base_nonce.ExposeSecretMutable().begin());
+    const Bytes plaintext = FromHex(c.plaintext);
+    Bytes sealed(plaintext.size() + kSegmentTagBytes);
+    SegmentSealer(Suite::kAes256GcmSha256, keys).Seal(0, false, plaintext, sealed);
+    EXPECT_EQ(HexEncode(sealed), c.sealed);
+    Bytes opened(plaintext.size());
+    ASSERT_TRUE(SegmentOpener(Suite::kAes256GcmSha256, keys).Open(0, false, sealed, opened).ok());
+    EXPECT_EQ(opened, plaintext);
+  }
 }
 
 TEST(Primitives, LabelledAndKeyedHashesAgreeWithPython) {
@@ -85,6 +173,67 @@ TEST(Primitives, Ed25519OfRfc8032) {
   EXPECT_EQ(bad.code(), absl::StatusCode::kUnauthenticated);
   const SigningKeyPair again = SigningKeyPair::FromSeed(pair.Seed());
   EXPECT_EQ(again.public_key(), pair.public_key());
+}
+
+TEST(Primitives, Ed25519OfRfc8032OverMessages) {
+  struct Case {
+    const char* seed;
+    const char* public_key;
+    const char* message;
+    const char* signature;
+  };
+  const Case cases[] = {
+      // TEST 2, TEST 3 and TEST SHA(abc).
+      {"4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb",
+       "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c", "72",
+       "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da"
+       "085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00"},
+      {"c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7",
+       "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025", "af82",
+       "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac"
+       "18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a"},
+      {"833fe62409237b9d62ec77587520911e9a759cec1d19755b7da901b96dca3d42",
+       "ec172b93ad5e563bf4932c70e1245034c35467ef2efd4d64ebf819683467e2bf",
+       "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
+       "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f",
+       "dc2a4459e7369633a52b1bf277839a00201009a3efbf3ecb69bea2186c26b589"
+       "09351fc9ac90b3ecfdfbc7c66431e0303dca179c138ac17ad9bef1177331a704"},
+  };
+  for (const Case& c : cases) {
+    const SigningKeyPair pair = SigningKeyPair::FromSeed(Secret32(c.seed));
+    EXPECT_EQ(pair.public_key().Hex(), c.public_key);
+    const Bytes message = FromHex(c.message);
+    const Signature signature = pair.Sign(message);
+    EXPECT_EQ(signature.Hex(), c.signature);
+    EXPECT_TRUE(VerifySignature(pair.public_key(), message, signature, "it").ok());
+  }
+}
+
+TEST(Primitives, X25519OfRfc7748Section5) {
+  const auto multiply = [](const Bytes& scalar, const Bytes& u) {
+    Bytes out(32);
+    EXPECT_EQ(crypto_scalarmult(out.data(), scalar.data(), u.data()), 0);
+    return out;
+  };
+  EXPECT_EQ(HexEncode(multiply(
+                FromHex("a546e36bf0527c9d3b16154b82465edd62144c0ac1fc5a18506a2244ba449ac4"),
+                FromHex("e6db6867583030db3594c1a424b15f7c726624ec26b3353b10a903a6d0ab1c4c"))),
+            "c3da55379de9c6908e94ea4df28d084f32eccf03491c71f754b4075577a28552");
+  EXPECT_EQ(HexEncode(multiply(
+                FromHex("4b66e9d4d1b4673c5ad22691957d6af5c11b6421e0ea01d42ca4169e7918ba0d"),
+                FromHex("e5210f12786811d3f4b7959d0538ae2c31dbe7106fc03c3efc4cd549c715a493"))),
+            "95cbde9476e8907d7aade45cb4b873f88b595a68799fa152e6f8f7647aac7957");
+  Bytes k(32);
+  k[0] = 9;
+  Bytes u = k;
+  for (int round = 1; round <= 1000; ++round) {
+    const Bytes next = multiply(k, u);
+    u = std::exchange(k, next);
+    if (round == 1) {
+      EXPECT_EQ(HexEncode(k), "422c8e7a6227d7bca1350b3e2bb7279f7897b87bb6854b783c60e80311ae3079");
+    }
+  }
+  EXPECT_EQ(HexEncode(k), "684cf59ba83309552800ef566f2f4d3c1c3887c49360e3875f2eb94d99532c51");
 }
 
 TEST(Primitives, X25519OfRfc7748AndThePairwiseKeyOverIt) {

@@ -18,9 +18,12 @@ namespace {
 using testing::ScatterCell;
 using testing::ScatteredValue;
 
-TEST(Seal, RoundTripsForEverySize) {
+class SuiteTest : public ::testing::TestWithParam<Suite> {};
+INSTANTIATE_TEST_SUITE_P(Suites, SuiteTest, ::testing::ValuesIn(kAllSuites));
+
+TEST_P(SuiteTest, SealRoundTripsForEverySize) {
   for (const auto& script : {Script::Nested(), Script::Flat()}) {
-    ScatterCell cell(21, script);
+    ScatterCell cell(21, script, GetParam());
     BatchVerifier verifier;
     for (std::size_t bytes : {0u, 1u, 15u, 16u, 17u, 1023u, 1024u, 1025u, 65503u, 65509u, 65519u,
                               65520u, 65521u, 262143u, 4u << 20}) {
@@ -87,6 +90,24 @@ TEST(Seal, RefusesWhatIsTooLongAndTakesTheLargest) {
   EXPECT_TRUE(Core::Decode(largest->core.Encode()).ok());
 }
 
+TEST(Seal, AnUnknownSuiteIsRefusedAndNothingFallsBack) {
+  ScatterCell cell(26);
+  SealRequest request{cell.cell(), KeyTag(), OpId(), AsBytes("k"), AsBytes("v")};
+  EXPECT_EQ(Seal(cell.script(), request, cell.session(), cell.entropy())->core.suite,
+            kDefaultSuite);
+  request.suite = static_cast<Suite>(3);
+  EXPECT_EQ(Seal(cell.script(), request, cell.session(), cell.entropy()).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  // The same value under the other suite's id: its fragments no longer have their roots.
+  for (Suite suite : kAllSuites) {
+    SealedValue sealed = ScatterCell(27, Script::Nested(), suite).Seal(AsBytes("k"), AsBytes("v"));
+    ASSERT_TRUE(VerifySealedValue(cell.script(), sealed).ok());
+    sealed.core.suite =
+        suite == Suite::kXChaCha20Blake2b ? Suite::kAes256GcmSha256 : Suite::kXChaCha20Blake2b;
+    EXPECT_FALSE(VerifySealedValue(cell.script(), sealed).ok());
+  }
+}
+
 TEST(Seal, SameRequestTwiceSharesNothing) {
   ScatterCell cell(23);
   const SealedValue a = cell.Seal(AsBytes("k"), AsBytes("same value"));
@@ -125,8 +146,8 @@ TEST(SealedKeyShare, OpensOnlyForItsNodeCoreAndIndex) {
   EXPECT_TRUE(EqualConstantTime(received->ExposeSecret(), share.ExposeSecret()));
 }
 
-TEST(SealedValue, EveryFlipIsRefusedOrDetectedBeforeAnythingIsStored) {
-  ScatterCell cell(25);
+TEST_P(SuiteTest, EveryFlipOfASealedValueIsRefusedOrDetectedBeforeAnythingIsStored) {
+  ScatterCell cell(25, Script::Nested(), GetParam());
   const SealedValue sealed = cell.Seal(AsBytes("flip/key"), AsBytes("forty-two"));
   const Bytes encoded = sealed.Encode();
   BatchVerifier verifier;

@@ -1,7 +1,7 @@
 """A second reader of share files, written from docs/share-format.md with the standard library alone.
 
 Goal:   the page is enough to open a value, and the C++ code writes what the page says.
-Method: reads tests/vectors/share_format_1.txt, recomputes every id, root, hash and key in it, opens the
+Method: reads tests/vectors/share_format_1_suite_N.txt, recomputes every id, root, hash and key in it, opens the
         sealed and the stored key share of node 4, and decrypts. Signatures and X25519 are left to
         primitives_test.cc (RFC vectors).
 Usage:  second_reader.py VECTOR_FILE
@@ -65,6 +65,105 @@ def aead_open(key, nonce, box, aad=b""):
         pad = chacha_block(subkey, 1 + i // 64, nonce12)
         out += bytes(a ^ b for a, b in zip(ciphertext[i : i + 64], pad))
     return out
+
+
+# --- AES-256-GCM --------------------------------------------------------------------------------
+
+
+def aes_sbox():
+    def times(a, b):
+        out = 0
+        while b:
+            out ^= a if b & 1 else 0
+            a = (a << 1 ^ 0x11B if a & 0x80 else a << 1)
+            b >>= 1
+        return out
+
+    box = []
+    for x in range(256):
+        b = next((y for y in range(256) if times(x, y) == 1), 0)
+        box.append(reduce(lambda s, n: s ^ (b << n | b >> (8 - n)) & 0xFF, range(5), 0x63))
+    return box
+
+
+SBOX = aes_sbox()
+
+
+def aes256(key):
+    """The block encryption under one key."""
+    words = [key[i : i + 4] for i in range(0, 32, 4)]
+    constant = 1
+    for i in range(8, 60):
+        word = words[-1]
+        if i % 8 == 0:
+            word = bytes(SBOX[b] for b in word[1:] + word[:1])
+            word = bytes([word[0] ^ constant]) + word[1:]
+            constant <<= 1
+        elif i % 8 == 4:
+            word = bytes(SBOX[b] for b in word)
+        words.append(xor(words[-8], word))
+    keys = [b"".join(words[i : i + 4]) for i in range(0, 60, 4)]
+
+    def double(b):
+        return (b << 1 ^ (0x11B if b & 0x80 else 0)) & 0xFF
+
+    def encrypt(block):
+        state = xor(block, keys[0])
+        for number in range(1, 15):
+            state = [SBOX[state[(5 * i) % 16]] for i in range(16)]
+            if number < 14:
+                columns = [state[i : i + 4] for i in range(0, 16, 4)]
+                state = [
+                    double(c[r]) ^ double(c[(r + 1) % 4]) ^ c[(r + 1) % 4] ^ c[(r + 2) % 4] ^ c[(r + 3) % 4]
+                    for c in columns
+                    for r in range(4)
+                ]
+            state = xor(state, keys[number])
+        return state
+
+    return encrypt
+
+
+def gcm_open(key, nonce, box):
+    encrypt = aes256(key)
+    h = int.from_bytes(encrypt(bytes(16)), "big")
+    ciphertext, tag = box[:-16], box[-16:]
+
+    def times_h(x):
+        out, v = 0, h
+        for bit in range(127, -1, -1):
+            out ^= v if x >> bit & 1 else 0
+            v = v >> 1 ^ (0xE1 << 120 if v & 1 else 0)
+        return out
+
+    message = ciphertext + b"\0" * (-len(ciphertext) % 16) + struct.pack(">QQ", 0, 8 * len(ciphertext))
+    acc = 0
+    for i in range(0, len(message), 16):
+        acc = times_h(acc ^ int.from_bytes(message[i : i + 16], "big"))
+    mask = encrypt(nonce + struct.pack(">I", 1))
+    assert xor(acc.to_bytes(16, "big"), mask) == tag, "does not open"
+    out = b""
+    for i in range(0, len(ciphertext), 16):
+        out += xor(ciphertext[i : i + 16], encrypt(nonce + struct.pack(">I", 2 + i // 16)))
+    return out
+
+
+# --- Suites -------------------------------------------------------------------------------------
+
+
+def tree_hash(suite, label, data):
+    if suite == 1:
+        return H(label, data)
+    assert suite == 2, "unknown suite"
+    return hashlib.sha256(label.encode().ljust(16, b"\0") + data).digest()
+
+
+def open_segment(suite, stream, index, last, sealed):
+    size = {1: 24, 2: 12}[suite]
+    nonce = bytearray(stream[32 : 32 + size])
+    for i, b in enumerate(struct.pack("<Q", 2 * index + last)):
+        nonce[size - 8 + i] ^= b
+    return (aead_open if suite == 1 else gcm_open)(stream[:32], bytes(nonce), sealed)
 
 
 # --- GF(2^8)/0x11d ------------------------------------------------------------------------------
@@ -147,13 +246,20 @@ class Reader:
         return self.take(self.number(4))
 
 
-def fragment_root(core_id, j, fragment):
-    level = [H("wdb frag leaf 1", fragment[i : i + 1024]) for i in range(0, len(fragment), 1024)]
+def fragment_top(suite, fragment):
+    leaves = [fragment[i : i + 1024] for i in range(0, len(fragment), 1024)] or [b""]
+    level = [tree_hash(suite, "wdb frag leaf 1", leaf) for leaf in leaves]
     while len(level) > 1:
-        pairs = [level[i : i + 2] for i in range(0, len(level), 2)]
-        level = [H("wdb frag node 1", p[0] + p[1]) if len(p) == 2 else p[0] for p in pairs]
+        groups = [level[i : i + 4] for i in range(0, len(level), 4)]
+        level = [
+            tree_hash(suite, "wdb frag node 1", b"".join(g)) if len(g) > 1 else g[0] for g in groups
+        ]
+    return level[0]
+
+
+def fragment_root(suite, core_id, j, fragment):
     bound = core_id + struct.pack("<IBQ", 0, j, len(fragment))
-    return H("wdb frag root 1", bound + level[0])
+    return tree_hash(suite, "wdb frag root 1", bound + fragment_top(suite, fragment))
 
 
 def leaf_root(leaves):
@@ -186,6 +292,7 @@ def main(path):
     assert (count, index) == (1, 0) and m.at == len(metadata)
     assert signer == v["writer_signing_key"] and signature == v["signature"]
 
+    suite = int.from_bytes(core[6:8], "little")
     assert core[8:10] == b"\0\0", "a value, not a tombstone"
     core_id = H("wdb core 1", core)
     assert core == v["core"] and core_id == v["core_id"]
@@ -194,14 +301,14 @@ def main(path):
     aad = core_id + struct.pack("<IB", 0, j) + node
     key_share = aead_open(v["storage_key"], stored[:24], stored[24:], aad)
     assert key_share == v["key_share_4"] and fragment == v["fragment_4"]
-    assert root == fragment_root(core_id, 4, fragment)
+    assert root == fragment_root(suite, core_id, 4, fragment)
     assert share_hash == H("wdb key share 1", core_id + bytes([4]) + key_share)
 
     # All nine leaves, the commitment, and node 4's path.
     leaves = []
     for i in range(9):
         number = bytes([i])
-        assert v[f"fragment_root_{i}"] == fragment_root(core_id, i, v[f"fragment_{i}"])
+        assert v[f"fragment_root_{i}"] == fragment_root(suite, core_id, i, v[f"fragment_{i}"])
         assert v[f"key_share_hash_{i}"] == H("wdb key share 1", core_id + number + v[f"key_share_{i}"])
         leaf = core_id + number + v[f"fragment_root_{i}"] + v[f"key_share_hash_{i}"]
         leaves.append(H("wdb shareleaf 1", leaf))
@@ -242,13 +349,14 @@ def main(path):
     assert core[70:] == H("wdb keycommit 1", prefix, data_key)
     stream = H("wdb stream 1", prefix, data_key, 64)
     assert stream[:32] == v["encryption_key"] and stream[32:56] == v["base_nonce"]
-    nonce = bytearray(stream[32:56])
-    nonce[16] ^= 1  # segment 0, the last
-    plaintext = aead_open(stream[:32], bytes(nonce), v["ciphertext"])
+    assert open_segment(suite, stream, 3, False, v["segment_3_abc"]) == b"abc"
+    for size in (0, 1024, 2500, 5121, 70000):
+        assert v[f"top_{size}"] == fragment_top(suite, bytes(i % 251 for i in range(size)))
+    plaintext = open_segment(suite, stream, 0, True, v["ciphertext"])
     name_bytes = int.from_bytes(plaintext[:2], "little")
     assert plaintext[2 : 2 + name_bytes] == b"greeting"
     assert plaintext[2 + name_bytes :] == b"first write wins"
-    print("opens:", plaintext[2 + name_bytes :].decode())
+    print(f"suite {suite} opens:", plaintext[2 + name_bytes :].decode())
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 // Goal:   the tables are the truth: a set of nodes opens a value, or rebuilds its ciphertext,
 // exactly when
 //         the script says so; and no data center's three shares open it, in any way the API offers.
-// Method: all 512 subsets, with real sealing, coding and opening, for both scripts.
+// Method: all 512 subsets, with real sealing, coding and opening, for both scripts and suites.
 #include <gtest/gtest.h>
 
 #include "cryptoscatter/opener.h"
@@ -32,10 +32,12 @@ FragmentSpans FragmentsOf(const ScatteredValue& scattered, NodeSet set) {
   return out;
 }
 
-class Subsets : public ::testing::TestWithParam<bool> {
+class Subsets : public ::testing::TestWithParam<std::tuple<bool, Suite>> {
  protected:
-  std::shared_ptr<const Script> script_ = GetParam() ? Script::Nested() : Script::Flat();
-  ScatterCell cell_{GetParam() ? 11u : 12u, script_};
+  bool nested() const { return std::get<0>(GetParam()); }
+
+  std::shared_ptr<const Script> script_ = nested() ? Script::Nested() : Script::Flat();
+  ScatterCell cell_{nested() ? 11u : 12u, script_, std::get<1>(GetParam())};
   const ByteSpan name_ = AsBytes("users/ada/settings");
 };
 
@@ -65,7 +67,7 @@ TEST_P(Subsets, All512OpenExactlyWhenTheTableSays) {
     }
   }
   EXPECT_EQ(readable, 2 * 256);
-  EXPECT_EQ(rebuildable, 2 * (GetParam() ? 364 : 256));
+  EXPECT_EQ(rebuildable, 2 * (nested() ? 364 : 256));
 }
 
 TEST_P(Subsets, NoDataCenterAloneOpensEvenWithAllCiphertext) {
@@ -116,8 +118,8 @@ TEST_P(Subsets, NoDataCenterAloneOpensEvenWithAllCiphertext) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Scripts, Subsets, ::testing::Bool(),
-                         [](const auto& info) { return info.param ? "Nested" : "Flat"; });
+INSTANTIATE_TEST_SUITE_P(ScriptsAndSuites, Subsets,
+                         ::testing::Combine(::testing::Bool(), ::testing::ValuesIn(kAllSuites)));
 
 }  // namespace
 }  // namespace worldb::cryptoscatter

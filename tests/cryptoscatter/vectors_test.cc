@@ -1,7 +1,7 @@
 // Goal:   the format does not drift: a value sealed with fixed entropy gives the same bytes for
-// ever. Method: regenerates tests/vectors/share_format_1.txt and compares line by line; the worked
-// example of
-//         docs/share-format.md quotes that file. WORLDB_WRITE_VECTORS=1 writes it, and the seeds of
+// ever. Method: regenerates tests/vectors/share_format_1_suite_*.txt and compares line by line; the
+// worked examples of
+//         docs/share-format.md quote those files. WORLDB_WRITE_VECTORS=1 writes it, and the seeds of
 //         the fuzz targets, instead of comparing.
 #include <gtest/gtest.h>
 
@@ -42,7 +42,9 @@ void WriteFile(const std::filesystem::path& path, absl::string_view text) {
 }
 
 struct Example {
-  ScatterCell cell{2026};
+  explicit Example(Suite suite) : cell(2026, Script::Nested(), suite) {}
+
+  ScatterCell cell;
   ScatteredValue scattered = cell.Scatter(AsBytes("greeting"), AsBytes("first write wins"));
   KeySecret secret = [this] {
     std::vector<IndexedKeyShare> four;
@@ -68,7 +70,9 @@ std::string Vector(const Example& example) {
   const auto line = [&](const std::string& name, ByteSpan bytes) {
     out << name << " = " << HexEncode(bytes) << "\n";
   };
-  out << "# Outcome: opens. Key \"greeting\", value \"first write wins\", nested script.\n";
+  const Suite suite = sealed.core.suite;
+  out << "# Outcome: opens. Suite " << static_cast<int>(suite)
+      << ". Key \"greeting\", value \"first write wins\", nested script.\n";
   line("script_id", sealed.script.bytes);
   line("key_secret", example.secret.ExposeSecret());
   line("encryption_key", keys.encryption_key.ExposeSecret());
@@ -76,6 +80,15 @@ std::string Vector(const Example& example) {
   line("core", encoded_core);
   line("core_id", core.bytes);
   line("ciphertext", sealed.ciphertext);
+  // What one short segment does not show: a segment in the middle, and larger fragment trees.
+  Bytes segment(3 + kSegmentTagBytes);
+  SegmentSealer(suite, keys).Seal(3, /*last=*/false, AsBytes("abc"), segment);
+  line("segment_3_abc", segment);
+  for (const std::size_t bytes : {0u, 1024u, 2500u, 5121u, 70'000u}) {
+    Bytes counting(bytes);
+    for (std::size_t i = 0; i < bytes; ++i) counting[i] = static_cast<std::uint8_t>(i % 251);
+    line("top_" + std::to_string(bytes), FragmentTop(suite, counting).bytes);
+  }
   for (std::size_t j = 0; j < 9; ++j) {
     const std::string n = std::to_string(j);
     line("fragment_" + n, example.scattered.shares[j].fragment);
@@ -119,9 +132,15 @@ std::string Vector(const Example& example) {
   return out.str();
 }
 
-TEST(Vectors, TheWorkedExampleIsWhatTheCodeMakes) {
-  const Example example;
-  const std::filesystem::path path = TestsFolder() / "vectors" / "share_format_1.txt";
+std::string FileNameOf(Suite suite) {
+  return "share_format_1_suite_" + std::to_string(static_cast<int>(suite)) + ".txt";
+}
+
+class Vectors : public ::testing::TestWithParam<Suite> {};
+
+TEST_P(Vectors, TheWorkedExampleIsWhatTheCodeMakes) {
+  const Example example(GetParam());
+  const std::filesystem::path path = TestsFolder() / "vectors" / FileNameOf(GetParam());
   const std::string made = Vector(example);
   if (Writing()) {
     WriteFile(path, made);
@@ -130,16 +149,17 @@ TEST(Vectors, TheWorkedExampleIsWhatTheCodeMakes) {
   EXPECT_EQ(ReadFile(path), made);
 }
 
-TEST(Vectors, SeedsOfTheFuzzTargetsStillDecode) {
-  const Example example;
+TEST_P(Vectors, SeedsOfTheFuzzTargetsStillDecode) {
+  const Example example(GetParam());
+  const std::string suite = "_suite_" + std::to_string(static_cast<int>(GetParam()));
   const std::filesystem::path corpus = TestsFolder() / "fuzz" / "corpus";
   const auto array = example.scattered.sealed.core.Encode();
-  const std::pair<const char*, Bytes> seeds[] = {
-      {"core_fuzz/nested", ToBytes(array)},
-      {"sealed_value_fuzz/nested", example.scattered.sealed.Encode()},
-      {"share_fuzz/nested_4", example.scattered.shares[4].Encode()},
-      {"share_file_fuzz/nested_4", EncodeShareFile(example.file)},
-      {"commit_proof_fuzz/alone", example.scattered.sealed.proof.Encode()},
+  const std::pair<std::string, Bytes> seeds[] = {
+      {"core_fuzz/nested" + suite, ToBytes(array)},
+      {"sealed_value_fuzz/nested" + suite, example.scattered.sealed.Encode()},
+      {"share_fuzz/nested_4" + suite, example.scattered.shares[4].Encode()},
+      {"share_file_fuzz/nested_4" + suite, EncodeShareFile(example.file)},
+      {"commit_proof_fuzz/alone" + suite, example.scattered.sealed.proof.Encode()},
   };
   for (const auto& [name, bytes] : seeds) {
     if (Writing()) {
@@ -149,6 +169,8 @@ TEST(Vectors, SeedsOfTheFuzzTargetsStillDecode) {
     }
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Suites, Vectors, ::testing::ValuesIn(kAllSuites));
 
 }  // namespace
 }  // namespace worldb::cryptoscatter
