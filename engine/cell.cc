@@ -1,5 +1,7 @@
 #include "engine/cell.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "cryptoscatter/base/hash.h"
 #include "cryptoscatter/base/status_macros.h"
@@ -127,6 +129,11 @@ std::array<cryptoscatter::SealTarget, kNodeCount> Cell::SealTargets() const {
   std::array<cryptoscatter::SealTarget, kNodeCount> targets;
   for (int i = 0; i < kNodeCount; ++i) targets[i] = {nodes_[i].id, nodes_[i].exchange_key};
   return targets;
+}
+
+bool Cell::IsWriter(const cryptoscatter::SigningPublicKey& key) const {
+  return std::any_of(nodes_.begin(), nodes_.end(),
+                     [&key](const NodePublic& node) { return node.signing_key == key; });
 }
 
 KeyTag Cell::KeyTagOf(ByteSpan key_name) const {

@@ -71,6 +71,8 @@ class Cell {
   const NodePublic& node(NodeIndex index) const { return nodes_[index.value()]; }
   std::optional<NodeIndex> FindNode(absl::string_view name) const;
   std::array<cryptoscatter::SealTarget, kNodeCount> SealTargets() const;
+  // Whose signature makes a value one of this cell: its nodes', each a gateway for its callers.
+  bool IsWriter(const cryptoscatter::SigningPublicKey& key) const;
 
   KeyTag KeyTagOf(ByteSpan key_name) const;
   Slot SlotOf(const KeyTag& key_tag) const;

@@ -175,6 +175,34 @@ absl::StatusOr<CellScripts::ScriptPtr> ScriptRow::Decode(absl::string_view row_k
   return script;
 }
 
+absl::StatusOr<cryptoscatter::KeyShare> CheckDelivery(const Cell& cell, NodeIndex index,
+                                                      const ShareDelivery& delivery,
+                                                      const cryptoscatter::PairwiseKey& opener,
+                                                      cryptoscatter::BatchVerifier& verifier,
+                                                      bool with_fragment) {
+  const Share& share = delivery.share;
+  if (share.index != index) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("share ", share.index.value(), " was handed to node ", index.value()));
+  }
+  if (share.slot != cell.SlotOf(share.core.key_tag) || share.slot_epoch != cell.slot_epoch()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "share ", index.value(), " of version ", share.version.value(), ": slot ",
+        share.slot.value(), " in slot epoch ", share.slot_epoch.value(), " is not its key's"));
+  }
+  if (!cell.IsWriter(share.proof.signer)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("share ", index.value(), " of version ", share.version.value(), ": key ",
+                     share.proof.signer.Hex(), " that signed it is no writer of this cell"));
+  }
+  WORLDB_ASSIGN_OR_RETURN(cryptoscatter::KeyShare key_share,
+                          cryptoscatter::OpenKeyShare(opener, share.core.Id(), index,
+                                                      cell.node(index).id, delivery.key_share));
+  WORLDB_RETURN_IF_ERROR(cryptoscatter::ToStatus(cryptoscatter::VerifyShare(
+      share, cell.id(), verifier, &key_share, /*source=*/{}, with_fragment, cell.scripts().book())));
+  return key_share;
+}
+
 struct ShareStore::IntakeItem {
   std::shared_ptr<const ShareDelivery> delivery;
   std::shared_ptr<const PairwiseKey> opener;
@@ -258,19 +286,12 @@ void ShareStore::On(NodeIndex from, PutShares request) {
 
 void ShareStore::Checker::Check(IntakeItem& item, cryptoscatter::BatchVerifier& verifier) const {
   if (!item.status.ok()) return;
-  const Share& share = item.delivery->share;
-  absl::StatusOr<cryptoscatter::KeyShare> key_share = cryptoscatter::OpenKeyShare(
-      *item.opener, share.core.Id(), share.index, cell->node(index).id, item.delivery->key_share);
-  if (!key_share.ok()) {
-    item.status = key_share.status();
-    return;
-  }
-  item.status = cryptoscatter::ToStatus(
-      cryptoscatter::VerifyShare(share, cell->id(), verifier, &*key_share, {},
-                                 /*has_fragment=*/true, cell->scripts().book()));
+  const auto key_share = CheckDelivery(*cell, index, *item.delivery, *item.opener, verifier);
+  item.status = key_share.status();
   if (!item.status.ok()) return;
 
-  StoredForm stored = MakeStoredForm(*cell, *storage_key, share, *key_share, *entropy);
+  StoredForm stored =
+      MakeStoredForm(*cell, *storage_key, item.delivery->share, *key_share, *entropy);
   item.row = std::move(stored.row);
   item.fragment = std::move(stored.fragment);
 }
@@ -296,29 +317,28 @@ void ShareStore::ResolveItem(IntakeItem& item, const absl::StatusOr<Bytes>& stor
     item.status = stored.status();
     return;
   }
-  const CoreId core = item.delivery->share.core.Id();
-  std::optional<CoreId> present;
+  const CommitmentId offered = item.delivery->share.Commitment();
+  std::optional<CommitmentId> present;
   if (const auto it = under_way_.find(item.row_key); it != under_way_.end()) {
     present = it->second;
   } else if (stored.ok()) {
     // A row that is damaged counts as none: it is written anew.
     const absl::StatusOr<ShareRow> row = ShareRow::Decode(*stored);
-    if (row.ok() &&
-        cryptoscatter::VerifyShare(row->share, context_.cell().id(), context_.verifier, nullptr, {},
-                                   /*has_fragment=*/false, context_.cell().scripts().book())
-            .proof_ok) {
-      present = row->share.core.Id();
+    if (row.ok()) {
+      const auto verdict = cryptoscatter::VerifyShare(
+          row->share, context_.cell().id(), context_.verifier, nullptr, {}, /*has_fragment=*/false, context_.cell().scripts().book());
+      if (verdict.proof_ok) present = verdict.commitment;
     }
-    item.known = present == core;
+    item.known = present == offered;
   }
   if (!present.has_value()) {
-    item.under_way = under_way_.emplace(item.row_key, core).second;
+    item.under_way = under_way_.emplace(item.row_key, offered).second;
     return;
   }
-  if (*present == core) return;
+  if (*present == offered) return;
   item.status = absl::AlreadyExistsError(absl::StrCat(
-      "version ", item.delivery->share.version.value(), " is already stored with another core, ",
-      present->Hex().substr(0, 16), ", offered ", core.Hex().substr(0, 16), "; ask an auditor"));
+      "version ", item.delivery->share.version.value(), " is already stored with another value, ",
+      present->Hex().substr(0, 16), ", offered ", offered.Hex().substr(0, 16), "; ask an auditor"));
 }
 
 void ShareStore::Commit(std::shared_ptr<Intake> intake) {
@@ -481,20 +501,9 @@ void ShareStore::Judge(const VersionRef& version, bool with_fragment,
 }
 
 absl::StatusOr<cryptoscatter::KeyShare> ShareStore::OpenOwed(const ShareDelivery& delivery) {
-  const Share& share = delivery.share;
-  if (share.index != context_.index()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "share ", share.index.value(), " was handed to node ", context_.index().value()));
-  }
   WORLDB_ASSIGN_OR_RETURN(const PairwiseKeyPtr key, OpenerKey(delivery.writer_exchange_key));
-  WORLDB_ASSIGN_OR_RETURN(
-      cryptoscatter::KeyShare key_share,
-      cryptoscatter::OpenKeyShare(*key, share.core.Id(), share.index,
-                                  context_.cell().node(share.index).id, delivery.key_share));
-  WORLDB_RETURN_IF_ERROR(cryptoscatter::ToStatus(cryptoscatter::VerifyShare(
-      share, context_.cell().id(), context_.verifier, &key_share,
-      /*source=*/{}, /*has_fragment=*/false, context_.cell().scripts().book())));
-  return key_share;
+  return CheckDelivery(context_.cell(), context_.index(), delivery, *key, context_.verifier,
+                       /*with_fragment=*/false);
 }
 
 void ShareStore::Mend(Share share, const cryptoscatter::KeyShare& key_share,
@@ -503,7 +512,7 @@ void ShareStore::Mend(Share share, const cryptoscatter::KeyShare& key_share,
   const CoreId core = share.core.Id();
   const std::string key = ShareRow::Key(version);
   const ScriptId script = share.script;
-  if (!under_way_.emplace(key, core).second) {
+  if (!under_way_.emplace(key, share.Commitment()).second) {
     return done(absl::UnavailableError("the share is being written"));
   }
   const StoredForm stored = MakeStoredForm(context_.cell(), context_.parts.secrets->storage_key,

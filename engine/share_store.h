@@ -76,6 +76,16 @@ struct HeldShare {
   bool whole() const { return metadata_ok && fragment_ok && key_share_ok; }
 };
 
+// What a node checks before it takes a share, with the key its sealed key share opens under: that the
+// share is node `index`'s, in its key's slot; that a writer of the cell signed it; and that fragment
+// and key share are what was signed. Whoever scatters can change nothing then but the version, which
+// nobody has signed yet. Returns the key share. `with_fragment`: false for a share without one.
+absl::StatusOr<cryptoscatter::KeyShare> CheckDelivery(const Cell& cell, NodeIndex index,
+                                                      const ShareDelivery& delivery,
+                                                      const cryptoscatter::PairwiseKey& opener,
+                                                      cryptoscatter::BatchVerifier& verifier,
+                                                      bool with_fragment = true);
+
 class ShareStore {
  public:
   using PairwiseKeyPtr = std::shared_ptr<const cryptoscatter::PairwiseKey>;
@@ -135,7 +145,7 @@ class ShareStore {
   PairwiseCache opener_keys_;
   PairwiseCache sealer_keys_;
   // Checked and being written: two cores offered at once for one version must not both get in.
-  absl::flat_hash_map<std::string, CoreId> under_way_;
+  absl::flat_hash_map<std::string, CommitmentId> under_way_;
   // Whose rows this process has seen committed.
   std::set<ScriptId> scripts_kept_;
   std::uint64_t stored_count_ = 0;

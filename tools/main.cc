@@ -4,10 +4,12 @@
 
 #include "tools/command.h"
 #include "tools/help.h"
+#include "tools/process_guard.h"
 
 int main(int argc, char** argv) {
   using namespace worldb::tools;  // NOLINT: nothing else lives here
   std::signal(SIGPIPE, SIG_IGN);
+  GuardProcess("worldb");
   CLI::App app(
       "Examples:\n"
       "  worldb demo                      nine nodes in three data centers, in this process\n"
@@ -30,5 +32,7 @@ int main(int argc, char** argv) {
   AddNodeCommand(app, exit_code);
   AddScriptCommand(app, exit_code);
   AddBenchCommand(app, exit_code);
-  return ParseAndRun(app, argc, argv, exit_code);
+  const int code = ParseAndRun(app, argc, argv, exit_code);
+  WarnOfUnlockedSecrets("worldb");
+  return code;
 }

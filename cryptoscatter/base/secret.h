@@ -1,16 +1,20 @@
-// Secret bytes: move-only, wiped on destruction and when moved from, never printed or converted.
+// Secret bytes: move-only, wiped on destruction, never printed or converted. A SecretArray lies in
+// locked memory (secret_memory.h), which moving hands over; SecretBytes, for plaintext of any length,
+// on the heap.
 //
 // ExposeSecret() is the one way in, so every use can be found by search.
 // Threads: plain values, one owner.
 #ifndef WORLDB_CRYPTOSCATTER_BASE_SECRET_H_
 #define WORLDB_CRYPTOSCATTER_BASE_SECRET_H_
 
-#include <array>
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <utility>
 
 #include "cryptoscatter/base/bytes.h"
+#include "cryptoscatter/base/check.h"
+#include "cryptoscatter/base/secret_memory.h"
 
 namespace worldb {
 
@@ -22,13 +26,17 @@ bool EqualConstantTime(ByteSpan a, ByteSpan b);
 template <std::size_t N>
 class SecretArray {
  public:
-  SecretArray() = default;
-  ~SecretArray() { WipeMemory(bytes_); }
-  SecretArray(SecretArray&& other) noexcept : bytes_(other.bytes_) { WipeMemory(other.bytes_); }
+  // All zero.
+  SecretArray() : bytes_(AllocateSecret(N)) {}
+  ~SecretArray() {
+    if (bytes_ != nullptr) FreeSecret(bytes_, N);
+  }
+  // What was moved from may only be destroyed or assigned to.
+  SecretArray(SecretArray&& other) noexcept : bytes_(std::exchange(other.bytes_, nullptr)) {}
   SecretArray& operator=(SecretArray&& other) noexcept {
     if (this != &other) {
-      bytes_ = other.bytes_;
-      WipeMemory(other.bytes_);
+      if (bytes_ != nullptr) FreeSecret(bytes_, N);
+      bytes_ = std::exchange(other.bytes_, nullptr);
     }
     return *this;
   }
@@ -38,15 +46,22 @@ class SecretArray {
   // A deliberate second copy, easy to search for.
   SecretArray Duplicate() const {
     SecretArray copy;
-    copy.bytes_ = bytes_;
+    std::copy_n(ExposeSecret().begin(), N, copy.bytes_);
     return copy;
   }
   static constexpr std::size_t size() { return N; }
-  std::span<const std::uint8_t, N> ExposeSecret() const { return bytes_; }
-  std::span<std::uint8_t, N> ExposeSecretMutable() { return bytes_; }
+  std::span<const std::uint8_t, N> ExposeSecret() const {
+    WORLDB_CHECK(bytes_ != nullptr);
+    return std::span<const std::uint8_t, N>(bytes_, N);
+  }
+  std::span<std::uint8_t, N> ExposeSecretMutable() {
+    WORLDB_CHECK(bytes_ != nullptr);
+    return std::span<std::uint8_t, N>(bytes_, N);
+  }
 
  private:
-  std::array<std::uint8_t, N> bytes_{};
+  static_assert(N >= 1 && N <= kSecretSlotBytesMax);
+  std::uint8_t* bytes_;
 };
 
 // A secret of any length, on the heap.

@@ -409,7 +409,7 @@ class OwedTest : public RepairTest, public ::testing::WithParamInterface<bool> {
   std::vector<std::shared_ptr<const ShareDelivery>> Deliveries(absl::string_view key,
                                                                absl::string_view value) {
     const auto session = cryptoscatter::WriterSession::Create(cell_.cell().SealTargets(), entropy_);
-    const auto writer = cryptoscatter::SigningKeyPair::Generate(entropy_);
+    const cryptoscatter::SigningKeyPair& writer = cell_.secrets(0).signing;
     OpId op;
     op.bytes = entropy_.Draw<16>();
     const KeyTag tag = cell_.cell().KeyTagOf(AsBytes(key));

@@ -47,6 +47,7 @@ LIBRARIES = (
     ("GoogleTest", r"g(test|mock)/", ("tests",), True, None),
     ("rapidcheck", r"rapidcheck(\.h|/)", ("tests",), True, None),
     ("benchmark", r"benchmark/", ("tests",), True, None),
+    ("valgrind", r"valgrind/", ("tests",), True, None),
 )
 
 # Besides the C++ library and Abseil, the pure folders include only what LIBRARIES grants them.

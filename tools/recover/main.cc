@@ -5,16 +5,20 @@
 
 #include "absl/strings/str_cat.h"
 #include "tools/help.h"
+#include "tools/process_guard.h"
 #include "tools/recover/command.h"
 
 int main(int argc, char** argv) {
   using namespace worldb::tools;  // NOLINT: nothing else lives here
   std::signal(SIGPIPE, SIG_IGN);
+  GuardProcess(kRecoverProgram);
   CLI::App app("WorlDb recovery: values from raw shares, with no cluster and no database.");
   app.name(kRecoverProgram);
   app.formatter(std::make_shared<HelpFormatter>());
   app.set_version_flag("--version", absl::StrCat(kRecoverProgram, " ", WORLDB_VERSION));
   app.require_subcommand(1);
   int exit_code = kExitDone;
-  return ParseAndRun(app, argc, argv, exit_code);
+  const int code = ParseAndRun(app, argc, argv, exit_code);
+  WarnOfUnlockedSecrets(kRecoverProgram);
+  return code;
 }

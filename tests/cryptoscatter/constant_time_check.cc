@@ -1,0 +1,259 @@
+// Goal:   no branch and no index anywhere in split, combine, sealing, opening, signing and the comparison
+//         of commitments follows a secret.
+// Method: under valgrind's memcheck, which tracks for every bit whether it is defined: secrets are
+//         declared undefined, and each branch or address that depends on one is an error. What is
+//         public by design is declared defined again, each time at the place that makes it public:
+//         the outcome of a comparison, a ciphertext, a hash. The controls leak on purpose and must be
+//         caught, or the check has gone blind. Valgrind shows programs a processor without AVX-512,
+//         so what is checked are the portable and AVX2 forms of libsodium and ISA-L.
+//
+// Run as: valgrind --suppressions=constant_time.supp constant_time_check
+#include <valgrind/memcheck.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <optional>
+
+#include "cryptoscatter/at_rest.h"
+#include "cryptoscatter/gf256.h"
+#include "cryptoscatter/opener.h"
+#include "cryptoscatter/stripe_aead.h"
+#include "tests/support/scatter_cell.h"
+
+// The linker sends the library's calls here (--wrap): what they tell is public from here on.
+extern "C" {
+bool __real__ZN6worldb17EqualConstantTimeESt4spanIKhLm18446744073709551615EES2_(worldb::ByteSpan,
+                                                                                worldb::ByteSpan);
+bool __wrap__ZN6worldb17EqualConstantTimeESt4spanIKhLm18446744073709551615EES2_(
+    worldb::ByteSpan a, worldb::ByteSpan b) {
+  bool equal = __real__ZN6worldb17EqualConstantTimeESt4spanIKhLm18446744073709551615EES2_(a, b);
+  VALGRIND_MAKE_MEM_DEFINED(&equal, sizeof(equal));
+  return equal;
+}
+int __real_crypto_aead_xchacha20poly1305_ietf_decrypt(unsigned char*, unsigned long long*,
+                                                      unsigned char*, const unsigned char*,
+                                                      unsigned long long, const unsigned char*,
+                                                      unsigned long long, const unsigned char*,
+                                                      const unsigned char*);
+int __wrap_crypto_aead_xchacha20poly1305_ietf_decrypt(
+    unsigned char* out, unsigned long long* out_bytes, unsigned char* none,
+    const unsigned char* sealed, unsigned long long sealed_bytes, const unsigned char* data,
+    unsigned long long data_bytes, const unsigned char* nonce, const unsigned char* key) {
+  int refused = __real_crypto_aead_xchacha20poly1305_ietf_decrypt(
+      out, out_bytes, none, sealed, sealed_bytes, data, data_bytes, nonce, key);
+  VALGRIND_MAKE_MEM_DEFINED(&refused, sizeof(refused));
+  return refused;
+}
+int __real_crypto_scalarmult(unsigned char*, const unsigned char*, const unsigned char*);
+int __wrap_crypto_scalarmult(unsigned char* out, const unsigned char* scalar,
+                             const unsigned char* point) {
+  int refused = __real_crypto_scalarmult(out, scalar, point);  // of a point that is public
+  VALGRIND_MAKE_MEM_DEFINED(&refused, sizeof(refused));
+  return refused;
+}
+}
+
+namespace worldb::cryptoscatter {
+namespace {
+
+using testing::ScatterCell;
+
+void Hide(ByteSpan secret) { VALGRIND_MAKE_MEM_UNDEFINED(secret.data(), secret.size()); }
+void Publish(ByteSpan value) { VALGRIND_MAKE_MEM_DEFINED(value.data(), value.size()); }
+// Whether the first bytes are undefined in all their bits: that the marks went all the way through.
+bool IsHidden(ByteSpan value) {
+  std::array<std::uint8_t, 16> undefined{};
+  WORLDB_CHECK(VALGRIND_GET_VBITS(value.data(), undefined.data(), undefined.size()) == 1);
+  return std::all_of(undefined.begin(), undefined.end(), [](std::uint8_t v) { return v == 0xff; });
+}
+
+template <std::size_t N>
+SecretArray<N> Hidden(Entropy& entropy) {
+  SecretArray<N> secret;
+  entropy.Fill(secret.ExposeSecretMutable());
+  Hide(secret.ExposeSecret());
+  return secret;
+}
+
+// Draws that are secrets.
+class HiddenEntropy final : public Entropy {
+ public:
+  void Fill(MutableByteSpan out) override {
+    source_.Fill(out);
+    Hide(out);
+  }
+
+ private:
+  testing::SeededEntropy source_{5};
+};
+
+class Checks {
+ public:
+  // Runs `body`; its branches on secrets must be none, or for a control at least one.
+  template <typename Body>
+  void Run(const char* name, bool is_control, Body body) {
+    const auto before = VALGRIND_COUNT_ERRORS;
+    body();
+    const auto errors = VALGRIND_COUNT_ERRORS - before;
+    const bool good = is_control ? errors > 0 : errors == 0;
+    std::printf("%-44s %4u %s\n", name, static_cast<unsigned>(errors),
+                good ? (is_control ? "caught, as it must be" : "ok") : "WRONG");
+    failed_ = failed_ || !good;
+  }
+  int exit_code() const { return failed_ ? 1 : 0; }
+
+ private:
+  bool failed_ = false;
+};
+
+volatile std::uint8_t sink;
+const std::array<std::uint8_t, 256> table = [] {
+  std::array<std::uint8_t, 256> out{};
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<std::uint8_t>(i * 7);
+  return out;
+}();
+
+void CheckSharing(Checks& checks, const char* name, const Script& script, Entropy& entropy) {
+  const KeySharing& sharing = script.key_sharing();
+  std::printf("-- %s\n", name);
+  checks.Run("split", false, [&] {
+    HiddenEntropy hidden;
+    const KeySecret secret = Hidden<kKeyShareBytes>(entropy);
+    const KeyShares shares = sharing.Split(secret, hidden);
+    WORLDB_CHECK(IsHidden(shares[8].ExposeSecret()));
+  });
+  checks.Run("combine, every reading set", false, [&] {
+    for (std::uint32_t bits = 1; bits < NodeSet::kSubsetCount; ++bits) {
+      if (!sharing.CanRead(NodeSet::FromBits(bits))) continue;
+      std::vector<IndexedKeyShare> shares;
+      for (int j = 0; j < kNodeCount; ++j) {
+        if (NodeSet::FromBits(bits).Has(j)) {
+          shares.push_back({NodeAt(j), Hidden<kKeyShareBytes>(entropy)});
+        }
+      }
+      const auto secret = sharing.Combine(shares);
+      WORLDB_CHECK(secret.ok() && IsHidden(secret->ExposeSecret()));
+    }
+  });
+}
+
+int RunAll() {
+  Checks checks;
+  testing::SeededEntropy entropy(3);
+  ScatterCell cell(7);
+  const Bytes prefix(Core::kPrefixBytes, 0x21);
+  CoreId core;
+  core.bytes.fill(9);
+  const NodeId receiver = cell.node(4);
+
+  CheckSharing(checks, "nested", *Script::Nested(), entropy);
+  CheckSharing(checks, "flat", *Script::Flat(), entropy);
+
+  std::printf("-- keys\n");
+  checks.Run("scale and add key shares, every factor", false, [&] {
+    const KeyShare share = Hidden<kKeyShareBytes>(entropy);
+    KeyShare sum = Hidden<kKeyShareBytes>(entropy);
+    for (int factor = 0; factor < 256; ++factor) {
+      AddTo(sum, Scale(static_cast<std::uint8_t>(factor), share));
+    }
+  });
+  checks.Run("key commitment, right and wrong", false, [&] {
+    const KeySecret secret = Hidden<kKeyShareBytes>(entropy);
+    const DataKeySpan data_key = secret.ExposeSecret().first<kDataKeyBytes>();
+    Hash256 known = KeyCommitment(data_key, prefix);
+    Publish(known.bytes);
+    WORLDB_CHECK(EqualConstantTime(KeyCommitment(data_key, prefix).bytes, known.bytes));
+    known.bytes[0] ^= 1;
+    WORLDB_CHECK(!EqualConstantTime(KeyCommitment(data_key, prefix).bytes, known.bytes));
+  });
+  checks.Run("key-share hash in a share's verdict", false, [&] {
+    testing::ScatteredValue value = cell.Scatter(AsBytes("k"), AsBytes("v"));
+    BatchVerifier verifier;
+    Hide(value.key_shares[4].ExposeSecret());
+    WORLDB_CHECK(
+        VerifyShare(value.shares[4], cell.cell(), verifier, &value.key_shares[4]).key_share_ok);
+    WORLDB_CHECK(
+        !VerifyShare(value.shares[3], cell.cell(), verifier, &value.key_shares[4]).key_share_ok);
+  });
+  checks.Run("key share sealed, opened, wrapped, unwrapped", false, [&] {
+    const PairwiseKey pairwise = Hidden<32>(entropy);
+    const StorageKey storage_key = Hidden<32>(entropy);
+    const KeyShare share = Hidden<kKeyShareBytes>(entropy);
+    SealedKeyShare sealed = SealKeyShare(pairwise, core, NodeAt(4), receiver, share, entropy);
+    Publish(sealed.box);
+    const auto opened = OpenKeyShare(pairwise, core, NodeAt(4), receiver, sealed);
+    WORLDB_CHECK(opened.ok() && IsHidden(opened->ExposeSecret()));
+    const KeySharePlace place{core, 0, NodeAt(4), receiver};
+    StoredKeyShare stored = WrapKeyShare(storage_key, place, *opened, entropy);
+    Publish(stored.box);
+    WORLDB_CHECK(UnwrapKeyShare(storage_key, place, stored).ok());
+    stored.box[3] ^= 1;
+    WORLDB_CHECK(!UnwrapKeyShare(storage_key, place, stored).ok());
+  });
+  checks.Run("sealed and opened at rest", false, [&] {
+    const SecretArray<32> storage_key = Hidden<32>(entropy);
+    Bytes plaintext(100, 1);
+    Hide(plaintext);
+    const Bytes sealed = SealAtRest(storage_key, prefix, plaintext, entropy);
+    Publish(sealed);
+    WORLDB_CHECK(OpenAtRest(storage_key, prefix, sealed).ok());
+  });
+  checks.Run("segments sealed and opened", false, [&] {
+    const KeySecret secret = Hidden<kKeyShareBytes>(entropy);
+    const StreamKeys keys = DeriveStreamKeys(secret.ExposeSecret().first<kDataKeyBytes>(), prefix);
+    Bytes plaintext(150'000, 1);
+    Hide(plaintext);
+    const Bytes ciphertext = SealSegments(keys, cell.script().segment_bytes(), plaintext);
+    Publish(ciphertext);
+    const auto opened = OpenSegments(keys, cell.script().segment_bytes(), ciphertext);
+    WORLDB_CHECK(opened.ok() && IsHidden(opened->ExposeSecret()));
+  });
+  checks.Run("pairwise key", false, [&] {
+    const ExchangeKeyPair pair = ExchangeKeyPair::FromPrivateKey(Hidden<32>(entropy));
+    const auto key = pair.PairwiseKeyAsSealer(cell.exchange(2).public_key());
+    WORLDB_CHECK(key.ok() && IsHidden(key->ExposeSecret()));
+  });
+  checks.Run("signature", false, [&] {
+    const SigningKeyPair pair = SigningKeyPair::FromSeed(Hidden<32>(entropy));
+    pair.Sign(prefix);
+  });
+  checks.Run("a whole seal: value, key and draws secret", false, [&] {
+    HiddenEntropy hidden;
+    Bytes value(4096, 7);
+    Hide(value);
+    const auto sealed = Seal(cell.script(), {cell.cell(), KeyTag(), OpId(), AsBytes("k"), value},
+                             cell.session(), hidden);
+    WORLDB_CHECK(sealed.ok());
+  });
+
+  std::printf("-- controls: these leak\n");
+  checks.Run("branch on a key byte", true, [&] {
+    const KeySecret secret = Hidden<kKeyShareBytes>(entropy);
+    if (secret.ExposeSecret()[5] > 127) sink = 1;
+  });
+  checks.Run("table look-up with a key byte", true, [&] {
+    const KeySecret secret = Hidden<kKeyShareBytes>(entropy);
+    sink = table[secret.ExposeSecret()[5]];
+  });
+  checks.Run("combine by the public field's tables", true, [&] {
+    const KeyShare share = Hidden<kKeyShareBytes>(entropy);
+    for (const std::uint8_t byte : share.ExposeSecret()) sink = gf256::Multiply(byte, 29);
+  });
+  checks.Run("comparison that ends at the first difference", true, [&] {
+    const KeySecret secret = Hidden<kKeyShareBytes>(entropy);
+    const Bytes other(kKeyShareBytes);
+    sink = std::equal(other.begin(), other.end(), secret.ExposeSecret().begin()) ? 1 : 0;
+  });
+  return checks.exit_code();
+}
+
+}  // namespace
+}  // namespace worldb::cryptoscatter
+
+int main() {
+  if (!RUNNING_ON_VALGRIND) {
+    std::fprintf(stderr, "constant_time_check: run it under valgrind (memcheck)\n");
+    return 2;
+  }
+  return worldb::cryptoscatter::RunAll();
+}

@@ -1,0 +1,46 @@
+#include "tools/process_guard.h"
+
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include <cstdio>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "cryptoscatter/base/secret_memory.h"
+#include "tools/print.h"
+
+namespace worldb::tools {
+namespace {
+
+void Warn(absl::string_view program, absl::string_view what) {
+  const std::string line = absl::StrCat(program, ": warning: ", what, "\n");
+  std::fputs(line.c_str(), stderr);
+}
+
+}  // namespace
+
+void GuardProcess(absl::string_view program) {
+  const rlimit none{0, 0};
+  if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
+    Warn(program, "core dumps cannot be turned off; one of this program would hold plaintext");
+  }
+  rlimit lockable{};
+  if (getrlimit(RLIMIT_MEMLOCK, &lockable) == 0 && lockable.rlim_cur < lockable.rlim_max) {
+    lockable.rlim_cur = lockable.rlim_max;
+    // Refused, it stays as it was, and what is then not locked is told at the end.
+    static_cast<void>(setrlimit(RLIMIT_MEMLOCK, &lockable));
+  }
+}
+
+void WarnOfUnlockedSecrets(absl::string_view program) {
+  const SecretMemoryStatus status = GetSecretMemoryStatus();
+  if (status.unlocked_bytes == 0) return;
+  Warn(program,
+       absl::StrCat(FormatBytes(status.unlocked_bytes), " of ",
+                    FormatBytes(status.locked_bytes + status.unlocked_bytes),
+                    " for keys could not be locked and may have been swapped out; raise the "
+                    "limit (ulimit -l)"));
+}
+
+}  // namespace worldb::tools
