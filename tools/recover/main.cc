@@ -16,5 +16,11 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", absl::StrCat(kRecoverProgram, " ", WORLDB_VERSION));
   app.require_subcommand(1);
   int exit_code = kExitDone;
+  AddInspectCommand(app, exit_code);
+  AddVerifyCommand(app, exit_code);
+  AddRunCommand(app, exit_code);
+  AddExportCommand(app, exit_code);
+  AddKeygenCommand(app, exit_code);
+  AddExportKeysCommand(app, exit_code);
   return ParseAndRun(app, argc, argv, exit_code);
 }
