@@ -81,38 +81,6 @@ SecretArray<32> ReadSecret(ByteReader& r) {
   return secret;
 }
 
-SecretBytes EncodeNodes(const std::vector<ExportedNode>& nodes) {
-  ByteWriter w(kBoxBytesMax);  // never grows: it would leave copies behind
-  w.U32(static_cast<std::uint32_t>(nodes.size()));
-  for (const ExportedNode& node : nodes) {
-    w.U8(node.index.value()).Raw(node.id.span()).Sized(AsBytes(node.name));
-    w.Raw(node.storage_key.ExposeSecret()).Raw(node.exchange_secret.ExposeSecret());
-  }
-  return SecretBytes(std::move(w).Take());
-}
-
-absl::StatusOr<std::vector<ExportedNode>> DecodeNodes(ByteSpan bytes) {
-  ByteReader r(bytes);
-  const std::uint32_t count = r.Count(kNodeCount, kNodeBytesMin);
-  if (count == 0) r.Fail("no node");
-  std::vector<ExportedNode> nodes;
-  for (std::uint32_t i = 0; i < count && r.ok(); ++i) {
-    ExportedNode node;
-    const std::uint8_t index = r.U8();
-    if (index >= kNodeCount || (i > 0 && index <= nodes.back().index.value())) {
-      r.Fail("node index out of range or out of order");
-    }
-    node.index = NodeIndex(index);
-    node.id = NodeId{r.Array<NodeId::kBytes>()};
-    node.name = ToString(r.Sized(kExportedNameBytesMax));
-    node.storage_key = ReadSecret(r);
-    node.exchange_secret = ReadSecret(r);
-    nodes.push_back(std::move(node));
-  }
-  WORLDB_RETURN_IF_ERROR(r.Finish("key export"));
-  return nodes;
-}
-
 }  // namespace
 
 std::string FormatRecoveryPublicKey(const ExchangePublicKey& key) {
@@ -156,6 +124,38 @@ absl::StatusOr<ExchangeKeyPair> DecodeRecoveryKeyFile(ByteSpan bytes) {
   return key;
 }
 
+SecretBytes EncodeExportedNodes(const std::vector<ExportedNode>& nodes) {
+  ByteWriter w(kBoxBytesMax);  // never grows: it would leave copies behind
+  w.U32(static_cast<std::uint32_t>(nodes.size()));
+  for (const ExportedNode& node : nodes) {
+    w.U8(node.index.value()).Raw(node.id.span()).Sized(AsBytes(node.name));
+    w.Raw(node.storage_key.ExposeSecret()).Raw(node.exchange_secret.ExposeSecret());
+  }
+  return SecretBytes(std::move(w).Take());
+}
+
+absl::StatusOr<std::vector<ExportedNode>> DecodeExportedNodes(ByteSpan bytes) {
+  ByteReader r(bytes);
+  const std::uint32_t count = r.Count(kNodeCount, kNodeBytesMin);
+  if (count == 0) r.Fail("no node");
+  std::vector<ExportedNode> nodes;
+  for (std::uint32_t i = 0; i < count && r.ok(); ++i) {
+    ExportedNode node;
+    const std::uint8_t index = r.U8();
+    if (index >= kNodeCount || (i > 0 && index <= nodes.back().index.value())) {
+      r.Fail("node index out of range or out of order");
+    }
+    node.index = NodeIndex(index);
+    node.id = NodeId{r.Array<NodeId::kBytes>()};
+    node.name = ToString(r.Sized(kExportedNameBytesMax));
+    node.storage_key = ReadSecret(r);
+    node.exchange_secret = ReadSecret(r);
+    nodes.push_back(std::move(node));
+  }
+  WORLDB_RETURN_IF_ERROR(r.Finish("key export"));
+  return nodes;
+}
+
 absl::StatusOr<Bytes> SealKeyExport(const KeyExport& keys, const ExchangePublicKey& recovery_key,
                                     Entropy& entropy) {
   WORLDB_CHECK(!keys.nodes.empty() && keys.nodes.size() <= kNodeCount);
@@ -170,7 +170,7 @@ absl::StatusOr<Bytes> SealKeyExport(const KeyExport& keys, const ExchangePublicK
   w.Raw(ephemeral.public_key().span()).Raw(entropy.Draw<kNonceBytes>());
   const Bytes header = ToBytes(w.span());
   const ByteSpan nonce = ByteSpan(header).last(kNonceBytes);
-  const SecretBytes plaintext = EncodeNodes(keys.nodes);
+  const SecretBytes plaintext = EncodeExportedNodes(keys.nodes);
   const SecretArray<32> key = BoxKey(pairwise, header);
   Bytes box(plaintext.size() + kTagBytes);
   crypto_aead_xchacha20poly1305_ietf_encrypt(box.data(), nullptr, plaintext.ExposeSecret().data(),
@@ -206,7 +206,7 @@ absl::StatusOr<KeyExport> OpenKeyExport(ByteSpan bytes, const ExchangeKeyPair& r
           header.data(), header.size(), nonce.data(), key.ExposeSecret().data()) != 0) {
     return OpenFailure();
   }
-  WORLDB_ASSIGN_OR_RETURN(keys.nodes, DecodeNodes(plaintext.ExposeSecret()));
+  WORLDB_ASSIGN_OR_RETURN(keys.nodes, DecodeExportedNodes(plaintext.ExposeSecret()));
   return keys;
 }
 

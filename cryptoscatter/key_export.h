@@ -47,6 +47,10 @@ struct KeyExport {
   std::vector<ExportedNode> nodes;  // one to nine, by index, each index once
 };
 
+// What is in the box of an export.
+SecretBytes EncodeExportedNodes(const std::vector<ExportedNode>& nodes);
+absl::StatusOr<std::vector<ExportedNode>> DecodeExportedNodes(ByteSpan bytes);
+
 // REQUIRES: nodes as said above. InvalidArgument for a recovery key of low order.
 absl::StatusOr<Bytes> SealKeyExport(const KeyExport& keys, const ExchangePublicKey& recovery_key,
                                     Entropy& entropy);

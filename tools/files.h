@@ -31,7 +31,8 @@ absl::Status MakePrivateDirectories(const std::string& path);
 bool FileExists(const std::string& path);
 
 // Files of one directory that are put in place together: each is written beside its place, then all are
-// synced and renamed, and the directory is synced once. After a crash each is there whole or not at all.
+// synced and renamed, and the directory is synced once. Many files are synced by syncing their file
+// system, which reports write errors from Linux 5.8 on. After a crash each is there whole or not at all.
 class FileBatch {
  public:
   // Temporary names are `beside` and a number.

@@ -49,13 +49,30 @@ void ProgressLine::Clear() {
   if (std::exchange(shown_, false)) std::fprintf(stderr, "\r\033[K");
 }
 
-std::unique_ptr<Catalog> ReadSources(const SourceOptions& options, ProgressLine& progress) {
+absl::StatusOr<std::unique_ptr<Catalog>> ReadSources(const SourceOptions& options,
+                                                     ProgressLine& progress) {
+  for (const std::string& source : options.sources) {
+    if (!FileExists(source)) {
+      return absl::NotFoundError(absl::StrCat("there is no ", Printable(source)));
+    }
+  }
   UnpackLimits limits;
   limits.bytes_max = options.unpack_gib_max << 30;
   return Catalog::Read(
       options.sources, limits, [&progress](std::uint64_t shares, const std::string& where) {
         progress.Show(absl::StrCat("reading ", Printable(where), ": ", shares, " shares so far"));
       });
+}
+
+absl::Status NothingFound() {
+  return absl::NotFoundError("the sources hold no store with shares and no share file");
+}
+
+ExitCode ReportNothing(const std::string& command, const absl::Status& status,
+                       OutputFormat format) {
+  return ReportFailure(
+      absl::StrCat(command, ": nothing found"), status, format,
+      "name directories that hold nodes/NAME/store, archives of them, or share files");
 }
 
 void ReportBadSources(const Catalog& catalog, OutputFormat format) {

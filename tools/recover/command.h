@@ -53,8 +53,12 @@ class ProgressLine {
   absl::Time next_ = absl::InfinitePast();
 };
 
-// Reads the sources, showing progress.
-std::unique_ptr<Catalog> ReadSources(const SourceOptions& options, ProgressLine& progress);
+// Reads the sources, showing progress. NotFound when one of them is not there at all.
+absl::StatusOr<std::unique_ptr<Catalog>> ReadSources(const SourceOptions& options,
+                                                     ProgressLine& progress);
+// What to say, and exit with, when that failed or nothing was found.
+ExitCode ReportNothing(const std::string& command, const absl::Status& status, OutputFormat format);
+absl::Status NothingFound();
 // Says what of the sources could not be read.
 void ReportBadSources(const Catalog& catalog, OutputFormat format);
 // Says on standard error, and with JSON also on standard output, why a command failed.

@@ -86,7 +86,9 @@ ExitCode Run(const ExportArguments& arguments) {
   ProgressLine progress;
   SourceOptions sources;
   sources.sources = {arguments.store};
-  const auto catalog = ReadSources(sources, progress);
+  const auto read = ReadSources(sources, progress);
+  if (!read.ok()) return ReportNothing("export", read.status(), arguments.format());
+  const std::unique_ptr<Catalog>& catalog = *read;
   const auto exported = Export(arguments, *catalog, progress);
   progress.Clear();
   ReportBadSources(*catalog, arguments.format());

@@ -131,8 +131,10 @@ void PrintObjects(const Catalog& catalog, const Totals& totals) {
 
 ExitCode Run(const SourceOptions& options) {
   ProgressLine progress;
-  const auto catalog = ReadSources(options, progress);
+  const auto read = ReadSources(options, progress);
   progress.Clear();
+  if (!read.ok()) return ReportNothing("inspect", read.status(), options.format());
+  const std::unique_ptr<Catalog>& catalog = *read;
   ReportBadSources(*catalog, options.format());
   const Totals totals = Count(*catalog);
   options.format() == OutputFormat::kJson ? PrintObjects(*catalog, totals)
@@ -146,10 +148,7 @@ ExitCode Run(const SourceOptions& options) {
     return kExitBadData;
   }
   if (!catalog->spots().empty()) return kExitDone;
-  return ReportFailure(
-      "inspect: nothing found",
-      absl::NotFoundError("the sources hold no store with shares and no share file"),
-      options.format(), "name directories that hold nodes/NAME/store, or share files");
+  return ReportNothing("inspect", NothingFound(), options.format());
 }
 
 }  // namespace

@@ -258,15 +258,15 @@ ExitCode Run(const RunArguments& arguments) {
         "name them: --secrets nodes/*/secrets, or --keys FILE --recovery-key FILE");
   }
   ProgressLine progress;
-  const auto catalog = ReadSources(arguments.sources, progress);
+  const auto read = ReadSources(arguments.sources, progress);
+  progress.Clear();
+  if (!read.ok()) return ReportNothing("run", read.status(), format);
+  const std::unique_ptr<Catalog>& catalog = *read;
   catalog->Unlock(**keys);
   progress.Clear();
   ReportBadSources(*catalog, format);
   if (catalog->spots().empty() && catalog->bad().empty()) {
-    return ReportFailure(
-        "run: nothing found",
-        absl::NotFoundError("the sources hold no store with shares and no share file"), format,
-        "name directories that hold nodes/NAME/store, or share files");
+    return ReportNothing("run", NothingFound(), format);
   }
   Teller teller(format, progress);
   const absl::Status status = Recover(arguments, *catalog, teller, progress);

@@ -107,7 +107,10 @@ ExitCode Run(const VerifyArguments& arguments) {
                          "worldb-recover verify --help");
   }
   ProgressLine progress;
-  const auto catalog = ReadSources(arguments.sources, progress);
+  const auto read = ReadSources(arguments.sources, progress);
+  progress.Clear();
+  if (!read.ok()) return ReportNothing("verify", read.status(), format);
+  const std::unique_ptr<Catalog>& catalog = *read;
   catalog->Unlock(**keys);
   Verifying verifying{*catalog, format, progress};
   verifying.CheckAll();
@@ -135,10 +138,7 @@ ExitCode Run(const VerifyArguments& arguments) {
     return kExitBadData;
   }
   if (!catalog->spots().empty()) return kExitDone;
-  return ReportFailure(
-      "verify: nothing found",
-      absl::NotFoundError("the sources hold no store with shares and no share file"), format,
-      "name directories that hold nodes/NAME/store, or share files");
+  return ReportNothing("verify", NothingFound(), format);
 }
 
 }  // namespace

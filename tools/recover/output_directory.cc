@@ -15,8 +15,8 @@ namespace {
 
 constexpr HashLabel kContentLabel("wdb recovered 1");
 constexpr char kPrefix[] = ".worldb-recover.";
-constexpr std::size_t kBatchCountMax = 256;
-constexpr std::uint64_t kBatchBytesMax = std::uint64_t{16} << 20;
+constexpr std::size_t kBatchCountMax = 512;
+constexpr std::uint64_t kBatchBytesMax = std::uint64_t{32} << 20;
 
 std::string HashOf(ByteSpan value) { return LabelledHash(kContentLabel, value).Hex(); }
 

@@ -32,8 +32,8 @@ absl::StatusOr<engine::FoundShare> ReadShareFile(const std::string& path) {
 
 absl::Status AddShareFile(FileBatch& files, const std::string& name,
                           const engine::FoundShare& found) {
-  constexpr std::size_t kBatchCountMax = 256;
-  constexpr std::uint64_t kBatchBytesMax = std::uint64_t{16} << 20;
+  constexpr std::size_t kBatchCountMax = 512;
+  constexpr std::uint64_t kBatchBytesMax = std::uint64_t{32} << 20;
   WORLDB_RETURN_IF_ERROR(files.Add(
       name, cryptoscatter::EncodeShareFile({found.share, found.holder, found.key_share})));
   if (files.count() < kBatchCountMax && files.bytes() < kBatchBytesMax) return absl::OkStatus();
