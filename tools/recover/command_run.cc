@@ -208,7 +208,8 @@ absl::Status Recover(const RunArguments& arguments, const Catalog& catalog, Tell
                      ProgressLine& progress) {
   WORLDB_ASSIGN_OR_RETURN(
       const std::unique_ptr<OutputDirectory> out,
-      OutputDirectory::Open(arguments.out, [&](const Json& event) { teller.Tell(event, false); }));
+      OutputDirectory::Open(arguments.out, arguments.all_versions ? "all versions" : "newest",
+                            [&](const Json& event) { teller.Tell(event, false); }));
   RecoveryOptions options;
   options.all_versions = arguments.all_versions;
   options.staged = arguments.staged;

@@ -1,6 +1,9 @@
 // worldb-recover verify SOURCE...
 
+#include <map>
 #include <set>
+#include <span>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "tools/recover/command.h"
@@ -34,6 +37,8 @@ struct Verifying {
   std::uint64_t bad = 0;
   // Commitments of good shares under the version at hand.
   std::set<CommitmentId> commitments{};
+  // Of the key at hand: how many shares of a core claim which version.
+  std::map<CoreId, std::map<std::pair<SlotEpoch, Version>, int>> claims{};
 
   void Report(const Spot& spot, const std::string& why) {
     ++bad;
@@ -67,25 +72,51 @@ struct Verifying {
     ++shares;
     auto found = catalog.Fetch(spot);
     if (!found.ok()) {
-      return Report(
-          spot, absl::StrCat("share ", spot.index, " of version ", spot.version.value(),
-                             " on node ", catalog.WhereOf(spot), ": ", found.status().message()));
+      return Report(spot, absl::StrCat(NameOf(spot), ": ", found.status().message()));
     }
     const CommitmentId commitment = found->share.Commitment();
     const std::string wrong = value.Add(*std::move(found));
     key_shares += value.key_shares().Count();
     if (!wrong.empty()) return Report(spot, wrong);
     commitments.insert(commitment);
-    if (commitments.size() < 2) return;
-    Report(spot, absl::StrCat("share ", spot.index, " of version ", spot.version.value(),
-                              " on node ", catalog.WhereOf(spot),
+    if (commitments.size() < 2) return CheckClaim(spot);
+    Report(spot, absl::StrCat(NameOf(spot),
                               ": it is of another value than other shares of this version"));
+  }
+
+  // A core belongs to one version alone: where it stands under several, those with the fewest shares
+  // are wrong about it.
+  void CountClaims(std::span<const Spot> rest) {
+    claims.clear();
+    for (const Spot& spot : rest) {
+      if (spot.key_tag != rest.front().key_tag) break;
+      if (IsShare(spot)) ++claims[spot.core][{spot.slot_epoch, spot.version}];
+    }
+  }
+  static bool IsShare(const Spot& spot) {
+    return spot.kind == Spot::Kind::kRow || spot.kind == Spot::Kind::kFile;
+  }
+  void CheckClaim(const Spot& spot) {
+    const auto& versions = claims[spot.core];
+    const int own = versions.at({spot.slot_epoch, spot.version});
+    for (const auto& [version, count] : versions) {
+      if (count <= own) continue;
+      return Report(spot, absl::StrCat(NameOf(spot), ": the same value stands as version ",
+                                       version.second.value(), " elsewhere"));
+    }
+  }
+  std::string NameOf(const Spot& spot) const {
+    return absl::StrCat("share ", spot.index, " of version ", spot.version.value(), " on node ",
+                        catalog.WhereOf(spot));
   }
 
   void CheckAll() {
     const Spot* previous = nullptr;
     std::uint64_t done = 0;
     for (const Spot& spot : catalog.spots()) {
+      if (previous == nullptr || previous->key_tag != spot.key_tag) {
+        CountClaims(catalog.spots().subspan(done));
+      }
       if (previous == nullptr || previous->key_tag != spot.key_tag ||
           previous->version != spot.version || previous->slot_epoch != spot.slot_epoch) {
         commitments.clear();

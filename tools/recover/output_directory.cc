@@ -44,26 +44,29 @@ Json ParseLine(const std::string& line) {
   Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
   const bool ours = json.is_object() && json.contains("of") && json.contains("spots") &&
                     json["spots"].is_number_unsigned() && json.contains("file") &&
-                    json["file"].is_string() && json.contains("hash") && json["hash"].is_string() &&
-                    json.contains("event") && json["event"].is_object();
+                    json["file"].is_string() && json.contains("mode") && json.contains("hash") &&
+                    json["hash"].is_string() && json.contains("event") && json["event"].is_object();
   return ours ? json : Json(Json::value_t::discarded);
 }
 
 }  // namespace
 
-OutputDirectory::OutputDirectory(std::string path, std::unique_ptr<LockFile> lock, Written written)
+OutputDirectory::OutputDirectory(std::string path, std::string mode, std::unique_ptr<LockFile> lock,
+                                 Written written)
     : path_(std::move(path)),
+      mode_(std::move(mode)),
       lock_(std::move(lock)),
       written_(std::move(written)),
       files_(path_, absl::StrCat(kPrefix, "new-")) {}
 
 absl::StatusOr<std::unique_ptr<OutputDirectory>> OutputDirectory::Open(const std::string& path,
+                                                                       std::string mode,
                                                                        Written written) {
   WORLDB_RETURN_IF_ERROR(MakePrivateDirectories(path));
   WORLDB_ASSIGN_OR_RETURN(std::unique_ptr<LockFile> lock,
                           LockFile::Acquire(absl::StrCat(path, "/", kPrefix, "lock")));
   std::unique_ptr<OutputDirectory> out(
-      new OutputDirectory(path, std::move(lock), std::move(written)));
+      new OutputDirectory(path, std::move(mode), std::move(lock), std::move(written)));
   const std::string journal = absl::StrCat(path, "/", kPrefix, "journal");
   WORLDB_ASSIGN_OR_RETURN(out->journal_, LineFile::Open(journal));
   out->ReadJournal(journal);
@@ -102,7 +105,7 @@ std::vector<Json> OutputDirectory::Find(const VersionName& name, std::size_t spo
     std::string text;
     std::getline(reader_, text);
     Json line = ParseLine(text);
-    if (line.is_discarded() || line["spots"] != spot_count) continue;
+    if (line.is_discarded() || line["mode"] != mode_ || line["spots"] != spot_count) continue;
     newest.insert_or_assign(line["file"], std::move(line));
   }
   std::vector<Json> events;
@@ -127,6 +130,7 @@ absl::Status OutputDirectory::CheckPlace(const std::string& file, ByteSpan value
 absl::Status OutputDirectory::Put(const VersionName& name, std::size_t spot_count,
                                   const std::string& file, ByteSpan value, Json event) {
   Json line = {{"of", ToJson(name)},
+               {"mode", mode_},
                {"spots", spot_count},
                {"file", file},
                {"hash", file.empty() ? "" : HashOf(value)},

@@ -38,8 +38,9 @@ class OutputDirectory {
   // Runs when what was put is durable.
   using Written = std::function<void(const Json& event)>;
 
+  // Runs of different `mode` name their files differently: none takes another's for its own work.
   static absl::StatusOr<std::unique_ptr<OutputDirectory>> Open(const std::string& path,
-                                                               Written written);
+                                                               std::string mode, Written written);
 
   // The events an earlier run wrote for this version out of as many spots, when their files are still
   // there and have the bytes the journal says; else none.
@@ -57,12 +58,14 @@ class OutputDirectory {
     Json event;
   };
 
-  OutputDirectory(std::string path, std::unique_ptr<LockFile> lock, Written written);
+  OutputDirectory(std::string path, std::string mode, std::unique_ptr<LockFile> lock,
+                  Written written);
   void ReadJournal(const std::string& path);
   absl::Status CheckPlace(const std::string& file, ByteSpan value) const;
   bool IsIntact(const Json& line) const;
 
   const std::string path_;
+  const std::string mode_;
   const std::unique_ptr<LockFile> lock_;
   const Written written_;
   std::unique_ptr<LineFile> journal_;
