@@ -43,6 +43,8 @@ inline constexpr HashLabel kRepairSealKey{"wdb sealrepair 1"};
 
 // Files.
 inline constexpr HashLabel kShareFile{"wdb sharefile 1"};
+inline constexpr HashLabel kKeyExport{"wdb key export 1"};
+inline constexpr HashLabel kRecoveryKeyCheck{"wdb rkey check 1"};
 
 }  // namespace worldb::cryptoscatter::labels
 

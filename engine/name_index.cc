@@ -13,16 +13,16 @@ constexpr std::size_t kRowsPerScan = 1024;
 constexpr std::size_t kTagsPerRequestMax = 1024;
 constexpr absl::Duration kAskAgainEvery = absl::Milliseconds(500);
 
-std::string RowKeyOf(const KeyTag& key_tag) {
-  return NameIndex::kRowPrefix + ToString(key_tag.span());
-}
-
 }  // namespace
 
+std::string NameIndex::RowKey(const KeyTag& key_tag) {
+  return kRowPrefix + ToString(key_tag.span());
+}
+
 // A row copied to another key, or to another node's disk, does not open there.
-Bytes NameIndex::PlaceOf(const std::string& row_key) const {
+Bytes NameIndex::PlaceOf(const NodeId& node, absl::string_view row_key) {
   ByteWriter w;
-  w.Raw(context_.cell().node(context_.index()).id.span()).Raw(AsBytes(row_key));
+  w.Raw(node.span()).Raw(AsBytes(row_key));
   return std::move(w).Take();
 }
 
@@ -37,7 +37,7 @@ void NameIndex::LoadFrom(std::string begin, std::function<void(absl::Status)> do
         if (!rows.ok()) return done(rows.status());
         for (const StoreRow& row : *rows) {
           const absl::StatusOr<Bytes> name = cryptoscatter::OpenAtRest(
-              context_.parts.secrets->storage_key, PlaceOf(row.key), row.value);
+              context_.parts.secrets->storage_key, PlaceOf(own_id(), row.key), row.value);
           if (!name.ok()) continue;
           Learn(context_.cell().KeyTagOf(*name), *name);
         }
@@ -50,11 +50,11 @@ std::optional<StoreWrite> NameIndex::RowFor(const KeyTag& key_tag, const Bytes& 
   if (by_tag_.contains(key_tag) || name.empty() || context_.cell().KeyTagOf(name) != key_tag) {
     return std::nullopt;
   }
-  const std::string row_key = RowKeyOf(key_tag);
-  return StoreWrite::Put(
-      RowFamily::kRows, row_key,
-      std::make_shared<const Bytes>(cryptoscatter::SealAtRest(
-          context_.parts.secrets->storage_key, PlaceOf(row_key), name, *context_.parts.entropy)));
+  const std::string row_key = RowKey(key_tag);
+  return StoreWrite::Put(RowFamily::kRows, row_key,
+                         std::make_shared<const Bytes>(cryptoscatter::SealAtRest(
+                             context_.parts.secrets->storage_key, PlaceOf(own_id(), row_key), name,
+                             *context_.parts.entropy)));
 }
 
 void NameIndex::Learn(const KeyTag& key_tag, const Bytes& name) {

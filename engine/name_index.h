@@ -27,6 +27,9 @@ class NameIndex {
  public:
   // Row keys are this and the key tag.
   static constexpr char kRowPrefix[] = "k/";
+  static std::string RowKey(const KeyTag& key_tag);
+  // What a sealed name is bound to, beside the storage key of its node.
+  static Bytes PlaceOf(const NodeId& node, absl::string_view row_key);
   using Names = std::map<Bytes, KeyTag>;
 
   explicit NameIndex(NodeContext& context) : context_(context) {}
@@ -53,7 +56,7 @@ class NameIndex {
  private:
   void LoadFrom(std::string begin, std::function<void(absl::Status)> done);
   void AskSiblings();
-  Bytes PlaceOf(const std::string& row_key) const;
+  const NodeId& own_id() const { return context_.cell().node(context_.index()).id; }
 
   NodeContext& context_;
   Names names_;

@@ -1,145 +1,312 @@
 #include "engine/offline_reader.h"
 
 #include <algorithm>
-#include <optional>
-#include <utility>
+#include <array>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "cryptoscatter/at_rest.h"
+#include "cryptoscatter/base/status_macros.h"
 #include "cryptoscatter/script.h"
+#include "engine/name_index.h"
 #include "engine/share_store.h"
 #include "engine/staging.h"
 
 namespace worldb::engine {
+namespace {
 
 using cryptoscatter::KeyShare;
+using cryptoscatter::SealedValue;
 using cryptoscatter::Share;
 
-OfflineReader::OfflineReader(std::shared_ptr<const Cell> cell, Bytes key_name)
-    : cell_(std::move(cell)),
-      key_name_(std::move(key_name)),
-      key_tag_(cell_->KeyTagOf(key_name_)),
-      scripts_(cell_->scripts().shared_book()) {
-  for (const auto& [name, script] : cell_->scripts().by_name()) known_scripts_.push_back(script);
+}  // namespace
+
+void OfflineKeys::Add(const NodeId& node, const SecretArray<32>& storage_key,
+                      const SecretArray<32>& exchange_secret) {
+  if (nodes_.contains(node)) return;
+  nodes_.emplace(node, Node{storage_key.Duplicate(),
+                            cryptoscatter::ExchangeKeyPair::FromPrivateKey(exchange_secret)});
 }
 
-OfflineReader::Found& OfflineReader::FoundOf(const CoreId& core) {
-  Found& found = found_[core];
-  if (found.decoder == nullptr) {
-    found.decoder = std::make_unique<cryptoscatter::GatherDecoder>(
+std::optional<NodeId> OfflineKeys::HolderOf(const CoreId& core, std::uint32_t generation,
+                                            NodeIndex index,
+                                            const cryptoscatter::StoredKeyShare& stored) const {
+  for (const auto& [id, node] : nodes_) {
+    if (cryptoscatter::UnwrapKeyShare(node.storage_key, {core, generation, index, id}, stored)
+            .ok()) {
+      return id;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<KeyShare> OfflineKeys::Unwrap(const CoreId& core, std::uint32_t generation,
+                                            NodeIndex index, const NodeId& holder,
+                                            const cryptoscatter::StoredKeyShare& stored) const {
+  for (const auto& [id, node] : nodes_) {
+    if (!holder.IsZero() && id != holder) continue;
+    auto share =
+        cryptoscatter::UnwrapKeyShare(node.storage_key, {core, generation, index, id}, stored);
+    if (share.ok()) return *std::move(share);
+  }
+  return std::nullopt;
+}
+
+std::array<std::optional<KeyShare>, kNodeCount> OfflineKeys::OpenSealed(
+    const SealedValue& sealed) const {
+  std::array<std::optional<KeyShare>, kNodeCount> opened;
+  for (const auto& [id, node] : nodes_) {
+    for (std::size_t j = 0; j < opened.size(); ++j) {
+      if (sealed.node_exchange_keys[j] != node.exchange.public_key()) continue;
+      const auto pairwise = node.exchange.PairwiseKeyAsOpener(sealed.writer_exchange_key);
+      if (!pairwise.ok()) continue;
+      auto share = cryptoscatter::OpenKeyShare(
+          *pairwise, sealed.core.Id(), NodeAt(static_cast<int>(j)), id, sealed.key_shares[j]);
+      if (share.ok()) opened[j] = *std::move(share);
+    }
+  }
+  return opened;
+}
+
+std::optional<Bytes> OfflineKeys::OpenName(absl::string_view row_key, ByteSpan sealed) const {
+  for (const auto& [id, node] : nodes_) {
+    auto name =
+        cryptoscatter::OpenAtRest(node.storage_key, NameIndex::PlaceOf(id, row_key), sealed);
+    if (name.ok()) return *std::move(name);
+  }
+  return std::nullopt;
+}
+
+void OfflineScripts::Add(CellScripts::ScriptPtr script) {
+  if (book_->Find(script->id()).ok()) return;
+  more_.push_back(std::move(script));
+  book_ = std::make_shared<const cryptoscatter::ScriptBook>(more_);
+}
+
+absl::Status OfflineScripts::AddRow(const StoreRow& row) {
+  WORLDB_ASSIGN_OR_RETURN(CellScripts::ScriptPtr script, ScriptRow::Decode(row.key, row.value));
+  Add(std::move(script));
+  return absl::OkStatus();
+}
+
+void OfflineScripts::AddOf(const Cell& cell) {
+  for (const auto& [name, script] : cell.scripts().by_name()) Add(script);
+}
+
+absl::StatusOr<FoundRow> DecodeShareRow(const StoreRow& row) {
+  WORLDB_ASSIGN_OR_RETURN(ShareRow stored, ShareRow::Decode(row.value));
+  const Share& share = stored.share;
+  if (row.key != ShareRow::Key(share.core.key_tag, share.slot_epoch, share.version)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("in another share's place lies share ", share.index.value(), " of version ",
+                     share.version.value(), " of key tag ", share.core.key_tag.Hex()));
+  }
+  FoundRow out;
+  out.fragment_apart = stored.fragment_apart;
+  out.found.has_fragment = !stored.fragment_apart;
+  out.found.key_share = stored.key_share;
+  out.found.share = std::move(stored.share);
+  return out;
+}
+
+absl::StatusOr<SealedValue> DecodeStagedRow(const StoreRow& row) {
+  WORLDB_ASSIGN_OR_RETURN(SealedValue sealed,
+                          SealedValue::Decode(row.value, SealedValue::Ciphertext::kMayBeAbsent));
+  if (row.key != Staging::RowKey(sealed.Commitment())) {
+    return absl::InvalidArgumentError("in another payload's place lies one with commitment " +
+                                      sealed.Commitment().Hex());
+  }
+  return sealed;
+}
+
+OfflineValue::OfflineValue(const OfflineKeys& keys,
+                           std::shared_ptr<const cryptoscatter::ScriptBook> scripts,
+                           cryptoscatter::BatchVerifier& verifier)
+    : keys_(keys), scripts_(std::move(scripts)), verifier_(verifier) {}
+
+cryptoscatter::GatherDecoder& OfflineValue::DecoderFor(const cryptoscatter::Core& core,
+                                                       const ScriptId& script) {
+  if (decoder_ == nullptr) {
+    script_ = script;
+    decoder_ = std::make_unique<cryptoscatter::GatherDecoder>(
         cryptoscatter::GatherDecoder::Expectation{
-            .cell = cell_->id(), .core = core, .scripts = scripts_},
+            .cell = core.cell, .core = core.Id(), .scripts = scripts_},
         verifier_);
   }
-  return found;
+  return *decoder_;
+}
+
+std::string OfflineValue::Add(FoundShare found) {
+  Share& share = found.share;
+  std::optional<KeyShare> key_share;
+  std::vector<std::string> wrong;
+  if (found.key_share.has_value()) {
+    key_share = keys_.Unwrap(share.core.Id(), share.generation, share.index, found.holder,
+                             *found.key_share);
+  }
+  const std::string here = absl::StrCat("share ", share.index.value(), " of version ",
+                                        share.version.value(), " on node ", found.where, ": ");
+  if (!found.has_fragment) wrong.push_back(here + "its fragment is gone");
+  if (!key_share.has_value() && !found.locked) {
+    wrong.push_back(here + (found.key_share.has_value() ? "its key share does not unwrap"
+                                                        : "it has no key share"));
+  }
+  cryptoscatter::GatherDecoder& decoder = DecoderFor(share.core, share.script);
+  const bool has_fragment = found.has_fragment;
+  const auto verdict =
+      decoder.Add(std::move(share), std::move(key_share), found.where, has_fragment);
+  if (!verdict.reason.empty()) wrong.insert(wrong.begin(), verdict.reason);
+  return absl::StrJoin(wrong, "; ");
+}
+
+std::string OfflineValue::AddStaged(const SealedValue& sealed, absl::string_view where) {
+  const std::string here = absl::StrCat("staged payload in ", where, ": ");
+  const auto script = scripts_->Find(sealed.script);
+  if (!script.ok()) return absl::StrCat(here, script.status().message());
+  const bool whole = !sealed.ciphertext.empty();
+  cryptoscatter::Fragments fragments;
+  if (whole) {
+    auto checked = cryptoscatter::CheckSealedValue(**script, sealed);
+    if (!checked.ok()) return absl::StrCat(here, checked.status().message());
+    fragments = *std::move(checked);
+  }
+  cryptoscatter::GatherDecoder& decoder = DecoderFor(sealed.core, sealed.script);
+  auto key_shares = keys_.OpenSealed(sealed);
+  auto shares =
+      cryptoscatter::MakeShares(sealed, std::move(fragments), Slot(), SlotEpoch(), Version());
+  std::string wrong;
+  for (std::size_t i = 0; i < shares.size(); ++i) {
+    const auto verdict = decoder.Add(std::move(shares[i]), std::move(key_shares[i]), where, whole);
+    if (!verdict.reason.empty() && wrong.empty()) wrong = here + verdict.reason;
+  }
+  return wrong;
+}
+
+NodeSet OfflineValue::fragments() const {
+  return decoder_ == nullptr ? NodeSet() : decoder_->good_fragments();
+}
+NodeSet OfflineValue::key_shares() const {
+  return decoder_ == nullptr ? NodeSet() : decoder_->good_key_shares();
+}
+bool OfflineValue::IsReadable() const { return decoder_ != nullptr && decoder_->IsReadable(); }
+
+OfflineValue::Shortfall OfflineValue::shortfall() const {
+  Shortfall out;
+  const auto script = scripts_->Find(script_);
+  if (!script.ok()) return out;
+  out.script_text = (*script)->text();
+  int best = kNodeCount + 1;
+  for (int bits = 0; bits < NodeSet::kSubsetCount; ++bits) {
+    const NodeSet set = NodeSet::FromBits(static_cast<std::uint32_t>(bits));
+    const int missing = set.Minus(whole()).Count();
+    const bool better = missing < best || (missing == best && set.Count() < out.need);
+    if (!better || !(*script)->IsReadable(set)) continue;
+    best = missing;
+    out.need = set.Count();
+    out.have = set.Count() - missing;
+    out.missing = set.Minus(whole());
+  }
+  return out;
+}
+
+absl::StatusOr<cryptoscatter::OpenedValue> OfflineValue::Open(
+    std::optional<ByteSpan> expected_key_name) const {
+  if (decoder_ == nullptr) return absl::NotFoundError("no share of the value");
+  return decoder_->Open(expected_key_name);
+}
+
+OfflineReader::OfflineReader(std::shared_ptr<const Cell> cell, Bytes key_name)
+    : cell_(std::move(cell)), key_name_(std::move(key_name)), key_tag_(cell_->KeyTagOf(key_name_)) {
+  scripts_.AddOf(*cell_);
 }
 
 void OfflineReader::AddNode(NodeIndex node, const NodeSecrets& secrets,
                             const std::vector<StoreRow>& rows, const std::vector<StoreRow>& blobs) {
+  const NodePublic& who = cell_->node(node);
+  keys_.Add(who.id, secrets.storage_key, secrets.exchange.PrivateKey());
   for (const StoreRow& row : rows) {
     if (!absl::StartsWith(row.key, ScriptRow::kFamilyPrefix)) continue;
-    auto script = ScriptRow::Decode(row.key, row.value);
-    if (script.ok() && !scripts_->Find((*script)->id()).ok()) {
-      known_scripts_.push_back(*std::move(script));
-      scripts_ = std::make_shared<const cryptoscatter::ScriptBook>(known_scripts_);
-    } else if (!script.ok()) {
-      rejected_.push_back(
-          absl::StrCat("node ", cell_->node(node).name, ": ", script.status().message()));
+    if (const absl::Status known = scripts_.AddRow(row); !known.ok()) {
+      rejected_.push_back(absl::StrCat("node ", who.name, ": ", known.message()));
     }
   }
   const std::string shares = ShareRow::KeyPrefix(key_tag_);
   for (const StoreRow& row : rows) {
-    if (absl::StartsWith(row.key, shares)) AddShareRow(node, secrets, row, blobs);
-  }
-  for (const StoreRow& row : blobs) {
-    if (absl::StartsWith(row.key, Staging::kRowPrefix)) AddStaged(node, secrets, row);
-  }
-}
-
-void OfflineReader::AddShareRow(NodeIndex node, const NodeSecrets& secrets, const StoreRow& row,
-                                const std::vector<StoreRow>& blobs) {
-  const std::string& name = cell_->node(node).name;
-  absl::StatusOr<ShareRow> stored = ShareRow::Decode(row.value);
-  if (!stored.ok()) {
-    rejected_.push_back(absl::StrCat("node ", name, ": ", stored.status().message()));
-    return;
-  }
-  Share& share = stored->share;
-  Found& found = FoundOf(share.core.Id());
-  found.version = std::max(found.version, std::pair(share.slot_epoch, share.version));
-  bool has_fragment = !stored->fragment_apart;
-  if (stored->fragment_apart) {
+    if (!absl::StartsWith(row.key, shares)) continue;
+    absl::StatusOr<FoundRow> stored = DecodeShareRow(row);
+    if (!stored.ok()) {
+      rejected_.push_back(absl::StrCat("node ", who.name, ": ", stored.status().message()));
+      continue;
+    }
+    FoundShare& share = stored->found;
+    share.holder = who.id;
+    share.where = who.name;
     const auto blob = std::find_if(blobs.begin(), blobs.end(),
                                    [&row](const StoreRow& b) { return b.key == row.key; });
-    if (blob != blobs.end()) {
-      share.fragment = blob->value;
-      has_fragment = true;
+    if (stored->fragment_apart && blob != blobs.end()) {
+      share.share.fragment = blob->value;
+      share.has_fragment = true;
     }
+    Found& found = found_[share.share.Commitment()];
+    found.version = std::max(found.version, std::pair(share.share.slot_epoch, share.share.version));
+    found.shares.push_back(std::move(share));
   }
-  std::optional<KeyShare> key_share;
-  auto unwrapped = cryptoscatter::UnwrapKeyShare(
-      secrets.storage_key, {share.core.Id(), share.generation, share.index, cell_->node(node).id},
-      stored->key_share);
-  if (unwrapped.ok()) key_share = *std::move(unwrapped);
-  found.decoder->Add(std::move(share), std::move(key_share), name, has_fragment);
+  for (const StoreRow& row : blobs) {
+    if (!absl::StartsWith(row.key, Staging::kRowPrefix)) continue;
+    absl::StatusOr<SealedValue> sealed = DecodeStagedRow(row);
+    if (!sealed.ok() || sealed->core.key_tag != key_tag_) continue;
+    Found& found = found_[sealed->Commitment()];
+    found.staged.emplace_back(*std::move(sealed), who.name);
+  }
 }
 
-void OfflineReader::AddStaged(NodeIndex node, const NodeSecrets& secrets, const StoreRow& row) {
-  const std::string& name = cell_->node(node).name;
-  const auto sealed = cryptoscatter::SealedValue::Decode(row.value);
-  if (!sealed.ok() || sealed->core.key_tag != key_tag_) return;
-  const auto script = scripts_->Find(sealed->script);
-  if (!script.ok()) return;
-  auto fragments = cryptoscatter::CheckSealedValue(**script, *sealed);
-  if (!fragments.ok()) {
-    rejected_.push_back(absl::StrCat("node ", name, ": ", fragments.status().message()));
-    return;
-  }
-  Found& found = FoundOf(sealed->core.Id());
-  const auto pairwise = secrets.exchange.PairwiseKeyAsOpener(sealed->writer_exchange_key);
-  for (int i = 0; i < kNodeCount; ++i) {
-    Share share = cryptoscatter::MakeShare(*sealed, std::move((*fragments)[i]), NodeAt(i), Slot(),
-                                           SlotEpoch(), Version());
-    std::optional<KeyShare> key_share;
-    // A node can open what was sealed to it alone; trying the others costs an attacker nothing.
-    if (pairwise.ok()) {
-      auto opened = cryptoscatter::OpenKeyShare(*pairwise, sealed->core.Id(), NodeAt(i),
-                                                cell_->node(NodeAt(i)).id, sealed->key_shares[i]);
-      if (opened.ok()) key_share = *std::move(opened);
+void OfflineReader::Gather() {
+  for (auto& [commitment, found] : found_) {
+    if (found.value == nullptr)
+      found.value = std::make_unique<OfflineValue>(keys_, scripts_.book(), verifier_);
+    for (FoundShare& share : std::exchange(found.shares, {})) {
+      std::string wrong = found.value->Add(std::move(share));
+      if (!wrong.empty()) rejected_.push_back(std::move(wrong));
     }
-    found.decoder->Add(std::move(share), std::move(key_share), name);
+    for (const auto& [sealed, where] : std::exchange(found.staged, {})) {
+      std::string wrong = found.value->AddStaged(sealed, where);
+      if (!wrong.empty()) rejected_.push_back(std::move(wrong));
+    }
   }
 }
 
 const OfflineReader::Found* OfflineReader::Newest() const {
   const Found* newest = nullptr;
-  for (const auto& [core, found] : found_) {
+  for (const auto& [commitment, found] : found_) {
     if (newest == nullptr || found.version > newest->version) newest = &found;
   }
   return newest;
 }
 
-NodeSet OfflineReader::key_shares() const {
+NodeSet OfflineReader::key_shares() {
+  Gather();
   const Found* newest = Newest();
-  return newest == nullptr ? NodeSet() : newest->decoder->good_key_shares();
+  return newest == nullptr ? NodeSet() : newest->value->key_shares();
 }
 
-absl::StatusOr<cryptoscatter::OpenedValue> OfflineReader::Read() const {
+absl::StatusOr<cryptoscatter::OpenedValue> OfflineReader::Read() {
+  Gather();
   const Found* newest = Newest();
   if (newest == nullptr) return absl::NotFoundError("no row of these stores is of this key");
   const Found* readable = nullptr;
-  for (const auto& [core, found] : found_) {
-    if (!found.decoder->IsReadable()) continue;
+  for (const auto& [commitment, found] : found_) {
+    if (!found.value->IsReadable()) continue;
     if (readable == nullptr || found.version > readable->version) readable = &found;
   }
-  if (readable != nullptr) return readable->decoder->Open(ByteSpan(key_name_));
-  const auto counts = key_shares().PerDataCenter();
+  if (readable != nullptr) return readable->value->Open(ByteSpan(key_name_));
+  const auto counts = newest->value->key_shares().PerDataCenter();
   return absl::FailedPreconditionError(
-      absl::StrCat("too few key shares to read under its script; found ", counts[0], " in ",
-                   cell_->data_center_name(DataCenterAt(0)), ", ", counts[1], " in ",
+      absl::StrCat("needs key shares of two nodes in each of two data centers; found ", counts[0],
+                   " in ", cell_->data_center_name(DataCenterAt(0)), ", ", counts[1], " in ",
                    cell_->data_center_name(DataCenterAt(1)), ", ", counts[2], " in ",
                    cell_->data_center_name(DataCenterAt(2)), " (and fragments of ",
-                   newest->decoder->good_fragments().Count(), " nodes)"));
+                   newest->value->fragments().Count(), " nodes)"));
 }
 
 }  // namespace worldb::engine

@@ -485,4 +485,96 @@ void RocksStore::Scan(RowFamily family, std::string begin, std::string end, std:
 void RocksStore::Stop() { core_->Stop(); }
 std::uint64_t RocksStore::write_count() const { return core_->write_count(); }
 
+class RocksReader::Impl {
+ public:
+  ~Impl() {
+    for (rocksdb::ColumnFamilyHandle* family : families) {
+      if (family != nullptr) db->DestroyColumnFamilyHandle(family).PermitUncheckedError();
+    }
+  }
+
+  std::unique_ptr<rocksdb::DB> db;
+  std::array<rocksdb::ColumnFamilyHandle*, kFamilyCount> families{};
+};
+
+RocksReader::RocksReader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+RocksReader::~RocksReader() = default;
+
+bool RocksReader::IsStore(const std::string& dir) {
+  return rocksdb::Env::Default()->FileExists(dir + "/CURRENT").ok();
+}
+
+absl::StatusOr<std::unique_ptr<RocksReader>> RocksReader::Open(const std::string& dir) {
+  constexpr std::size_t kCacheBytes = 4 * kMiB;
+  RocksStore::Options ours;
+  ours.create_if_missing = false;
+  rocksdb::DBOptions options = DatabaseOptions(ours);
+  // Every share is verified on its own, so whatever can still be read is welcome.
+  options.paranoid_checks = false;
+  options.track_and_verify_wals_in_manifest = false;
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords;
+  const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(kCacheBytes);
+  const std::vector<rocksdb::ColumnFamilyDescriptor> descriptors = {
+      {rocksdb::kDefaultColumnFamilyName, FamilyOptions(cache)},
+      {kBlobFamilyName, BlobFamilyOptions(cache)}};
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status status = rocksdb::DB::OpenForReadOnly(
+      options, dir, descriptors, &handles, &db, /*error_if_wal_file_exists=*/false);
+  if (!status.ok()) return Translate(status, absl::StrCat("reading the store in ", dir));
+  auto impl = std::make_unique<Impl>();
+  impl->db.reset(db);
+  std::copy(handles.begin(), handles.end(), impl->families.begin());
+  return std::unique_ptr<RocksReader>(new RocksReader(std::move(impl)));
+}
+
+absl::StatusOr<Bytes> RocksReader::Get(RowFamily family, const std::string& key) const {
+  rocksdb::PinnableSlice value;
+  const rocksdb::Status status = impl_->db->Get(
+      rocksdb::ReadOptions(), impl_->families[static_cast<std::size_t>(family)], key, &value);
+  if (!status.ok()) return Translate(status, absl::StrCat("row ", HexEncode(AsBytes(key))));
+  return ToBytes(AsBytes({value.data(), value.size()}));
+}
+
+std::vector<std::string> RocksReader::ForEach(
+    RowFamily family, const std::string& prefix,
+    const std::function<void(absl::string_view key, ByteSpan value)>& visit) const {
+  constexpr std::size_t kPlaceBytes = 8;
+  constexpr std::uint64_t kFirstStep = std::uint64_t{1} << 36;
+  rocksdb::ReadOptions options;
+  options.fill_cache = false;
+  std::vector<std::string> damage;
+  std::string begin = prefix;
+  std::uint64_t step = kFirstStep;
+  while (true) {
+    const std::unique_ptr<rocksdb::Iterator> at(
+        impl_->db->NewIterator(options, impl_->families[static_cast<std::size_t>(family)]));
+    bool any = false;
+    for (at->Seek(begin); at->Valid() && at->key().starts_with(prefix); at->Next()) {
+      const rocksdb::Slice value = at->value();
+      any = true;
+      begin = at->key().ToString();
+      visit({begin.data(), begin.size()}, AsBytes({value.data(), value.size()}));
+    }
+    if (at->status().ok()) return damage;
+    // Steps over the damage, wider each time there is nothing but damage.
+    if (any || damage.empty()) {
+      damage.push_back(at->status().ToString());
+      step = kFirstStep;
+    }
+    std::uint64_t place = 0;
+    for (std::size_t i = 0; i < kPlaceBytes; ++i) {
+      const std::size_t from = prefix.size() + i;
+      place = place << 8 | (from < begin.size() ? static_cast<std::uint8_t>(begin[from]) : 0);
+    }
+    if (place + step < place) return damage;
+    place += step;
+    if (step < std::uint64_t{1} << 63) step *= 2;
+    begin = prefix;
+    for (std::size_t i = 0; i < kPlaceBytes; ++i) {
+      begin.push_back(static_cast<char>(place >> (8 * (kPlaceBytes - 1 - i))));
+    }
+  }
+}
+
 }  // namespace worldb::engine

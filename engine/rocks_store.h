@@ -21,6 +21,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "engine/executor.h"
 #include "engine/store.h"
 
@@ -101,6 +102,35 @@ class RocksStore final : public Store {
   class Core;
   explicit RocksStore(std::shared_ptr<Core> core);
   const std::shared_ptr<Core> core_;
+};
+
+// Reads a store where it lies and changes nothing, not even after its node died: what its log holds
+// is replayed in memory. For recovery; nobody may write to the store meanwhile.
+//
+// Bounds:  keeps the rows of the store's log in memory: as a node leaves it, at most some 50 MB.
+// Errors:  a damaged or incomplete store gives what it still has. As engine/store.h otherwise.
+// Threads: one owner; every call blocks on the disk.
+class RocksReader {
+ public:
+  // Whether `dir` looks like a store.
+  static bool IsStore(const std::string& dir);
+  // FailedPrecondition when it is a database of something else.
+  static absl::StatusOr<std::unique_ptr<RocksReader>> Open(const std::string& dir);
+  ~RocksReader();
+  RocksReader(const RocksReader&) = delete;
+  RocksReader& operator=(const RocksReader&) = delete;
+
+  absl::StatusOr<Bytes> Get(RowFamily family, const std::string& key) const;
+  // Visits the rows whose keys begin with `prefix` in key order. What cannot be read is passed over:
+  // one message for each damaged stretch. Keys go on behind the prefix as hashes do, evenly spread.
+  std::vector<std::string> ForEach(
+      RowFamily family, const std::string& prefix,
+      const std::function<void(absl::string_view key, ByteSpan value)>& visit) const;
+
+ private:
+  class Impl;
+  explicit RocksReader(std::unique_ptr<Impl> impl);
+  const std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace worldb::engine

@@ -144,6 +144,74 @@ bool FileExists(const std::string& path) {
   return std::filesystem::exists(path, error);
 }
 
+FileBatch::FileBatch(std::string directory, std::string beside)
+    : directory_(std::move(directory)), beside_(std::move(beside)) {}
+
+FileBatch::~FileBatch() {
+  for (const File& file : files_) ::unlink(file.beside.c_str());
+  Close();
+}
+
+void FileBatch::Close() {
+  for (const File& file : files_) ::close(file.descriptor);
+  files_.clear();
+  bytes_ = 0;
+}
+
+absl::Status FileBatch::Add(const std::string& name, ByteSpan bytes) {
+  File file{absl::StrCat(directory_, "/", beside_, files_.size()),
+            absl::StrCat(directory_, "/", name), -1};
+  file.descriptor =
+      ::open(file.beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (file.descriptor < 0) return SystemError("create", file.beside, errno);
+  files_.push_back(file);
+  bytes_ += bytes.size();
+  return WriteAll(file.descriptor, bytes, file.beside);
+}
+
+absl::Status FileBatch::Commit() {
+  constexpr std::size_t kSyncedOneByOneMax = 4;
+  if (files_.empty()) return absl::OkStatus();
+  // Syncing new files one by one costs a commit of the file system's journal each.
+  if (files_.size() <= kSyncedOneByOneMax) {
+    for (const File& file : files_) {
+      if (::fsync(file.descriptor) != 0) return SystemError("sync", file.beside, errno);
+    }
+  } else if (::syncfs(files_.front().descriptor) != 0) {
+    return SystemError("sync the file system of", directory_, errno);
+  }
+  for (const File& file : files_) {
+    if (::rename(file.beside.c_str(), file.place.c_str()) != 0) {
+      return SystemError("rename to", file.place, errno);
+    }
+  }
+  WORLDB_RETURN_IF_ERROR(SyncDirectoryOf(files_.front().place));
+  Close();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<LineFile>> LineFile::Open(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (fd < 0) return SystemError("open", path, errno);
+  std::unique_ptr<LineFile> file(new LineFile(fd, path));
+  const off_t size = ::lseek(fd, 0, SEEK_END);
+  if (size < 0) return SystemError("read", path, errno);
+  file->size_ = static_cast<std::uint64_t>(size);
+  char last = '\n';
+  if (size > 0 && ::pread(fd, &last, 1, size - 1) != 1) return SystemError("read", path, errno);
+  if (last != '\n') WORLDB_RETURN_IF_ERROR(file->Append("\n"));
+  return file;
+}
+
+LineFile::~LineFile() { ::close(descriptor_); }
+
+absl::Status LineFile::Append(absl::string_view lines) {
+  WORLDB_RETURN_IF_ERROR(WriteAll(descriptor_, AsBytes(lines), path_));
+  if (::fsync(descriptor_) != 0) return SystemError("sync", path_, errno);
+  size_ += lines.size();
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::unique_ptr<LockFile>> LockFile::Acquire(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (fd < 0) return SystemError("open", path, errno);

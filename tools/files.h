@@ -7,11 +7,15 @@
 #define WORLDB_TOOLS_FILES_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "cryptoscatter/base/bytes.h"
 #include "cryptoscatter/base/secret.h"
 
@@ -25,6 +29,57 @@ absl::Status WriteFileAtomically(const std::string& path, ByteSpan bytes, int mo
 // Creates the directory and missing parents; the ones it creates are for the owner alone.
 absl::Status MakePrivateDirectories(const std::string& path);
 bool FileExists(const std::string& path);
+
+// Files of one directory that are put in place together: each is written beside its place, then all are
+// synced and renamed, and the directory is synced once. Many files are synced by syncing their file
+// system, which reports write errors from Linux 5.8 on. After a crash each is there whole or not at all.
+class FileBatch {
+ public:
+  // Temporary names are `beside` and a number.
+  FileBatch(std::string directory, std::string beside);
+  // Drops what was not committed.
+  ~FileBatch();
+  FileBatch(const FileBatch&) = delete;
+  FileBatch& operator=(const FileBatch&) = delete;
+
+  // `name` has no directory in it. The mode is 0600. After an error the batch is good for nothing.
+  absl::Status Add(const std::string& name, ByteSpan bytes);
+  absl::Status Commit();
+  std::size_t count() const { return files_.size(); }
+  std::uint64_t bytes() const { return bytes_; }
+
+ private:
+  struct File {
+    std::string beside;
+    std::string place;
+    int descriptor;
+  };
+  void Close();
+
+  const std::string directory_;
+  const std::string beside_;
+  std::vector<File> files_;
+  std::uint64_t bytes_ = 0;
+};
+
+// A file of lines that only grows. A line that a crash cut off is ended by the next Open().
+class LineFile {
+ public:
+  static absl::StatusOr<std::unique_ptr<LineFile>> Open(const std::string& path);
+  ~LineFile();
+  LineFile(const LineFile&) = delete;
+  LineFile& operator=(const LineFile&) = delete;
+
+  // Appends and syncs. Lines end in a line feed.
+  absl::Status Append(absl::string_view lines);
+  std::uint64_t size() const { return size_; }
+
+ private:
+  LineFile(int descriptor, std::string path) : descriptor_(descriptor), path_(std::move(path)) {}
+  const int descriptor_;
+  const std::string path_;
+  std::uint64_t size_ = 0;
+};
 
 // Held by one process at a time; freed by the destructor, or by the system when the process ends.
 class LockFile {

@@ -44,6 +44,7 @@ LIBRARIES = (
     ("ISA-L", r"(isa-l|isal)(\.h|/)|(erasure_code|gf_vect_mul|raid)\.h$", ("cryptoscatter",), False, None),
     ("OpenSSL", r"openssl/", ("cryptoscatter",), False, None),
     ("CLI11", r"CLI/", ("tools",), True, None),
+    ("libarchive", r"archive(_entry)?\.h$", ("tools",), False, 1),
     ("GoogleTest", r"g(test|mock)/", ("tests",), True, None),
     ("rapidcheck", r"rapidcheck(\.h|/)", ("tests",), True, None),
     ("benchmark", r"benchmark/", ("tests",), True, None),

@@ -3,15 +3,80 @@
 #define WORLDB_TOOLS_RECOVER_COMMAND_H_
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "cryptoscatter/base/node_set.h"
 #include "tools/exit_codes.h"
 #include "tools/print.h"
+#include "tools/recover/catalog.h"
 
 namespace worldb::tools {
 
 inline constexpr char kRecoverProgram[] = "worldb-recover";
+
+// Options of every command that reads sources.
+struct SourceOptions {
+  std::vector<std::string> sources;
+  std::uint64_t unpack_gib_max = 64;
+  std::string format_text = "text";
+
+  OutputFormat format() const {
+    return format_text == "json" ? OutputFormat::kJson : OutputFormat::kText;
+  }
+};
+// Adds SOURCE... and the options.
+void AddSourceOptions(CLI::App& command, SourceOptions& options);
+void AddFormatOption(CLI::App& command, std::string& format_text);
+
+// One line on a terminal that says how far a command is; nothing where standard error is no terminal.
+class ProgressLine {
+ public:
+  ProgressLine();
+  // Wipes the line.
+  ~ProgressLine();
+  ProgressLine(const ProgressLine&) = delete;
+  ProgressLine& operator=(const ProgressLine&) = delete;
+
+  // Shows `text`, but not more often than a few times a second.
+  void Show(const std::string& text);
+  // Makes room for other output.
+  void Clear();
+
+ private:
+  const bool terminal_;
+  bool shown_ = false;
+  absl::Time next_ = absl::InfinitePast();
+};
+
+// Reads the sources, showing progress. NotFound when one of them is not there at all.
+absl::StatusOr<std::unique_ptr<Catalog>> ReadSources(const SourceOptions& options,
+                                                     ProgressLine& progress);
+// What to say, and exit with, when that failed or nothing was found.
+ExitCode ReportNothing(const std::string& command, const absl::Status& status, OutputFormat format);
+absl::Status NothingFound();
+// Says what of the sources could not be read.
+void ReportBadSources(const Catalog& catalog, OutputFormat format);
+// Says on standard error, and with JSON also on standard output, why a command failed.
+ExitCode ReportFailure(const std::string& command, const absl::Status& status, OutputFormat format,
+                       const std::string& next);
+// "virginia-1, tokyo-2", or "0, 8" when no cell directory was among the sources.
+std::string NodeNames(NodeSet nodes, const engine::Cell* cell);
+// Adds key and key_base64.
+void AddKeyText(ByteSpan key, Json& out);
+
+// Each adds its command to `app`; when it was chosen, it runs while `app` is parsed and leaves its
+// exit code in `exit_code`, which outlives the app's parsing.
+void AddInspectCommand(CLI::App& app, int& exit_code);
+void AddVerifyCommand(CLI::App& app, int& exit_code);
+void AddRunCommand(CLI::App& app, int& exit_code);
+void AddExportCommand(CLI::App& app, int& exit_code);
+void AddKeygenCommand(CLI::App& app, int& exit_code);
+void AddExportKeysCommand(CLI::App& app, int& exit_code);
 
 }  // namespace worldb::tools
 

@@ -18,6 +18,12 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", absl::StrCat(kRecoverProgram, " ", WORLDB_VERSION));
   app.require_subcommand(1);
   int exit_code = kExitDone;
+  AddInspectCommand(app, exit_code);
+  AddVerifyCommand(app, exit_code);
+  AddRunCommand(app, exit_code);
+  AddExportCommand(app, exit_code);
+  AddKeygenCommand(app, exit_code);
+  AddExportKeysCommand(app, exit_code);
   const int code = ParseAndRun(app, argc, argv, exit_code);
   WarnOfUnlockedSecrets(kRecoverProgram);
   return code;

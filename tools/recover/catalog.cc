@@ -1,0 +1,303 @@
+#include "tools/recover/catalog.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+#include <tuple>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "cryptoscatter/base/status_macros.h"
+#include "engine/name_index.h"
+#include "engine/share_store.h"
+#include "engine/staging.h"
+#include "tools/recover/share_files.h"
+
+namespace worldb::tools {
+namespace {
+
+using engine::RowFamily;
+using engine::StoreRow;
+
+constexpr int kDepthMax = 64;
+constexpr std::size_t kFirstBytes = 8;
+constexpr std::size_t kCellFileBytesMax = 4096;
+constexpr char kCellFileName[] = "cell";
+
+auto Order(const Spot& spot) {
+  // Newest first: complements.
+  return std::tuple(spot.key_tag, ~spot.slot_epoch.value(), ~spot.version.value(), spot.core,
+                    spot.kind, spot.source, spot.detail);
+}
+
+Bytes FirstBytes(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::string bytes(kFirstBytes, '\0');
+  in.read(bytes.data(), kFirstBytes);
+  bytes.resize(static_cast<std::size_t>(in.gcount()));
+  return ToBytes(AsBytes(bytes));
+}
+
+}  // namespace
+
+Catalog::Catalog(const UnpackLimits& limits, Progress progress)
+    : limits_(limits), progress_(std::move(progress)) {}
+
+std::unique_ptr<Catalog> Catalog::Read(const std::vector<std::string>& sources,
+                                       const UnpackLimits& limits, const Progress& progress) {
+  std::unique_ptr<Catalog> catalog(new Catalog(limits, progress));
+  for (const std::string& source : sources) catalog->AddPath(source, source, 0);
+  std::sort(catalog->spots_.begin(), catalog->spots_.end(),
+            [](const Spot& a, const Spot& b) { return Order(a) < Order(b); });
+  return catalog;
+}
+
+void Catalog::AddPath(const std::string& path, const std::string& where, int depth) {
+  std::error_code error;
+  // A link named on the command line is followed, one that is found is not.
+  const auto type = depth == 0 ? std::filesystem::status(path, error).type()
+                               : std::filesystem::symlink_status(path, error).type();
+  if (type == std::filesystem::file_type::regular) return AddFile(path, where, depth);
+  if (type != std::filesystem::file_type::directory) {
+    if (depth == 0) {
+      bad_.push_back({where, error ? error.message() : "it is neither a file nor a directory"});
+    }
+    return;
+  }
+  if (engine::RocksReader::IsStore(path)) return AddStore(path, where);
+  if (depth > kDepthMax) {
+    bad_.push_back({where, "it lies too deep"});
+    return;
+  }
+  std::vector<std::string> names;
+  std::filesystem::directory_iterator at(path, error);
+  for (; !error && at != std::filesystem::directory_iterator(); at.increment(error)) {
+    names.push_back(at->path().filename().string());
+  }
+  if (error) bad_.push_back({where, error.message()});
+  std::sort(names.begin(), names.end());
+  for (const std::string& name : names) {
+    AddPath(absl::StrCat(path, "/", name), absl::StrCat(where, "/", name), depth + 1);
+  }
+}
+
+void Catalog::AddFile(const std::string& path, const std::string& where, int depth) {
+  if (IsArchiveName(path)) return AddArchive(path, where, depth);
+  const Bytes first = FirstBytes(path);
+  if (LooksLikeShareFile(first) || absl::EndsWith(path, kShareFileEnding)) {
+    return AddShareFile(path, where);
+  }
+  if (cell_ == nullptr && std::filesystem::path(path).filename() == kCellFileName) {
+    const auto bytes = ReadWholeFile(path, kCellFileBytesMax);
+    if (!bytes.ok()) return;
+    auto cell = engine::Cell::Decode(bytes->ExposeSecret());
+    if (!cell.ok()) return;
+    cell_ = *std::move(cell);
+    known_scripts_.AddOf(*cell_);
+  }
+}
+
+void Catalog::AddArchive(const std::string& path, const std::string& where, int depth) {
+  if (depth > kDepthMax) {
+    bad_.push_back({where, "it lies too deep"});
+    return;
+  }
+  auto directory = TemporaryDirectory::Create("worldb-recover");
+  if (!directory.ok()) {
+    bad_.push_back({where, std::string(directory.status().message())});
+    return;
+  }
+  const absl::Status status = UnpackArchive(path, (*directory)->path(), limits_);
+  if (!status.ok()) {
+    bad_.push_back({where, absl::StrCat("archive refused: ", status.message())});
+    return;
+  }
+  unpacked_.push_back(*std::move(directory));
+  AddPath(unpacked_.back()->path(), where, depth + 1);
+}
+
+void Catalog::AddStore(const std::string& path, const std::string& where) {
+  auto store = engine::RocksReader::Open(path);
+  if (!store.ok()) {
+    bad_.push_back({where, std::string(store.status().message())});
+    return;
+  }
+  stores_.push_back(*std::move(store));
+  facts_.push_back({.where = where});
+  holders_.emplace_back();
+  const auto note = [this, &where](const std::vector<std::string>& damage) {
+    for (const std::string& stretch : damage) {
+      bad_.push_back({where, absl::StrCat("rows are damaged: ", stretch)});
+    }
+  };
+  StoreRow row;
+  const auto each = [&row](absl::string_view key, ByteSpan value) -> const StoreRow& {
+    row.key.assign(key.data(), key.size());
+    row.value.assign(value.begin(), value.end());
+    return row;
+  };
+  note(stores_.back()->ForEach(
+      RowFamily::kRows, engine::ShareRow::kFamilyPrefix,
+      [&](absl::string_view key, ByteSpan value) { AddShareRow(each(key, value)); }));
+  note(stores_.back()->ForEach(RowFamily::kRows, engine::ScriptRow::kFamilyPrefix,
+                               [&](absl::string_view key, ByteSpan value) {
+                                 const absl::Status known = known_scripts_.AddRow(each(key, value));
+                                 if (!known.ok())
+                                   bad_.push_back({where, std::string(known.message())});
+                               }));
+  note(stores_.back()->ForEach(
+      RowFamily::kBlobs, engine::Staging::kRowPrefix,
+      [&](absl::string_view key, ByteSpan value) { AddStagedRow(each(key, value)); }));
+}
+
+void Catalog::Note(const cryptoscatter::Core& core, const ScriptId& script, Spot spot) {
+  constexpr std::uint64_t kProgressEvery = 256;
+  cells_.insert(core.cell);
+  scripts_.insert(script);
+  spot.key_tag = core.key_tag;
+  spot.core = core.Id();
+  spot.value_kind = core.kind;
+  spots_.push_back(spot);
+  if (progress_ && spots_.size() % kProgressEvery == 0) progress_(spots_.size(), WhereOf(spot));
+}
+
+void Catalog::AddShareRow(const StoreRow& row) {
+  const auto source = static_cast<std::uint32_t>(stores_.size() - 1);
+  const auto decoded = engine::DecodeShareRow(row);
+  if (decoded.ok()) {
+    const cryptoscatter::Share& share = decoded->found.share;
+    ++facts_.back().shares[share.index.value()];
+    Spot spot;
+    spot.version = share.version;
+    spot.slot_epoch = share.slot_epoch;
+    spot.source = source;
+    spot.index = share.index.value();
+    return Note(share.core, share.script, spot);
+  }
+  ++facts_.back().bad_rows;
+  const auto version = engine::ShareRow::ParseKey(row.key);
+  if (!version.has_value()) {
+    bad_.push_back(
+        {facts_.back().where, absl::StrCat("row ", HexEncode(AsBytes(row.key)),
+                                           " is no share: ", decoded.status().message())});
+    return;
+  }
+  Spot spot;
+  spot.kind = Spot::Kind::kBadRow;
+  spot.key_tag = version->key_tag;
+  spot.version = version->version;
+  spot.slot_epoch = version->slot_epoch;
+  spot.source = source;
+  spot.detail = static_cast<std::uint32_t>(reasons_.size());
+  reasons_.push_back(absl::StrCat("share of version ", version->version.value(), " on node ",
+                                  facts_.back().where, ": ", decoded.status().message()));
+  spots_.push_back(spot);
+}
+
+void Catalog::AddStagedRow(const StoreRow& row) {
+  const auto sealed = engine::DecodeStagedRow(row);
+  if (!sealed.ok()) {
+    bad_.push_back(
+        {facts_.back().where, absl::StrCat("staged payload: ", sealed.status().message())});
+    return;
+  }
+  ++facts_.back().staged;
+  Spot spot;
+  spot.kind = Spot::Kind::kStaged;
+  spot.source = static_cast<std::uint32_t>(stores_.size() - 1);
+  spot.detail = static_cast<std::uint32_t>(staged_rows_.size());
+  staged_rows_.push_back(sealed->Commitment());
+  Note(sealed->core, sealed->script, spot);
+}
+
+void Catalog::AddShareFile(const std::string& path, const std::string& where) {
+  const auto found = ReadShareFile(path);
+  if (!found.ok()) {
+    bad_.push_back({where, std::string(found.status().message())});
+    return;
+  }
+  Spot spot;
+  spot.kind = Spot::Kind::kFile;
+  spot.source = static_cast<std::uint32_t>(files_.size());
+  files_.push_back({path, where});
+  spot.version = found->share.version;
+  spot.slot_epoch = found->share.slot_epoch;
+  spot.index = found->share.index.value();
+  Note(found->share.core, found->share.script, spot);
+}
+
+void Catalog::Unlock(const engine::OfflineKeys& keys) {
+  constexpr int kTriesMax = 64;
+  keys_ = &keys;
+  std::vector<int> tries(stores_.size());
+  for (const Spot& spot : spots_) {
+    if (spot.kind != Spot::Kind::kRow || !holders_[spot.source].IsZero()) continue;
+    if (++tries[spot.source] > kTriesMax) continue;
+    const auto found = Fetch(spot);
+    if (!found.ok() || !found->key_share.has_value()) continue;
+    const auto holder =
+        keys.HolderOf(spot.core, found->share.generation, found->share.index, *found->key_share);
+    if (holder.has_value()) holders_[spot.source] = *holder;
+  }
+}
+
+std::vector<std::string> Catalog::LockedStores() const {
+  std::vector<std::string> out;
+  for (std::size_t i = 0; i < facts_.size(); ++i) {
+    const bool any = std::any_of(facts_[i].shares.begin(), facts_[i].shares.end(),
+                                 [](std::uint64_t count) { return count > 0; });
+    if (any && holders_[i].IsZero()) out.push_back(facts_[i].where);
+  }
+  return out;
+}
+
+std::string Catalog::WhereOf(const Spot& spot) const {
+  return spot.kind == Spot::Kind::kFile ? files_[spot.source].where : facts_[spot.source].where;
+}
+
+absl::StatusOr<engine::FoundShare> Catalog::Fetch(const Spot& spot) const {
+  engine::FoundShare found;
+  if (spot.kind == Spot::Kind::kFile) {
+    WORLDB_ASSIGN_OR_RETURN(found, ReadShareFile(files_[spot.source].path));
+  } else {
+    const engine::RocksReader& store = *stores_[spot.source];
+    StoreRow row;
+    row.key = engine::ShareRow::Key(spot.key_tag, spot.slot_epoch, spot.version);
+    WORLDB_ASSIGN_OR_RETURN(row.value, store.Get(RowFamily::kRows, row.key));
+    WORLDB_ASSIGN_OR_RETURN(engine::FoundRow decoded, engine::DecodeShareRow(row));
+    found = std::move(decoded.found);
+    if (decoded.fragment_apart) {
+      absl::StatusOr<Bytes> fragment = store.Get(RowFamily::kBlobs, row.key);
+      if (fragment.ok()) {
+        found.share.fragment = *std::move(fragment);
+        found.has_fragment = true;
+      }
+    }
+  }
+  found.where = WhereOf(spot);
+  if (spot.kind == Spot::Kind::kRow) found.holder = holders_[spot.source];
+  found.locked = keys_ == nullptr || !keys_->Has(found.holder);
+  return found;
+}
+
+absl::StatusOr<cryptoscatter::SealedValue> Catalog::FetchStaged(const Spot& spot) const {
+  StoreRow row;
+  row.key = engine::Staging::RowKey(staged_rows_[spot.detail]);
+  WORLDB_ASSIGN_OR_RETURN(row.value, stores_[spot.source]->Get(RowFamily::kBlobs, row.key));
+  return engine::DecodeStagedRow(row);
+}
+
+std::optional<Bytes> Catalog::NameOf(const KeyTag& key_tag) const {
+  if (keys_ == nullptr) return std::nullopt;
+  const std::string row_key = engine::NameIndex::RowKey(key_tag);
+  for (const auto& store : stores_) {
+    const auto sealed = store->Get(RowFamily::kRows, row_key);
+    if (!sealed.ok()) continue;
+    if (auto name = keys_->OpenName(row_key, *sealed)) return name;
+  }
+  return std::nullopt;
+}
+
+}  // namespace worldb::tools

@@ -1,0 +1,140 @@
+// What lies in a heap of raw node stores, share files and archives of both, in any order.
+//
+// A first pass reads everything and keeps where each share lies; shares are then fetched one by one.
+// Stores are read where they lie and never changed; archives are unpacked to a private temporary
+// directory. Nothing in here has been verified: that is for whoever fetches it.
+// Bounds:  some 80 bytes for each share, a path for each share file, what RocksReader keeps for each store.
+// Errors:  what cannot be read is noted in bad(), and the rest goes on.
+// Threads: one owner; calls block on the disk.
+#ifndef WORLDB_TOOLS_RECOVER_CATALOG_H_
+#define WORLDB_TOOLS_RECOVER_CATALOG_H_
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "engine/cell.h"
+#include "engine/offline_reader.h"
+#include "engine/rocks_store.h"
+#include "tools/files.h"
+#include "tools/recover/archive.h"
+
+namespace worldb::tools {
+
+// Where one share lies, and what it says of itself.
+struct Spot {
+  enum class Kind : std::uint8_t {
+    kRow,     // a row of a store
+    kFile,    // a share file
+    kStaged,  // a staged payload: no version, zero
+    kBadRow,  // a row of this version that does not decode: no core, zero
+  };
+  KeyTag key_tag;
+  Version version;
+  CoreId core;
+  SlotEpoch slot_epoch;
+  std::uint32_t source = 0;  // of a store or of a file
+  std::uint32_t detail = 0;  // kStaged: its row; kBadRow: why
+  Kind kind = Kind::kRow;
+  cryptoscatter::ValueKind value_kind = cryptoscatter::ValueKind::kValue;
+  std::uint8_t index = 0;  // kRow, kFile: of the share
+};
+
+struct StoreFacts {
+  std::string where;
+  std::array<std::uint64_t, kNodeCount> shares{};  // by index; a node's own are all of one
+  std::uint64_t staged = 0;
+  std::uint64_t bad_rows = 0;
+};
+
+struct BadSource {
+  std::string where;
+  std::string why;
+};
+
+class Catalog {
+ public:
+  // Says how far the first pass is.
+  using Progress = std::function<void(std::uint64_t shares, const std::string& where)>;
+
+  static std::unique_ptr<Catalog> Read(const std::vector<std::string>& sources,
+                                       const UnpackLimits& limits, const Progress& progress);
+  Catalog(const Catalog&) = delete;
+  Catalog& operator=(const Catalog&) = delete;
+
+  // By key tag, then newest first; staged payloads last.
+  std::span<const Spot> spots() const { return spots_; }
+  const std::vector<StoreFacts>& stores() const { return facts_; }
+  std::uint64_t share_file_count() const { return files_.size(); }
+  // Unreadable sources, damaged stretches of stores, share files that do not decode.
+  const std::vector<BadSource>& bad() const { return bad_; }
+  const std::set<CellId>& cells() const { return cells_; }
+  // Those that shares name, and those that are known: the shipped ones and what the sources brought.
+  const std::set<ScriptId>& scripts() const { return scripts_; }
+  const std::shared_ptr<const cryptoscatter::ScriptBook>& script_book() const {
+    return known_scripts_.book();
+  }
+  // The cell directory, where one was among the sources: it has the nodes' names.
+  const std::shared_ptr<const engine::Cell>& cell() const { return cell_; }
+
+  // Finds out which store belongs to which of these nodes. Without a node's keys, its key shares count
+  // neither as good nor as bad. Call it before Fetch(); `keys` must outlive the catalog.
+  void Unlock(const engine::OfflineKeys& keys);
+  // REQUIRES: Unlock().
+  const engine::OfflineKeys& keys() const { return *keys_; }
+  // Stores for which Unlock() found no key.
+  std::vector<std::string> LockedStores() const;
+
+  std::string WhereOf(const Spot& spot) const;
+  const std::string& WhyBad(const Spot& spot) const { return reasons_[spot.detail]; }
+  // REQUIRES: kRow or kFile. A missing fragment is no error.
+  absl::StatusOr<engine::FoundShare> Fetch(const Spot& spot) const;
+  // REQUIRES: kStaged.
+  absl::StatusOr<cryptoscatter::SealedValue> FetchStaged(const Spot& spot) const;
+  // The key's name as some node keeps it beside its shares.
+  std::optional<Bytes> NameOf(const KeyTag& key_tag) const;
+
+ private:
+  Catalog(const UnpackLimits& limits, Progress progress);
+  void AddPath(const std::string& path, const std::string& where, int depth);
+  void AddFile(const std::string& path, const std::string& where, int depth);
+  void AddArchive(const std::string& path, const std::string& where, int depth);
+  void AddStore(const std::string& path, const std::string& where);
+  void AddShareFile(const std::string& path, const std::string& where);
+  void AddShareRow(const engine::StoreRow& row);
+  void AddStagedRow(const engine::StoreRow& row);
+  void Note(const cryptoscatter::Core& core, const ScriptId& script, Spot spot);
+
+  struct File {
+    std::string path;
+    std::string where;
+  };
+
+  const UnpackLimits limits_;
+  const Progress progress_;
+  std::vector<std::unique_ptr<TemporaryDirectory>> unpacked_;
+  std::vector<std::unique_ptr<engine::RocksReader>> stores_;  // facts_ goes with it
+  std::vector<StoreFacts> facts_;
+  std::vector<NodeId> holders_;  // by store; zero when no key opens it
+  const engine::OfflineKeys* keys_ = nullptr;
+  std::vector<File> files_;
+  std::vector<Spot> spots_;
+  std::vector<CommitmentId> staged_rows_;
+  std::vector<std::string> reasons_;
+  std::vector<BadSource> bad_;
+  std::set<CellId> cells_;
+  std::set<ScriptId> scripts_;
+  engine::OfflineScripts known_scripts_;
+  std::shared_ptr<const engine::Cell> cell_;
+};
+
+}  // namespace worldb::tools
+
+#endif  // WORLDB_TOOLS_RECOVER_CATALOG_H_

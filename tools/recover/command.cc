@@ -1,0 +1,116 @@
+#include "tools/recover/command.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+
+namespace worldb::tools {
+
+void AddFormatOption(CLI::App& command, std::string& format_text) {
+  command.add_option("-o", format_text, "text, or json: one object a line")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->type_name("FORMAT");
+}
+
+void AddSourceOptions(CLI::App& command, SourceOptions& options) {
+  command
+      .add_option("SOURCE", options.sources,
+                  "directories, archives, share files: searched for stores and share files")
+      ->required()
+      ->type_name("...");
+  command
+      .add_option("--unpack-max", options.unpack_gib_max,
+                  "refuse an archive that unpacks to more than this many GiB (64)")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 20))
+      ->type_name("GIB");
+  AddFormatOption(command, options.format_text);
+}
+
+ProgressLine::ProgressLine() : terminal_(::isatty(STDERR_FILENO) == 1) {}
+ProgressLine::~ProgressLine() { Clear(); }
+
+void ProgressLine::Show(const std::string& text) {
+  constexpr absl::Duration kEvery = absl::Milliseconds(200);
+  if (!terminal_) return;
+  const absl::Time now = absl::Now();
+  if (now < next_) return;
+  next_ = now + kEvery;
+  std::fprintf(stderr, "\r\033[K%s", text.c_str());
+  std::fflush(stderr);
+  shown_ = true;
+}
+
+void ProgressLine::Clear() {
+  if (std::exchange(shown_, false)) std::fprintf(stderr, "\r\033[K");
+}
+
+absl::StatusOr<std::unique_ptr<Catalog>> ReadSources(const SourceOptions& options,
+                                                     ProgressLine& progress) {
+  for (const std::string& source : options.sources) {
+    if (!FileExists(source)) {
+      return absl::NotFoundError(absl::StrCat("there is no ", Printable(source)));
+    }
+  }
+  UnpackLimits limits;
+  limits.bytes_max = options.unpack_gib_max << 30;
+  return Catalog::Read(
+      options.sources, limits, [&progress](std::uint64_t shares, const std::string& where) {
+        progress.Show(absl::StrCat("reading ", Printable(where), ": ", shares, " shares so far"));
+      });
+}
+
+absl::Status NothingFound() {
+  return absl::NotFoundError("the sources hold no store with shares and no share file");
+}
+
+ExitCode ReportNothing(const std::string& command, const absl::Status& status,
+                       OutputFormat format) {
+  return ReportFailure(
+      absl::StrCat(command, ": nothing found"), status, format,
+      "name directories that hold nodes/NAME/store, archives of them, or share files");
+}
+
+void ReportBadSources(const Catalog& catalog, OutputFormat format) {
+  for (const BadSource& bad : catalog.bad()) {
+    if (format == OutputFormat::kJson) {
+      PrintJson({{"event", "bad_source"}, {"where", bad.where}, {"why", bad.why}});
+    }
+    std::fprintf(stderr, "%s: bad source %s: %s\n", kRecoverProgram, Printable(bad.where).c_str(),
+                 Printable(bad.why).c_str());
+  }
+}
+
+ExitCode ReportFailure(const std::string& command, const absl::Status& status, OutputFormat format,
+                       const std::string& next) {
+  const ExitCode code = ExitCodeOf(status);
+  PrintFailure({command, std::string(status.message()), next}, kRecoverProgram);
+  if (format == OutputFormat::kJson) {
+    PrintJson({{"event", "error"},
+               {"code", absl::StatusCodeToString(status.code())},
+               {"message", std::string(status.message())},
+               {"exit_code", static_cast<int>(code)}});
+  }
+  return code;
+}
+
+std::string NodeNames(NodeSet nodes, const engine::Cell* cell) {
+  std::string out;
+  for (int i = 0; i < kNodeCount; ++i) {
+    if (!nodes.Has(i)) continue;
+    absl::StrAppend(&out, out.empty() ? "" : ", ",
+                    cell == nullptr ? absl::StrCat(i) : cell->node(NodeAt(i)).name);
+  }
+  return out;
+}
+
+void AddKeyText(ByteSpan key, Json& out) {
+  out["key"] = std::string(AsText(key));
+  out["key_base64"] = absl::Base64Escape(AsText(key));
+}
+
+}  // namespace worldb::tools

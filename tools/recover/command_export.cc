@@ -1,0 +1,135 @@
+// worldb-recover export STORE --out DIR
+
+#include <cstdio>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "cryptoscatter/base/status_macros.h"
+#include "tools/recover/command.h"
+#include "tools/recover/keys.h"
+#include "tools/recover/share_files.h"
+
+namespace worldb::tools {
+namespace {
+
+constexpr char kDescription[] =
+    "Examples:\n"
+    "  worldb-recover export disks/nodes/tokyo-1/store --cell disks/cell --out tokyo-1\n\n"
+    "Writes each share of a raw store as a share file.\n"
+    "Its key share stays encrypted under the node's storage key, so this takes no keys.";
+
+struct ExportArguments {
+  std::string store;
+  std::string cell;
+  std::string out;
+  std::string format_text = "text";
+
+  OutputFormat format() const {
+    return format_text == "json" ? OutputFormat::kJson : OutputFormat::kText;
+  }
+};
+
+// Sorts by key tag, then version, then node.
+std::string FileOf(const Spot& spot) {
+  return absl::StrFormat("%s-%010u-%020u-%u%s", spot.key_tag.Hex(), spot.slot_epoch.value(),
+                         spot.version.value(), spot.index, kShareFileEnding);
+}
+
+struct Exported {
+  std::uint64_t shares = 0;
+  std::uint64_t bad = 0;
+};
+
+absl::StatusOr<Exported> Export(const ExportArguments& arguments, const Catalog& catalog,
+                                ProgressLine& progress) {
+  std::shared_ptr<const engine::Cell> cell;
+  if (!arguments.cell.empty()) {
+    WORLDB_ASSIGN_OR_RETURN(cell, ReadCellFile(arguments.cell));
+  }
+  WORLDB_RETURN_IF_ERROR(MakePrivateDirectories(arguments.out));
+  FileBatch files(arguments.out, ".worldb-recover.new-");
+  Exported exported;
+  for (const Spot& spot : catalog.spots()) {
+    if (spot.kind == Spot::Kind::kStaged) continue;
+    std::string wrong;
+    absl::StatusOr<engine::FoundShare> found =
+        spot.kind == Spot::Kind::kBadRow ? absl::InvalidArgumentError(catalog.WhyBad(spot))
+                                         : catalog.Fetch(spot);
+    if (!found.ok()) {
+      wrong = std::string(found.status().message());
+    } else if (!found->has_fragment) {
+      wrong = absl::StrCat("share ", spot.index, " of version ", spot.version.value(),
+                           ": its fragment is gone");
+    } else if (cell != nullptr && found->share.core.cell != cell->id()) {
+      return absl::InvalidArgumentError("the store is of another cell than the cell directory");
+    }
+    if (!wrong.empty()) {
+      ++exported.bad;
+      std::fprintf(stderr, "%s: not exported: %s\n", kRecoverProgram, Printable(wrong).c_str());
+      continue;
+    }
+    if (cell != nullptr) found->holder = cell->node(found->share.index).id;
+    WORLDB_RETURN_IF_ERROR(AddShareFile(files, FileOf(spot), *found));
+    ++exported.shares;
+    progress.Show(absl::StrCat("exporting: ", exported.shares, " shares so far"));
+  }
+  WORLDB_RETURN_IF_ERROR(files.Commit());
+  return exported;
+}
+
+ExitCode Run(const ExportArguments& arguments) {
+  if (!engine::RocksReader::IsStore(arguments.store)) {
+    return ReportFailure("export: no store",
+                         absl::NotFoundError(arguments.store + " is not a node's store"),
+                         arguments.format(), "name a directory like nodes/NAME/store");
+  }
+  ProgressLine progress;
+  SourceOptions sources;
+  sources.sources = {arguments.store};
+  const auto read = ReadSources(sources, progress);
+  if (!read.ok()) return ReportNothing("export", read.status(), arguments.format());
+  const std::unique_ptr<Catalog>& catalog = *read;
+  const auto exported = Export(arguments, *catalog, progress);
+  progress.Clear();
+  ReportBadSources(*catalog, arguments.format());
+  if (!exported.ok()) {
+    return ReportFailure("export: stopped", exported.status(), arguments.format(),
+                         "make room or name another --out, and run it again");
+  }
+  if (arguments.format() == OutputFormat::kJson) {
+    PrintJson({{"event", "exported"},
+               {"shares", exported->shares},
+               {"bad", exported->bad},
+               {"out", arguments.out}});
+  } else {
+    PrintLine(absl::StrCat("exported ", exported->shares, " shares to ", Printable(arguments.out)));
+  }
+  if (exported->bad == 0 && catalog->bad().empty()) return kExitDone;
+  PrintFailure({absl::StrCat("export: ", exported->bad, " shares left out"),
+                "they do not decode, or a part of them is gone; each is named above",
+                "worldb-recover verify STORE checks those that were exported"},
+               kRecoverProgram);
+  return kExitBadData;
+}
+
+}  // namespace
+
+void AddExportCommand(CLI::App& app, int& exit_code) {
+  const auto arguments = std::make_shared<ExportArguments>();
+  CLI::App* command = app.add_subcommand("export", kDescription);
+  command->add_option("STORE", arguments->store, "a node's store: nodes/NAME/store")
+      ->required()
+      ->type_name("");
+  command
+      ->add_option("--out", arguments->out, "directory for the share files, made if it is missing")
+      ->required()
+      ->type_name("DIR");
+  command
+      ->add_option("--cell", arguments->cell,
+                   "the cell directory file, so that the share files name their node")
+      ->type_name("FILE");
+  AddFormatOption(*command, arguments->format_text);
+  command->callback([arguments, &exit_code] { exit_code = Run(*arguments); });
+}
+
+}  // namespace worldb::tools

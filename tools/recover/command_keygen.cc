@@ -1,0 +1,141 @@
+// worldb-recover keygen, worldb-recover export-keys
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "cryptoscatter/base/entropy.h"
+#include "cryptoscatter/base/status_macros.h"
+#include "cryptoscatter/key_export.h"
+#include "tools/files.h"
+#include "tools/recover/command.h"
+#include "tools/recover/keys.h"
+
+namespace worldb::tools {
+namespace {
+
+constexpr char kKeygenDescription[] =
+    "Examples:\n"
+    "  worldb-recover keygen --out key.wrk\n\n"
+    "Makes a recovery key and prints its public half.\n"
+    "Keep the file offline: it opens every key export made for it.";
+
+constexpr char kExportKeysDescription[] =
+    "Examples:\n"
+    "  worldb-recover export-keys disks/nodes/*/secrets --cell disks/cell --to wrp1_... --out "
+    "keys.wdk\n\n"
+    "Encrypts node keys to a recovery key.\n"
+    "With them, raw stores of these nodes open; nobody can act as these nodes by them.";
+
+struct KeygenArguments {
+  std::string out;
+  std::string format_text = "text";
+};
+
+struct ExportKeysArguments {
+  std::vector<std::string> secrets;
+  std::string cell;
+  std::string to;
+  std::string out;
+};
+
+absl::Status RefuseToReplace(const std::string& path) {
+  if (!FileExists(path)) return absl::OkStatus();
+  return absl::AlreadyExistsError(absl::StrCat(path, " is there already"));
+}
+
+absl::Status Keygen(const KeygenArguments& arguments) {
+  WORLDB_RETURN_IF_ERROR(RefuseToReplace(arguments.out));
+  const auto key = cryptoscatter::ExchangeKeyPair::Generate(SystemEntropy());
+  const SecretBytes file = cryptoscatter::EncodeRecoveryKeyFile(key);
+  WORLDB_RETURN_IF_ERROR(WriteFileAtomically(arguments.out, file.ExposeSecret(), 0600));
+  const std::string text = cryptoscatter::FormatRecoveryPublicKey(key.public_key());
+  if (arguments.format_text == "json") {
+    PrintJson({{"event", "recovery_key"}, {"public", text}, {"file", arguments.out}});
+  } else {
+    PrintLine(text);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ExportKeys(const ExportKeysArguments& arguments) {
+  WORLDB_RETURN_IF_ERROR(RefuseToReplace(arguments.out));
+  WORLDB_ASSIGN_OR_RETURN(const auto recovery_key,
+                          cryptoscatter::ParseRecoveryPublicKey(arguments.to));
+  WORLDB_ASSIGN_OR_RETURN(const auto cell, ReadCellFile(arguments.cell));
+  cryptoscatter::KeyExport keys;
+  keys.cell = cell->id();
+  for (const std::string& path : arguments.secrets) {
+    WORLDB_ASSIGN_OR_RETURN(engine::NodeSecrets secrets, ReadSecretsFile(path));
+    const NodeId id = cryptoscatter::NodeIdOf(secrets.signing.public_key());
+    cryptoscatter::ExportedNode node;
+    for (int i = 0; i < kNodeCount; ++i) {
+      if (cell->node(NodeAt(i)).id != id) continue;
+      node.index = NodeAt(i);
+      node.name = cell->node(NodeAt(i)).name;
+    }
+    if (node.name.empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(path, ": of no node of the cell in ", arguments.cell));
+    }
+    node.id = id;
+    node.storage_key = std::move(secrets.storage_key);
+    node.exchange_secret = secrets.exchange.PrivateKey();
+    keys.nodes.push_back(std::move(node));
+  }
+  const auto by_index = [](const auto& a, const auto& b) { return a.index < b.index; };
+  std::sort(keys.nodes.begin(), keys.nodes.end(), by_index);
+  const auto twice =
+      std::adjacent_find(keys.nodes.begin(), keys.nodes.end(),
+                         [](const auto& a, const auto& b) { return a.index == b.index; });
+  if (twice != keys.nodes.end()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the secrets of ", twice->name, " are named twice"));
+  }
+  WORLDB_ASSIGN_OR_RETURN(const Bytes sealed,
+                          cryptoscatter::SealKeyExport(keys, recovery_key, SystemEntropy()));
+  return WriteFileAtomically(arguments.out, sealed, 0600);
+}
+
+}  // namespace
+
+void AddKeygenCommand(CLI::App& app, int& exit_code) {
+  const auto arguments = std::make_shared<KeygenArguments>();
+  CLI::App* command = app.add_subcommand("keygen", kKeygenDescription);
+  command->add_option("--out", arguments->out, "file for the key, mode 0600")
+      ->required()
+      ->type_name("FILE");
+  AddFormatOption(*command, arguments->format_text);
+  command->callback([arguments, &exit_code] {
+    const absl::Status status = Keygen(*arguments);
+    exit_code = status.ok() ? kExitDone
+                            : ReportFailure("keygen", status, OutputFormat::kText,
+                                            "name a new file in a directory you may write to");
+  });
+}
+
+void AddExportKeysCommand(CLI::App& app, int& exit_code) {
+  const auto arguments = std::make_shared<ExportKeysArguments>();
+  CLI::App* command = app.add_subcommand("export-keys", kExportKeysDescription);
+  command->add_option("SECRETS", arguments->secrets, "nodes' secrets files: nodes/NAME/secrets")
+      ->required()
+      ->expected(1, kNodeCount)
+      ->type_name("...");
+  command->add_option("--cell", arguments->cell, "the cell directory file these nodes belong to")
+      ->required()
+      ->type_name("FILE");
+  command
+      ->add_option("--to", arguments->to, "public half of the recovery key, as keygen printed it")
+      ->required()
+      ->type_name("wrp1_...");
+  command->add_option("--out", arguments->out, "file for the export, mode 0600")
+      ->required()
+      ->type_name("FILE");
+  command->callback([arguments, &exit_code] {
+    const absl::Status status = ExportKeys(*arguments);
+    exit_code = status.ok() ? kExitDone
+                            : ReportFailure("export-keys", status, OutputFormat::kText,
+                                            "worldb-recover export-keys --help");
+  });
+}
+
+}  // namespace worldb::tools

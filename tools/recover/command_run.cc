@@ -1,0 +1,305 @@
+// worldb-recover run SOURCE... --out DIR
+
+#include <cstdio>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "cryptoscatter/base/status_macros.h"
+#include "tools/recover/command.h"
+#include "tools/recover/file_name.h"
+#include "tools/recover/keys.h"
+#include "tools/recover/output_directory.h"
+#include "tools/recover/recovery.h"
+
+namespace worldb::tools {
+namespace {
+
+constexpr char kDescription[] =
+    "Examples:\n"
+    "  worldb-recover run disks/ --secrets disks/nodes/*/secrets --out values\n"
+    "  worldb-recover run *.tar.zst --keys keys.wdk --recovery-key key.wrk --out values\n\n"
+    "Recovers the newest version of every key into one file each.\n"
+    "Started again with the same --out, it goes on where it was stopped.";
+
+constexpr char kNoKeys[] =
+    "raw stores and share files hold key shares encrypted under their nodes' storage keys; without "
+    "those "
+    "keys, nobody can open them";
+
+struct RunArguments {
+  SourceOptions sources;
+  KeyOptions keys;
+  std::string out;
+  std::vector<std::string> key;  // at most one; it may be empty text
+  bool all_versions = false;
+  bool staged = false;
+};
+
+// Several versions of one key never share a name, and no name of a key has an '@'.
+std::string FileOf(const VersionReport& report, ByteSpan key, bool all_versions) {
+  std::string name = FileNameOf(key);
+  if (report.name.version.value() == 0)
+    return absl::StrCat(name, "@staged.", report.core.Hex().substr(0, 16));
+  if (all_versions || report.conflict) {
+    absl::StrAppend(&name, "@", report.name.slot_epoch.value(), ".", report.name.version.value());
+  }
+  if (report.conflict) absl::StrAppend(&name, ".", report.core.Hex().substr(0, 16));
+  return name;
+}
+
+Json Indices(NodeSet set) {
+  Json out = Json::array();
+  for (int i = 0; i < kNodeCount; ++i) {
+    if (set.Has(i)) out.push_back(i);
+  }
+  return out;
+}
+
+std::string SoFar(const VersionReport& report, const engine::Cell* cell) {
+  const auto& shortfall = report.shortfall;
+  if (!report.why_lost.empty()) return report.why_lost;
+  if (shortfall.need == 0) return "its script is not known to this build";
+  return absl::StrCat(
+      shortfall.have, " of ", shortfall.need, " so far; with ", NodeNames(shortfall.missing, cell),
+      " it would be enough. Its script says ",
+      absl::StrReplaceAll(shortfall.script_text.substr(0, shortfall.script_text.find('\n')),
+                          {{"key: ", ""}}));
+}
+
+Json ToEvent(const VersionReport& report, const std::string& file, const engine::Cell* cell) {
+  Json event = {{"event", "version"}, {"status", StatusName(report.status)}};
+  if (report.key.has_value()) {
+    AddKeyText(*report.key, event);
+  } else {
+    event["key"] = Json();
+    event["key_base64"] = Json();
+  }
+  event["key_tag"] = report.name.key_tag.Hex();
+  event["slot_epoch"] = report.name.slot_epoch.value();
+  event["version"] = report.name.version.value();
+  event["kind"] = report.kind == cryptoscatter::ValueKind::kTombstone ? "delete" : "set";
+  event["core"] = report.core.Hex();
+  event["conflict"] = report.conflict;
+  event["file"] = file.empty() ? Json() : Json(file);
+  event["bytes"] = report.value_bytes;
+  event["good"] = Indices(report.good);
+  event["bad"] = Indices(report.bad);
+  event["locked"] = Indices(report.locked);
+  event["missing"] = Indices(report.missing());
+  event["bad_shares"] = report.bad_shares;
+  if (report.status == VersionReport::Status::kLost) {
+    event["so_far"] = SoFar(report, cell);
+    event["have"] = report.shortfall.have;
+    event["need"] = report.shortfall.need;
+    event["would_do"] = Indices(report.shortfall.missing);
+  }
+  return event;
+}
+
+// Tells what became of each version, and counts.
+class Teller {
+ public:
+  Teller(OutputFormat format, ProgressLine& progress) : format_(format), progress_(progress) {}
+
+  void Tell(Json event, bool again) {
+    progress_.Clear();
+    const std::string status = event["status"];
+    const bool deleted = event["kind"] == "delete" && status != "lost";
+    ++(deleted                 ? deleted_
+       : status == "recovered" ? recovered_
+       : status == "degraded"  ? degraded_
+                               : lost_);
+    again_ += again ? 1 : 0;
+    bad_ += event["bad_shares"].size();
+    conflicts_ += event["conflict"] == true ? 1 : 0;
+    for (const Json& reason : event["bad_shares"]) {
+      std::fprintf(stderr, "%s: bad share: %s\n", kRecoverProgram,
+                   Printable(reason.get<std::string>()).c_str());
+    }
+    event["again"] = again;
+    format_ == OutputFormat::kJson ? PrintJson(event) : PrintLine(Line(event, deleted, again));
+  }
+
+  ExitCode Finish(const Catalog& catalog, const std::string& out) const {
+    const std::vector<std::string> locked = catalog.LockedStores();
+    if (format_ == OutputFormat::kJson) {
+      PrintJson({{"event", "summary"},
+                 {"recovered", recovered_},
+                 {"degraded", degraded_},
+                 {"deleted", deleted_},
+                 {"lost", lost_},
+                 {"again", again_},
+                 {"conflicts", conflicts_},
+                 {"bad_shares", bad_},
+                 {"bad_sources", catalog.bad().size()},
+                 {"locked_stores", locked},
+                 {"out", out}});
+    }
+    for (const std::string& store : locked) {
+      std::fprintf(stderr, "%s: no key given opens %s\n", kRecoverProgram,
+                   Printable(store).c_str());
+    }
+    std::fprintf(
+        stderr,
+        "%s: %llu recovered, %llu degraded, %llu deleted, %llu lost; %llu bad shares; %llu "
+        "were done before; values in %s\n",
+        kRecoverProgram, recovered_, degraded_, deleted_, lost_, bad_, again_,
+        Printable(out).c_str());
+    if (bad_ > 0 || conflicts_ > 0 || !catalog.bad().empty()) {
+      PrintFailure(
+          {absl::StrCat("run: ", bad_, " bad shares, ", catalog.bad().size(), " bad sources"),
+           "each is named above; nothing was written that did not verify",
+           "add the stores or share files of further nodes, and run it again"},
+          kRecoverProgram);
+      return kExitBadData;
+    }
+    if (lost_ > 0) {
+      PrintFailure({absl::StrCat("run: ", lost_, " versions are lost so far"),
+                    "the good shares do not make a set that may read; each is named above",
+                    "add the stores or share files of further nodes, and run it again"},
+                   kRecoverProgram);
+      return kExitUnavailable;
+    }
+    return kExitDone;
+  }
+  bool any() const { return recovered_ + degraded_ + deleted_ + lost_ > 0; }
+
+ private:
+  static std::string Line(const Json& event, bool deleted, bool again) {
+    std::string line = deleted ? "deleted" : event["status"].get<std::string>();
+    line.resize(11, ' ');
+    absl::StrAppend(&line,
+                    event["key"].is_null()
+                        ? absl::StrCat("(key tag ", event["key_tag"].get<std::string>(), ")")
+                        : Printable(event["key"].get<std::string>()),
+                    "  ");
+    const std::uint64_t version = event["version"];
+    absl::StrAppend(&line, version == 0 ? "staged" : absl::StrCat("version ", version));
+    if (event["conflict"] == true) {
+      absl::StrAppend(&line, "  one of two values: core ",
+                      event["core"].get<std::string>().substr(0, 16));
+    }
+    if (event["status"] == "lost") {
+      absl::StrAppend(&line, "  ", event["so_far"].get<std::string>());
+    } else if (!deleted) {
+      absl::StrAppend(&line, "  ", FormatBytes(event["bytes"].get<std::uint64_t>()));
+    }
+    if (event["status"] == "degraded") {
+      absl::StrAppend(&line, "  ", event["good"].size(), " good shares, ", event["bad"].size(),
+                      " bad, ", event["missing"].size() + event["locked"].size(), " missing");
+    }
+    if (again) line += "  (done before)";
+    return line;
+  }
+
+  const OutputFormat format_;
+  ProgressLine& progress_;
+  unsigned long long recovered_ = 0;
+  unsigned long long degraded_ = 0;
+  unsigned long long deleted_ = 0;
+  unsigned long long lost_ = 0;
+  unsigned long long again_ = 0;
+  unsigned long long conflicts_ = 0;
+  unsigned long long bad_ = 0;
+};
+
+absl::Status Recover(const RunArguments& arguments, const Catalog& catalog, Teller& teller,
+                     ProgressLine& progress) {
+  WORLDB_ASSIGN_OR_RETURN(
+      const std::unique_ptr<OutputDirectory> out,
+      OutputDirectory::Open(arguments.out, arguments.all_versions ? "all versions" : "newest",
+                            [&](const Json& event) { teller.Tell(event, false); }));
+  RecoveryOptions options;
+  options.all_versions = arguments.all_versions;
+  options.staged = arguments.staged;
+  if (!arguments.key.empty()) options.only_key = ToBytes(AsBytes(arguments.key.front()));
+  Recovery recovery(catalog, options);
+  std::uint64_t spots = 0;
+  const auto seen = [&](std::size_t count) {
+    spots += count;
+    progress.Show(absl::StrCat("recovering: ", spots, " of ", catalog.spots().size(), " shares"));
+  };
+  WORLDB_RETURN_IF_ERROR(recovery.Run(
+      [&](const VersionName& name, std::size_t spot_count) -> absl::StatusOr<bool> {
+        std::vector<Json> events = out->Find(name, spot_count);
+        if (events.empty()) return false;
+        seen(spot_count);
+        for (Json& event : events) teller.Tell(std::move(event), true);
+        return true;
+      },
+      [&](VersionReport report, SecretBytes value) -> absl::Status {
+        seen(report.spot_count);
+        const bool lost = report.status == VersionReport::Status::kLost;
+        const bool deleted = report.kind == cryptoscatter::ValueKind::kTombstone;
+        const std::string file =
+            lost || deleted ? "" : FileOf(report, *report.key, arguments.all_versions);
+        Json event = ToEvent(report, file, catalog.cell().get());
+        // What is lost is tried again by the next run, so it stays out of the journal.
+        if (lost) {
+          teller.Tell(std::move(event), false);
+          return absl::OkStatus();
+        }
+        return out->Put(report.name, report.spot_count, file, value.ExposeSecret(),
+                        std::move(event));
+      }));
+  return out->Flush();
+}
+
+ExitCode Run(const RunArguments& arguments) {
+  const OutputFormat format = arguments.sources.format();
+  const auto keys = LoadKeys(arguments.keys);
+  if (!keys.ok()) {
+    return ReportFailure("run: cannot use the keys", keys.status(), format,
+                         "worldb-recover run --help");
+  }
+  if ((*keys)->empty()) {
+    return ReportFailure(
+        "run: no keys", absl::PermissionDeniedError(kNoKeys), format,
+        "name them: --secrets nodes/*/secrets, or --keys FILE --recovery-key FILE");
+  }
+  ProgressLine progress;
+  const auto read = ReadSources(arguments.sources, progress);
+  progress.Clear();
+  if (!read.ok()) return ReportNothing("run", read.status(), format);
+  const std::unique_ptr<Catalog>& catalog = *read;
+  catalog->Unlock(**keys);
+  progress.Clear();
+  ReportBadSources(*catalog, format);
+  if (catalog->spots().empty() && catalog->bad().empty()) {
+    return ReportNothing("run", NothingFound(), format);
+  }
+  Teller teller(format, progress);
+  const absl::Status status = Recover(arguments, *catalog, teller, progress);
+  progress.Clear();
+  if (!status.ok()) {
+    return ReportFailure("run: stopped", status, format,
+                         "make room or name another --out, and run it again: it goes on from here");
+  }
+  if (!teller.any() && !arguments.key.empty() && catalog->bad().empty()) {
+    return ReportFailure(absl::StrCat("run: ", Printable(arguments.key.front()), " not found"),
+                         absl::NotFoundError("no value that opens has this name"), format,
+                         "run it without --key to see what there is");
+  }
+  return teller.Finish(*catalog, arguments.out);
+}
+
+}  // namespace
+
+void AddRunCommand(CLI::App& app, int& exit_code) {
+  const auto arguments = std::make_shared<RunArguments>();
+  CLI::App* command = app.add_subcommand("run", kDescription);
+  AddSourceOptions(*command, arguments->sources);
+  AddKeyOptions(*command, arguments->keys);
+  command->add_option("--out", arguments->out, "directory for the values, made if it is missing")
+      ->required()
+      ->type_name("DIR");
+  command->add_option("--key", arguments->key, "only this key")->expected(1)->type_name("KEY");
+  command->add_flag("--all-versions", arguments->all_versions,
+                    "every version, not only the newest that can be read");
+  command->add_flag("--staged", arguments->staged,
+                    "also writes that were on record, but of which nobody knows whether they won");
+  command->callback([arguments, &exit_code] { exit_code = Run(*arguments); });
+}
+
+}  // namespace worldb::tools

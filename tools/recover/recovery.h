@@ -1,0 +1,92 @@
+// Recovers values from a catalog, one key after the other, and says what became of each.
+//
+// Of each key the newest version that can be read, or all of them. A version's shares count only with
+// others that carry the same writer-signed commitment and claim the same slot epoch and version.
+// Threads: one owner; calls block on the disk.
+// Secrets: the values, while they are handed on.
+#ifndef WORLDB_TOOLS_RECOVER_RECOVERY_H_
+#define WORLDB_TOOLS_RECOVER_RECOVERY_H_
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "cryptoscatter/base/secret.h"
+#include "cryptoscatter/records.h"
+#include "engine/offline_reader.h"
+#include "tools/recover/catalog.h"
+
+namespace worldb::tools {
+
+// One version of one key, as its shares name it.
+struct VersionName {
+  KeyTag key_tag;
+  SlotEpoch slot_epoch;
+  Version version;  // zero: a staged payload, of which nobody knows whether it won
+  friend auto operator<=>(const VersionName&, const VersionName&) = default;
+};
+
+struct VersionReport {
+  enum class Status { kRecovered, kDegraded, kLost };
+
+  VersionName name;
+  Status status = Status::kLost;
+  std::optional<Bytes> key;  // nullopt when it could not be found out
+  CoreId core;               // zero when no share gives it
+  cryptoscatter::ValueKind kind = cryptoscatter::ValueKind::kValue;
+  // Two different values stand under this name; each has a report of its own.
+  bool conflict = false;
+  std::uint64_t value_bytes = 0;
+  NodeSet good;    // fragment and key share verified
+  NodeSet bad;     // indices of shares with something wrong
+  NodeSet locked;  // no key of their node is at hand
+  std::vector<std::string> bad_shares;
+  engine::OfflineValue::Shortfall shortfall;
+  std::string why_lost;
+  std::size_t spot_count = 0;  // what was there to read it from
+
+  NodeSet missing() const { return NodeSet::All().Minus(good | bad | locked); }
+};
+const char* StatusName(VersionReport::Status status);
+
+struct RecoveryOptions {
+  bool all_versions = false;
+  bool staged = false;  // also what was staged and never scattered
+  std::optional<Bytes> only_key;
+};
+
+class Recovery {
+ public:
+  // What to do with a version that was read, or could not be. The value is that of a readable version
+  // that is no tombstone. An error ends the recovery.
+  using Sink = std::function<absl::Status(VersionReport report, SecretBytes value)>;
+  // True when an earlier run dealt with this version, from that many spots, and it was readable.
+  using Done = std::function<absl::StatusOr<bool>(const VersionName& name, std::size_t spot_count)>;
+
+  // `catalog` must outlive it and be unlocked.
+  Recovery(const Catalog& catalog, RecoveryOptions options);
+  absl::Status Run(const Done& done, const Sink& sink);
+
+ private:
+  using Spots = std::span<const Spot>;
+  struct Reading;  // a version being read
+
+  absl::Status RunKey(Spots spots, const Done& done, const Sink& sink);
+  // Reports all values that stand under one version; true when one of them was readable.
+  // `key_spots` are all of the key.
+  absl::StatusOr<bool> RunVersion(Spots spots, Spots staged, Spots key_spots, const Sink& sink);
+  bool IsWanted(const std::optional<Bytes>& key) const;
+
+  const Catalog& catalog_;
+  const RecoveryOptions options_;
+  std::optional<KeyTag> only_tag_;  // of only_key, where the cell directory gives it
+  cryptoscatter::BatchVerifier verifier_;
+};
+
+}  // namespace worldb::tools
+
+#endif  // WORLDB_TOOLS_RECOVER_RECOVERY_H_

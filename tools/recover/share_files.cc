@@ -1,0 +1,43 @@
+#include "tools/recover/share_files.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "cryptoscatter/base/status_macros.h"
+#include "cryptoscatter/share.h"
+
+namespace worldb::tools {
+namespace {
+
+constexpr std::array<std::uint8_t, 8> kMagic = {0x89, 'W', 'D', 'S', 0x0d, 0x0a, 0x1a, 0x0a};
+
+}  // namespace
+
+bool LooksLikeShareFile(ByteSpan first_bytes) {
+  return first_bytes.size() >= kMagic.size() &&
+         std::equal(kMagic.begin(), kMagic.end(), first_bytes.begin());
+}
+
+absl::StatusOr<engine::FoundShare> ReadShareFile(const std::string& path) {
+  WORLDB_ASSIGN_OR_RETURN(const SecretBytes bytes, ReadWholeFile(path, kShareFileBytesMax));
+  WORLDB_ASSIGN_OR_RETURN(cryptoscatter::ShareFile file,
+                          cryptoscatter::DecodeShareFile(bytes.ExposeSecret()));
+  engine::FoundShare found;
+  found.share = std::move(file.share);
+  found.key_share = file.key_share;
+  found.holder = file.node;
+  return found;
+}
+
+absl::Status AddShareFile(FileBatch& files, const std::string& name,
+                          const engine::FoundShare& found) {
+  constexpr std::size_t kBatchCountMax = 512;
+  constexpr std::uint64_t kBatchBytesMax = std::uint64_t{32} << 20;
+  WORLDB_RETURN_IF_ERROR(files.Add(
+      name, cryptoscatter::EncodeShareFile({found.share, found.holder, found.key_share})));
+  if (files.count() < kBatchCountMax && files.bytes() < kBatchBytesMax) return absl::OkStatus();
+  return files.Commit();
+}
+
+}  // namespace worldb::tools
