@@ -108,8 +108,9 @@ ShareVerdict GatherDecoder::Add(Share share, std::optional<KeyShare> key_share,
     rejected_.push_back(verdict.reason);
     return verdict;
   }
-  ShareVerdict verdict = VerifyShare(share, expectation_.cell, verifier_,
-                                     key_share ? &*key_share : nullptr, source, has_fragment);
+  ShareVerdict verdict =
+      VerifyShare(share, expectation_.cell, verifier_, key_share ? &*key_share : nullptr, source,
+                  has_fragment, *expectation_.scripts);
   if (!verdict.reason.empty()) rejected_.push_back(verdict.reason);
   if (!verdict.proof_ok) return verdict;
 
@@ -117,7 +118,7 @@ ShareVerdict GatherDecoder::Add(Share share, std::optional<KeyShare> key_share,
   Group& group = at->second;
   if (added) {
     group.core = share.core;
-    group.script = *FindScript(share.script);  // known: the proof holds
+    group.script = *expectation_.scripts->Find(share.script);  // known: the proof holds
   }
   if (verdict.fragment_ok && !group.fragment_set.Has(share.index)) {
     group.fragment_set.Add(share.index);

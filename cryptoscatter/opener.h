@@ -48,6 +48,8 @@ class GatherDecoder {
     CellId cell;
     std::optional<CoreId> core;
     std::optional<Version> version;
+    // Never null.
+    std::shared_ptr<const ScriptBook> scripts = ScriptBook::Shipped();
   };
   // `verifier` must outlive the decoder.
   GatherDecoder(Expectation expectation, BatchVerifier& verifier);

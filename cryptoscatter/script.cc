@@ -5,7 +5,6 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "cryptoscatter/base/check.h"
 #include "cryptoscatter/base/hash.h"
 #include "cryptoscatter/base/status_macros.h"
@@ -15,7 +14,6 @@
 namespace worldb::cryptoscatter {
 namespace {
 
-constexpr int kGateDepthMax = 3;
 constexpr int kLocalDataCount = 4;
 
 // The maximally recoverable local code: two data pieces and their XOR in the first two data
@@ -26,42 +24,9 @@ constexpr std::uint8_t kLocalGenerator[kNodeCount][kLocalDataCount] = {
     {35, 146, 217, 206}, {196, 17, 66, 31}, {35 ^ 196, 146 ^ 17, 217 ^ 66, 206 ^ 31},
 };
 
-bool IsLeaf(const KeyPolicy& policy) { return policy.threshold == 0; }
-
-// Leaves `first` .. `first + count - 1` in order.
-bool AreLeaves(const std::vector<KeyPolicy>& children, int first, int count) {
-  if (static_cast<int>(children.size()) != count) return false;
-  for (int i = 0; i < count; ++i) {
-    const KeyPolicy& child = children[static_cast<std::size_t>(i)];
-    if (!IsLeaf(child) || child.leaf.value() != first + i) return false;
-  }
-  return true;
-}
-
-std::string TextOf(const KeyPolicy& policy) {
-  if (IsLeaf(policy)) return absl::StrCat("node[", policy.leaf.value(), "]");
-  const std::string head = absl::StrCat(policy.threshold, " of ");
-  if (AreLeaves(policy.children, 0, kNodeCount)) return head + "all";
-  for (int dc = 0; dc < kDataCenterCount; ++dc) {
-    if (AreLeaves(policy.children, dc * kNodesPerDataCenter, kNodesPerDataCenter)) {
-      return absl::StrCat(head, "dc[", dc, "]");
-    }
-  }
-  return absl::StrCat(
-      head, "(",
-      absl::StrJoin(policy.children, ", ",
-                    [](std::string* out, const KeyPolicy& child) { out->append(TextOf(child)); }),
-      ")");
-}
-
-std::string TextOf(const CodeClause& code) {
-  if (code.kind == CodeClause::Kind::kLocal) return "lrc local 2+1 global 2";
-  return absl::StrCat("mds k=", code.data_count);
-}
-
 // Well-formed gates, not too deep, and each leaf once; collects the leaves.
 absl::Status CheckTree(const KeyPolicy& policy, int gate_depth, NodeSet& leaves) {
-  if (IsLeaf(policy)) {
+  if (policy.IsLeaf()) {
     if (!policy.children.empty() || policy.leaf.value() >= kNodeCount) {
       return absl::InvalidArgumentError("key clause: a leaf must name one of nodes 0 to 8");
     }
@@ -88,7 +53,7 @@ absl::Status CheckTree(const KeyPolicy& policy, int gate_depth, NodeSet& leaves)
 }
 
 int CoefficientCount(const KeyPolicy& policy) {
-  int count = IsLeaf(policy) ? 0 : policy.threshold - 1;
+  int count = policy.IsLeaf() ? 0 : policy.threshold - 1;
   for (const KeyPolicy& child : policy.children) count += CoefficientCount(child);
   return count;
 }
@@ -96,7 +61,7 @@ int CoefficientCount(const KeyPolicy& policy) {
 // A gate shares the value of `row` by a polynomial of its own fresh coefficients: child x = 1, 2,
 // .. gets row + x c1 + x^2 c2 + ... Columns are numbered in depth-first order.
 void FillRows(const KeyPolicy& policy, const Bytes& row, int& next_column, gf256::Matrix& matrix) {
-  if (IsLeaf(policy)) {
+  if (policy.IsLeaf()) {
     for (int c = 0; c < matrix.columns(); ++c) {
       matrix.at(policy.leaf.value(), c) = row[static_cast<std::size_t>(c)];
     }
@@ -129,6 +94,8 @@ gf256::Matrix Generator(const CodeClause& code) {
     for (int c = 0; c < code.data_count; ++c) {
       if (code.kind == CodeClause::Kind::kLocal) {
         matrix.at(r, c) = kLocalGenerator[r][c];
+      } else if (code.kind == CodeClause::Kind::kCopy) {
+        matrix.at(r, c) = 1;
       } else if (r < code.data_count) {
         matrix.at(r, c) = r == c ? 1 : 0;
       } else {
@@ -139,58 +106,35 @@ gf256::Matrix Generator(const CodeClause& code) {
   return matrix;
 }
 
-std::string Name(NodeSet set) {
-  std::vector<int> nodes;
-  for (int node = 0; node < kNodeCount; ++node) {
-    if (set.Has(node)) nodes.push_back(node);
-  }
-  return absl::StrCat("{", absl::StrJoin(nodes, ", "), "}");
+absl::Status CheckCode(const CodeClause& code) {
+  const bool possible = code.kind == CodeClause::Kind::kLocal ? code.data_count == kLocalDataCount
+                        : code.kind == CodeClause::Kind::kCopy
+                            ? code.data_count == 1
+                            : code.data_count >= 1 && code.data_count <= kNodeCount;
+  if (possible) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("code clause: k=", code.data_count, " is not possible"));
+}
+
+// Which of two sets of one size comes first: the one with the lowest node the other lacks.
+bool HasLowerNodes(NodeSet a, NodeSet b) {
+  const std::uint32_t differing = a.bits() ^ b.bits();
+  return (a.bits() & differing & (~differing + 1)) != 0;
 }
 
 std::shared_ptr<const Script> MustCreate(const KeyPolicy& key, const CodeClause& code) {
-  absl::StatusOr<std::shared_ptr<const Script>> script = Script::Create(key, code);
+  absl::StatusOr<std::shared_ptr<const Script>> script = Script::Create({key, code, {}});
   WORLDB_CHECK(script.ok());
   return *std::move(script);
 }
 
 }  // namespace
 
-KeyPolicy KeyPolicy::Leaf(NodeIndex node) {
-  KeyPolicy policy;
-  policy.leaf = node;
-  return policy;
-}
-
-KeyPolicy KeyPolicy::Gate(int threshold, std::vector<KeyPolicy> children) {
-  KeyPolicy policy;
-  policy.threshold = threshold;
-  policy.children = std::move(children);
-  return policy;
-}
-
-KeyPolicy KeyPolicy::OfDataCenter(int threshold, DataCenterIndex dc) {
-  std::vector<KeyPolicy> leaves;
-  for (int i = 0; i < kNodesPerDataCenter; ++i) {
-    leaves.push_back(Leaf(NodeAt(dc.value() * kNodesPerDataCenter + i)));
-  }
-  return Gate(threshold, std::move(leaves));
-}
-
-KeyPolicy KeyPolicy::OfAll(int threshold) {
-  std::vector<KeyPolicy> leaves;
-  for (int i = 0; i < kNodeCount; ++i) leaves.push_back(Leaf(NodeAt(i)));
-  return Gate(threshold, std::move(leaves));
-}
-
-bool KeyPolicy::Admits(NodeSet set) const {
-  if (IsLeaf(*this)) return set.Has(leaf);
-  const auto admitted = std::count_if(children.begin(), children.end(),
-                                      [&](const KeyPolicy& child) { return child.Admits(set); });
-  return admitted >= threshold;
-}
-
-Script::Script(std::string text, ErasureCode code, KeySharing key_sharing)
-    : text_(std::move(text)), code_(std::move(code)), key_sharing_(std::move(key_sharing)) {
+Script::Script(const ScriptClauses& clauses)
+    : clauses_(clauses),
+      text_(CanonicalText(clauses)),
+      code_(Generator(clauses.code)),
+      key_sharing_(KeyMatrix(clauses.key)) {
   id_.bytes = LabelledHash(labels::kScriptId, AsBytes(text_)).bytes;
   for (std::uint32_t bits = 0; bits < NodeSet::kSubsetCount; ++bits) {
     const NodeSet set = NodeSet::FromBits(bits);
@@ -211,51 +155,74 @@ Script::Script(std::string text, ErasureCode code, KeySharing key_sharing)
   }
 }
 
-absl::StatusOr<std::shared_ptr<const Script>> Script::Create(const KeyPolicy& key,
-                                                             const CodeClause& code) {
-  if (IsLeaf(key)) return absl::InvalidArgumentError("key clause: it must be a gate");
+absl::StatusOr<std::shared_ptr<const Script>> Script::Create(const ScriptClauses& clauses,
+                                                             const ScriptNames& names) {
+  const KeyPolicy& key = clauses.key;
+  if (key.IsLeaf()) return absl::InvalidArgumentError("key clause: it must be a gate");
   NodeSet leaves;
   WORLDB_RETURN_IF_ERROR(CheckTree(key, 0, leaves));
   if (leaves != NodeSet::All()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("key clause: it does not name nodes ", Name(NodeSet::All().Minus(leaves))));
+    return absl::InvalidArgumentError(absl::StrCat("key clause: it does not name ",
+                                                   names.Describe(NodeSet::All().Minus(leaves)),
+                                                   "; every node holds a key share"));
   }
-  const bool local = code.kind == CodeClause::Kind::kLocal;
-  if (local ? code.data_count != kLocalDataCount
-            : code.data_count < 1 || code.data_count > kNodeCount) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("code clause: k=", code.data_count, " is not possible"));
+  WORLDB_RETURN_IF_ERROR(CheckCode(clauses.code));
+  std::shared_ptr<const Script> script(new Script(clauses));
+  for (const NodeSet set : SetsBySize()) {
+    WORLDB_CHECK(script->CanRead(set) == key.Admits(set));
+    WORLDB_CHECK(clauses.code.kind == CodeClause::Kind::kLocal ||
+                 script->CanRebuild(set) == (set.Count() >= clauses.code.data_count));
   }
-  std::shared_ptr<const Script> script(
-      new Script(absl::StrCat("key: ", TextOf(key), "\ncode: ", TextOf(code), "\n"),
-                 ErasureCode(Generator(code)), KeySharing(KeyMatrix(key))));
-  if (!local) {
-    for (std::uint32_t bits = 0; bits < NodeSet::kSubsetCount; ++bits) {
-      const NodeSet set = NodeSet::FromBits(bits);
-      WORLDB_CHECK(script->CanRebuild(set) == (set.Count() >= code.data_count));
-    }
-  }
-  WORLDB_RETURN_IF_ERROR(script->Check(key));
+  WORLDB_RETURN_IF_ERROR(script->Check(names));
   return script;
 }
 
-absl::Status Script::Check(const KeyPolicy& key) const {
-  for (std::uint32_t bits = 0; bits < NodeSet::kSubsetCount; ++bits) {
-    const NodeSet set = NodeSet::FromBits(bits);
-    WORLDB_CHECK(CanRead(set) == key.Admits(set));
-    if (CanRead(set) && !CanRebuild(set)) {
+absl::StatusOr<std::shared_ptr<const Script>> Script::Compile(absl::string_view text,
+                                                              const ScriptNames& names) {
+  WORLDB_ASSIGN_OR_RETURN(const ScriptClauses clauses, ParseScript(text, names));
+  return Create(clauses, names);
+}
+
+absl::Status Script::Check(const ScriptNames& names) const {
+  for (const NodeSet set : SetsBySize()) {
+    if (!CanRead(set)) continue;
+    for (int d = 0; d < kDataCenterCount; ++d) {
+      if (!set.Minus(NodeSet::Of(DataCenterAt(d))).empty()) continue;
       return absl::InvalidArgumentError(
-          absl::StrCat("nodes ", Name(set), " may read but cannot rebuild the ciphertext"));
+          absl::StrCat(names.Describe(set), " could read: data center ",
+                       names.data_center(DataCenterAt(d)), " alone must not be able to"));
     }
   }
+  for (const NodeSet set : SetsBySize()) {
+    if (CanRead(set) && !CanRebuild(set)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(names.Describe(set), " may read but cannot rebuild the ciphertext"));
+    }
+  }
+  return CheckLosses(names);
+}
+
+absl::Status Script::CheckLosses(const ScriptNames& names) const {
+  const auto refusal = [&](NodeSet lost) {
+    const NodeSet left = NodeSet::All().Minus(lost);
+    return absl::StrCat(names.Describe(left),
+                        CanRead(left) ? " could not rebuild the ciphertext" : " could not read");
+  };
   for (int d = 0; d < kDataCenterCount; ++d) {
     const NodeSet dc = NodeSet::Of(DataCenterAt(d));
-    if (CanRead(dc)) {
-      return absl::InvalidArgumentError(absl::StrCat("data center ", d, " alone may read"));
-    }
-    if (!IsReadable(NodeSet::All().Minus(dc))) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("without data center ", d, " nothing can be read"));
+    if (IsReadable(NodeSet::All().Minus(dc))) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "without data center ", names.data_center(DataCenterAt(d)), ", ", refusal(dc)));
+  }
+  const DeclaredLosses& declared = clauses_.survives;
+  for (const DeclaredLosses& kind :
+       {DeclaredLosses{declared.nodes, 0, 0}, DeclaredLosses{0, declared.nodes_beside_dc, 0},
+        DeclaredLosses{0, 0, declared.nodes_in_each_beside}}) {
+    for (const NodeSet lost : SetsLostWith(kind)) {
+      if (IsReadable(NodeSet::All().Minus(lost))) continue;
+      return absl::InvalidArgumentError(absl::StrCat("\"survives: ", TextsOf(kind).front(),
+                                                     "\" does not hold: without ",
+                                                     names.Describe(lost), ", ", refusal(lost)));
     }
   }
   return absl::OkStatus();
@@ -280,10 +247,44 @@ std::shared_ptr<const Script> Script::Flat() {
   return script;
 }
 
-absl::StatusOr<std::shared_ptr<const Script>> FindScript(const ScriptId& id) {
-  if (id == Script::Nested()->id()) return Script::Nested();
-  if (id == Script::Flat()->id()) return Script::Flat();
-  return absl::NotFoundError(absl::StrCat("no script with id ", id.Hex(), " in this build"));
+std::shared_ptr<const Script> Script::Copy() {
+  static const std::shared_ptr<const Script> script =
+      MustCreate(Nested()->clauses().key, CodeClause::Copy());
+  return script;
+}
+
+const std::array<NodeSet, NodeSet::kSubsetCount>& SetsBySize() {
+  static const std::array<NodeSet, NodeSet::kSubsetCount> sets = [] {
+    std::array<NodeSet, NodeSet::kSubsetCount> all;
+    for (std::uint32_t bits = 0; bits < NodeSet::kSubsetCount; ++bits) {
+      all[bits] = NodeSet::FromBits(bits);
+    }
+    std::sort(all.begin(), all.end(), [](NodeSet a, NodeSet b) {
+      return a.Count() != b.Count() ? a.Count() < b.Count() : HasLowerNodes(a, b);
+    });
+    return all;
+  }();
+  return sets;
+}
+
+std::vector<NodeSet> SetsLostWith(const DeclaredLosses& one_kind) {
+  std::vector<NodeSet> out;
+  for (const NodeSet set : SetsBySize()) {
+    const std::array<int, kDataCenterCount> lost = set.PerDataCenter();
+    bool within = one_kind.nodes > 0 && set.Count() <= one_kind.nodes;
+    for (std::size_t gone = 0; gone < lost.size(); ++gone) {
+      if (lost[gone] < kNodesPerDataCenter) continue;
+      const int beside = set.Count() - kNodesPerDataCenter;
+      within = within || (one_kind.nodes_beside_dc > 0 && beside <= one_kind.nodes_beside_dc);
+      bool each = one_kind.nodes_in_each_beside > 0;
+      for (std::size_t other = 0; other < lost.size(); ++other) {
+        each = each && (other == gone || lost[other] <= one_kind.nodes_in_each_beside);
+      }
+      within = within || each;
+    }
+    if (within) out.push_back(set);
+  }
+  return out;
 }
 
 }  // namespace worldb::cryptoscatter

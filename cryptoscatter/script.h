@@ -2,9 +2,10 @@
 // (code clause). One matrix cannot be both, see docs/share-format.md section 3.
 //
 // Every question about a set of nodes is a look-up in a 512-entry table, made when it is compiled.
-// Errors:  InvalidArgument, naming the set at fault, for clauses that do not compile.
+// Errors:  InvalidArgument for clauses that do not compile, with the smallest set that shows why;
+//          of several as small, the one with the lowest nodes.
 // Threads: immutable after Create(); const methods may be called from any thread.
-// Source:  docs/share-format.md section 3.
+// Source:  docs/share-format.md section 3; docs/scripts.md.
 #ifndef WORLDB_CRYPTOSCATTER_SCRIPT_H_
 #define WORLDB_CRYPTOSCATTER_SCRIPT_H_
 
@@ -14,39 +15,14 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "cryptoscatter/base/ids.h"
 #include "cryptoscatter/base/node_set.h"
 #include "cryptoscatter/erasure_code.h"
 #include "cryptoscatter/key_sharing.h"
+#include "cryptoscatter/script_text.h"
 
 namespace worldb::cryptoscatter {
-
-// The key clause: a tree of threshold gates; each of the nine nodes is a leaf exactly once.
-struct KeyPolicy {
-  int threshold = 0;  // 0 for a leaf
-  NodeIndex leaf;
-  std::vector<KeyPolicy> children;
-
-  static KeyPolicy Leaf(NodeIndex node);
-  static KeyPolicy Gate(int threshold, std::vector<KeyPolicy> children);
-  static KeyPolicy OfDataCenter(int threshold, DataCenterIndex dc);
-  static KeyPolicy OfAll(int threshold);
-  // Whether the set satisfies the tree.
-  bool Admits(NodeSet set) const;
-};
-
-// The code clause.
-struct CodeClause {
-  enum class Kind {
-    kLocal,  // k = 4: two data pieces and their XOR in each data center, the third one global
-    kMds,    // any data_count of nine rebuild
-  };
-  Kind kind = Kind::kLocal;
-  int data_count = 4;
-
-  static CodeClause Local() { return {Kind::kLocal, 4}; }
-  static CodeClause Mds(int data_count) { return {Kind::kMds, data_count}; }
-};
 
 class Script {
  public:
@@ -54,14 +30,21 @@ class Script {
   static std::shared_ptr<const Script> Nested();
   // `key: 5 of all`, `code: mds k=5`.
   static std::shared_ptr<const Script> Flat();
+  // The key clause of Nested(), `code: copy`.
+  static std::shared_ptr<const Script> Copy();
   // Fails unless every set that may read can rebuild, no single data center may read, and after the
-  // loss of any single data center the rest may read.
-  static absl::StatusOr<std::shared_ptr<const Script>> Create(const KeyPolicy& key,
-                                                              const CodeClause& code);
+  // loss of any single data center, and after each declared loss, the rest may read. Sets are named
+  // as `names` has them; the script itself knows no names.
+  static absl::StatusOr<std::shared_ptr<const Script>> Create(
+      const ScriptClauses& clauses, const ScriptNames& names = ScriptNames::Indices());
+  // The script that a text says.
+  static absl::StatusOr<std::shared_ptr<const Script>> Compile(
+      absl::string_view text, const ScriptNames& names = ScriptNames::Indices());
 
   const ScriptId& id() const { return id_; }
   // Canonical: the same text gives the same matrices everywhere.
   const std::string& text() const { return text_; }
+  const ScriptClauses& clauses() const { return clauses_; }
   const ErasureCode& code() const { return code_; }
   const KeySharing& key_sharing() const { return key_sharing_; }
   // Plaintext bytes of one full sealed segment: a stripe less the tag.
@@ -76,9 +59,11 @@ class Script {
   bool HeldSurvivesAnyDataCenter(NodeSet held) const { return survives_dc_[held.bits()]; }
 
  private:
-  Script(std::string text, ErasureCode code, KeySharing key_sharing);
-  absl::Status Check(const KeyPolicy& key) const;
+  explicit Script(const ScriptClauses& clauses);
+  absl::Status Check(const ScriptNames& names) const;
+  absl::Status CheckLosses(const ScriptNames& names) const;
 
+  ScriptClauses clauses_;
   std::string text_;
   ScriptId id_;
   ErasureCode code_;
@@ -88,8 +73,13 @@ class Script {
   std::array<bool, NodeSet::kSubsetCount> survives_dc_{};
 };
 
-// The scripts this build knows, by id. NotFound names the id.
-absl::StatusOr<std::shared_ptr<const Script>> FindScript(const ScriptId& id);
+// All 512 sets, small ones first, among equals those with the lowest nodes first: the order in which
+// sets are looked for and printed.
+const std::array<NodeSet, NodeSet::kSubsetCount>& SetsBySize();
+
+// The sets that one kind of declared loss takes away, smallest first; all of one size or smaller
+// are there, so the first that hurts is the smallest that does.
+std::vector<NodeSet> SetsLostWith(const DeclaredLosses& one_kind);
 
 }  // namespace worldb::cryptoscatter
 

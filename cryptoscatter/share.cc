@@ -96,14 +96,14 @@ CommitmentId CommitmentOf(const Share& share, const CoreId& core_id) {
 
 // Leaf, path, script and writer's signature; OK when they hold together.
 absl::Status CheckProof(const Share& share, const CoreId& core_id, const CellId& cell,
-                        BatchVerifier& verifier) {
+                        BatchVerifier& verifier, const ScriptBook& scripts) {
   if (share.index.value() >= kNodeCount) return absl::InvalidArgumentError("index above 8");
   if (share.core.cell != cell) return absl::InvalidArgumentError("it is of another cell");
   if (share.generation != 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("generation ", share.generation, " is not known to format 1"));
   }
-  WORLDB_ASSIGN_OR_RETURN(const std::shared_ptr<const Script> script, FindScript(share.script));
+  WORLDB_ASSIGN_OR_RETURN(const std::shared_ptr<const Script> script, scripts.Find(share.script));
   if (share.core.segment_bytes != script->segment_bytes()) {
     return absl::InvalidArgumentError("its segment size is not its script's");
   }
@@ -117,8 +117,8 @@ absl::Status CheckProof(const Share& share, const CoreId& core_id, const CellId&
   return absl::OkStatus();
 }
 
-absl::Status CheckFragment(const Share& share, const CoreId& core_id) {
-  if (const auto script = FindScript(share.script); script.ok()) {
+absl::Status CheckFragment(const Share& share, const CoreId& core_id, const ScriptBook& scripts) {
+  if (const auto script = scripts.Find(share.script); script.ok()) {
     const std::size_t bytes = (*script)->code().FragmentBytes(share.core.CiphertextBytes());
     if (share.fragment.size() != bytes) {
       return absl::InvalidArgumentError(
@@ -218,7 +218,8 @@ SiblingMetadata MetadataOfSibling(const Share& share, NodeIndex sibling) {
 }
 
 ShareVerdict VerifyShare(const Share& share, const CellId& cell, BatchVerifier& verifier,
-                         const KeyShare* key_share, absl::string_view source, bool has_fragment) {
+                         const KeyShare* key_share, absl::string_view source, bool has_fragment,
+                         const ScriptBook& scripts) {
   ShareVerdict verdict;
   std::string failures;
   const auto judge = [&failures](const absl::Status& status) {
@@ -226,8 +227,8 @@ ShareVerdict VerifyShare(const Share& share, const CellId& cell, BatchVerifier& 
     return status.ok();
   };
   const CoreId core_id = share.core.Id();
-  verdict.proof_ok = judge(CheckProof(share, core_id, cell, verifier));
-  if (has_fragment) verdict.fragment_ok = judge(CheckFragment(share, core_id));
+  verdict.proof_ok = judge(CheckProof(share, core_id, cell, verifier, scripts));
+  if (has_fragment) verdict.fragment_ok = judge(CheckFragment(share, core_id, scripts));
   if (key_share != nullptr) {
     const bool same = KeyShareHash(core_id, share.index, *key_share) == share.key_share_hash;
     verdict.key_share_ok = judge(

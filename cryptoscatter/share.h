@@ -20,6 +20,7 @@
 #include "cryptoscatter/base/secret.h"
 #include "cryptoscatter/merkle.h"
 #include "cryptoscatter/records.h"
+#include "cryptoscatter/script_book.h"
 #include "cryptoscatter/sealed_value.h"
 
 namespace worldb::cryptoscatter {
@@ -79,10 +80,12 @@ struct ShareVerdict {
 };
 // `key_share` may be null when there is none to judge, `has_fragment` false when the share came as
 // metadata alone. `source` names the node in the reason. Slot, slot epoch and version are not the
-// writer's to sign: the receipt and the log bind them.
+// writer's to sign: the receipt and the log bind them. A share whose script is not in `scripts` has no
+// proof.
 ShareVerdict VerifyShare(const Share& share, const CellId& cell, BatchVerifier& verifier,
                          const KeyShare* key_share = nullptr, absl::string_view source = {},
-                         bool has_fragment = true);
+                         bool has_fragment = true,
+                         const ScriptBook& scripts = *ScriptBook::Shipped());
 // OK when everything given holds; otherwise InvalidArgument with the reason.
 absl::Status ToStatus(const ShareVerdict& verdict);
 

@@ -9,7 +9,7 @@ namespace worldb::engine {
 namespace {
 
 constexpr HashLabel kSlotLabel("worldb.slot.1");
-constexpr std::uint32_t kCellMagic = 0x314c4357;     // "WCL1"
+constexpr std::uint32_t kCellMagic = 0x324c4357;     // "WCL2"
 constexpr std::uint32_t kSecretsMagic = 0x31534e57;  // "WNS1"
 constexpr std::size_t kNameBytesMax = 64;
 
@@ -54,7 +54,7 @@ absl::StatusOr<NodeSecrets> NodeSecrets::Decode(ByteSpan bytes) {
 
 std::shared_ptr<const Cell> Cell::Create(const Names& data_centers,
                                          const std::array<NodeSecrets, kNodeCount>& nodes,
-                                         Entropy& entropy) {
+                                         Entropy& entropy, CellScripts scripts) {
   std::shared_ptr<Cell> cell(new Cell());
   entropy.Fill(cell->id_.bytes);
   cell->data_centers_ = data_centers;
@@ -68,6 +68,19 @@ std::shared_ptr<const Cell> Cell::Create(const Names& data_centers,
   cell->tag_key_ = DrawKey(entropy);
   cell->slot_key_ = DrawKey(entropy);
   cell->ticket_key_ = DrawKey(entropy);
+  cell->scripts_ = std::move(scripts);
+  return cell;
+}
+
+std::shared_ptr<const Cell> Cell::WithScripts(CellScripts scripts) const {
+  std::shared_ptr<Cell> cell(new Cell());
+  cell->id_ = id_;
+  cell->data_centers_ = data_centers_;
+  cell->nodes_ = nodes_;
+  cell->tag_key_ = tag_key_.Duplicate();
+  cell->slot_key_ = slot_key_.Duplicate();
+  cell->ticket_key_ = ticket_key_.Duplicate();
+  cell->scripts_ = std::move(scripts);
   return cell;
 }
 
@@ -79,6 +92,7 @@ SecretBytes Cell::Encode() const {
     w.Sized(AsBytes(node.name)).Raw(node.signing_key.span()).Raw(node.exchange_key.span());
   }
   w.Raw(tag_key_.ExposeSecret()).Raw(slot_key_.ExposeSecret()).Raw(ticket_key_.ExposeSecret());
+  scripts_.EncodeTo(w);
   return SecretBytes(std::move(w).Take());
 }
 
@@ -97,6 +111,7 @@ absl::StatusOr<std::shared_ptr<const Cell>> Cell::Decode(ByteSpan bytes) {
   cell->tag_key_ = ReadKey(r);
   cell->slot_key_ = ReadKey(r);
   cell->ticket_key_ = ReadKey(r);
+  cell->scripts_ = CellScripts::DecodeFrom(r);
   WORLDB_RETURN_IF_ERROR(r.Finish("cell directory"));
   return cell;
 }

@@ -20,6 +20,7 @@
 #include "cryptoscatter/exchange.h"
 #include "cryptoscatter/sealed_value.h"
 #include "cryptoscatter/signing.h"
+#include "engine/cell_scripts.h"
 
 namespace worldb::engine {
 
@@ -51,7 +52,9 @@ class Cell {
   // Node names are "<data center>-1" to "-3".
   static std::shared_ptr<const Cell> Create(const Names& data_centers,
                                             const std::array<NodeSecrets, kNodeCount>& nodes,
-                                            Entropy& entropy);
+                                            Entropy& entropy, CellScripts scripts = CellScripts());
+  // The same cell with other scripts: those it has, and more.
+  std::shared_ptr<const Cell> WithScripts(CellScripts scripts) const;
   SecretBytes Encode() const;
   static absl::StatusOr<std::shared_ptr<const Cell>> Decode(ByteSpan bytes);
 
@@ -59,6 +62,11 @@ class Cell {
   SlotEpoch slot_epoch() const { return SlotEpoch(1); }
   const std::string& data_center_name(DataCenterIndex dc) const {
     return data_centers_[dc.value()];
+  }
+  const CellScripts& scripts() const { return scripts_; }
+  // The script with this id; NotFound if the cell does not know it.
+  absl::StatusOr<CellScripts::ScriptPtr> FindScript(const ScriptId& id) const {
+    return scripts_.book().Find(id);
   }
   const NodePublic& node(NodeIndex index) const { return nodes_[index.value()]; }
   std::optional<NodeIndex> FindNode(absl::string_view name) const;
@@ -78,6 +86,7 @@ class Cell {
   SecretArray<32> tag_key_;
   SecretArray<32> slot_key_;
   SecretArray<32> ticket_key_;
+  CellScripts scripts_;
 };
 
 }  // namespace worldb::engine

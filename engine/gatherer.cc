@@ -119,7 +119,7 @@ void Gatherer::On(NodeIndex, const ReadReply& reply) {
   if (!reply.status.ok()) return Finish(id, reply.status);
   const VersionFacts& facts = *reply.facts;
   absl::StatusOr<std::shared_ptr<const cryptoscatter::Script>> script =
-      cryptoscatter::FindScript(facts.script);
+      context_.cell().FindScript(facts.script);
   if (!script.ok()) {
     return Finish(id, MakeError(absl::StatusCode::kFailedPrecondition, reason::kBadScript,
                                 script.status().message()));
@@ -160,7 +160,7 @@ std::vector<Gatherer::Target> Gatherer::TargetsOf(const Call& call) const {
   // The map is in order of slot epoch and version: newest last.
   for (auto it = call.holders.rbegin(); it != call.holders.rend(); ++it) {
     const auto& [share, holders] = *it;
-    const auto script = cryptoscatter::FindScript(share.script);
+    const auto script = context_.cell().FindScript(share.script);
     if (!script.ok() || !(*script)->IsReadable(holders)) continue;
     targets.push_back({share.slot_epoch,
                        share.version,
@@ -183,20 +183,23 @@ void Gatherer::OnListed(CallId id) {
   if (!call.targets.empty()) return Gather(id);
   if (!call.holders.empty()) {
     const auto& [newest, holders] = *call.holders.rbegin();
-    const auto script = cryptoscatter::FindScript(newest.script);
-    return Finish(id, MakeError(absl::StatusCode::kUnavailable, reason::kSharesInsufficient,
-                                absl::StrCat("the ", call.listed.Count(),
-                                             " nodes that answered hold too few shares of any "
-                                             "version; start more nodes and try again"),
-                                SharesDetails(context_.cell(),
-                                              script.ok() ? **script : *context_.script, holders)));
+    const auto script = context_.cell().FindScript(newest.script);
+    return Finish(
+        id, MakeError(
+                absl::StatusCode::kUnavailable, reason::kSharesInsufficient,
+                absl::StrCat("the ", call.listed.Count(),
+                             " nodes that answered hold too few shares of any "
+                             "version; start more nodes and try again"),
+                SharesDetails(context_.cell(),
+                              script.ok() ? **script : *cryptoscatter::Script::Nested(), holders)));
   }
-  // With enough of the cell silent, absence proves nothing.
-  if (!context_.script->IsReadable(call.listed)) {
+  // Where the silent ones could read by themselves, absence proves nothing.
+  for (const auto& [name, script] : context_.cell().scripts().by_name()) {
+    if (!script->IsReadable(NodeSet::All().Minus(call.listed))) continue;
     return Finish(id, MakeError(absl::StatusCode::kUnavailable, reason::kSharesInsufficient,
                                 absl::StrCat("only ", call.listed.Count(),
                                              " nodes answered; start more nodes and try again"),
-                                SharesDetails(context_.cell(), *context_.script, call.listed)));
+                                SharesDetails(context_.cell(), *script, call.listed)));
   }
   Finish(id, MakeError(absl::StatusCode::kNotFound, reason::kNoSuchKey,
                        "no node that answered holds a share of this key"));
@@ -230,7 +233,8 @@ void Gatherer::Gather(CallId id) {
   Call& call = *Find(id);
   const Target& target = call.targets[call.target];
   call.decoder = std::make_shared<GatherDecoder>(
-      GatherDecoder::Expectation{context_.cell().id(), target.core, target.version},
+      GatherDecoder::Expectation{context_.cell().id(), target.core, target.version,
+                                 context_.cell().scripts().shared_book()},
       context_.verifier);
   call.asked = {};
   call.overdue = {};

@@ -224,7 +224,7 @@ std::vector<DataCenterIndex> Home::Out() const {
 arbiter::Level Home::WithinReach(const ScriptId& script) const {
   NodeSet in = NodeSet::All();
   for (const DataCenterIndex dc : state_.out()) in = in.Minus(NodeSet::Of(dc));
-  const auto found = cryptoscatter::FindScript(script);
+  const auto found = context_.cell().FindScript(script);
   return found.ok() ? LevelOf(**found, in) : arbiter::Level::kDecided;
 }
 

@@ -67,9 +67,9 @@ absl::StatusOr<Ingress::Admitted> Ingress::Admit(Node::CallId call, SetRequest r
     return MakeError(absl::StatusCode::kInvalidArgument, reason::kValueTooLarge,
                      "a Delete has no value", {{"field", "value"}});
   }
-  std::shared_ptr<const cryptoscatter::Script> script = cryptoscatter::Script::Nested();
+  CellScripts::ScriptPtr script = context_.cell().scripts().ForKey(request.key);
   if (request.script.has_value()) {
-    auto found = cryptoscatter::FindScript(*request.script);
+    auto found = context_.cell().FindScript(*request.script);
     if (!found.ok()) {
       return MakeError(absl::StatusCode::kInvalidArgument, reason::kBadScript,
                        found.status().message(), {{"field", "script"}});

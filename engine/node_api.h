@@ -31,7 +31,8 @@ struct SetRequest {
   Bytes key;  // 1 byte to 1 KiB
   arbiter::OpKind kind = arbiter::OpKind::kSet;
   SecretBytes value;  // at most 4 MiB; empty for a Delete
-  // How the value is scattered: the id of a shipped script; nested without one.
+  // How the value is scattered: the id of one of the cell's scripts; without one, that of the key's
+  // namespace.
   std::optional<ScriptId> script;
   OpId op;
   arbiter::Base base;

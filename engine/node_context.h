@@ -31,7 +31,6 @@ struct NodeContext {
 
   NodeParts parts;
   NodeOptions options;
-  std::shared_ptr<const cryptoscatter::Script> script = cryptoscatter::Script::Nested();
   cryptoscatter::BatchVerifier verifier;
   RequestId last_request = 0;
 

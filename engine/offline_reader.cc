@@ -18,19 +18,34 @@ using cryptoscatter::Share;
 OfflineReader::OfflineReader(std::shared_ptr<const Cell> cell, Bytes key_name)
     : cell_(std::move(cell)),
       key_name_(std::move(key_name)),
-      key_tag_(cell_->KeyTagOf(key_name_)) {}
+      key_tag_(cell_->KeyTagOf(key_name_)),
+      scripts_(cell_->scripts().shared_book()) {
+  for (const auto& [name, script] : cell_->scripts().by_name()) known_scripts_.push_back(script);
+}
 
 OfflineReader::Found& OfflineReader::FoundOf(const CoreId& core) {
   Found& found = found_[core];
   if (found.decoder == nullptr) {
     found.decoder = std::make_unique<cryptoscatter::GatherDecoder>(
-        cryptoscatter::GatherDecoder::Expectation{cell_->id(), core, std::nullopt}, verifier_);
+        cryptoscatter::GatherDecoder::Expectation{cell_->id(), core, std::nullopt, scripts_},
+        verifier_);
   }
   return found;
 }
 
 void OfflineReader::AddNode(NodeIndex node, const NodeSecrets& secrets,
                             const std::vector<StoreRow>& rows, const std::vector<StoreRow>& blobs) {
+  for (const StoreRow& row : rows) {
+    if (!absl::StartsWith(row.key, ScriptRow::kFamilyPrefix)) continue;
+    auto script = ScriptRow::Decode(row.key, row.value);
+    if (script.ok() && !scripts_->Find((*script)->id()).ok()) {
+      known_scripts_.push_back(*std::move(script));
+      scripts_ = std::make_shared<const cryptoscatter::ScriptBook>(known_scripts_);
+    } else if (!script.ok()) {
+      rejected_.push_back(
+          absl::StrCat("node ", cell_->node(node).name, ": ", script.status().message()));
+    }
+  }
   const std::string shares = ShareRow::KeyPrefix(key_tag_);
   for (const StoreRow& row : rows) {
     if (absl::StartsWith(row.key, shares)) AddShareRow(node, secrets, row, blobs);
@@ -72,7 +87,7 @@ void OfflineReader::AddStaged(NodeIndex node, const NodeSecrets& secrets, const 
   const std::string& name = cell_->node(node).name;
   const auto sealed = cryptoscatter::SealedValue::Decode(row.value);
   if (!sealed.ok() || sealed->core.key_tag != key_tag_) return;
-  const auto script = cryptoscatter::FindScript(sealed->script);
+  const auto script = scripts_->Find(sealed->script);
   if (!script.ok()) return;
   auto fragments = cryptoscatter::CheckSealedValue(**script, *sealed);
   if (!fragments.ok()) {
@@ -119,8 +134,8 @@ absl::StatusOr<cryptoscatter::OpenedValue> OfflineReader::Read() const {
   if (readable != nullptr) return readable->decoder->Open(ByteSpan(key_name_));
   const auto counts = key_shares().PerDataCenter();
   return absl::FailedPreconditionError(
-      absl::StrCat("needs key shares of two nodes in each of two data centers; found ", counts[0],
-                   " in ", cell_->data_center_name(DataCenterAt(0)), ", ", counts[1], " in ",
+      absl::StrCat("too few key shares to read under its script; found ", counts[0], " in ",
+                   cell_->data_center_name(DataCenterAt(0)), ", ", counts[1], " in ",
                    cell_->data_center_name(DataCenterAt(1)), ", ", counts[2], " in ",
                    cell_->data_center_name(DataCenterAt(2)), " (and fragments of ",
                    newest->decoder->good_fragments().Count(), " nodes)"));

@@ -58,6 +58,9 @@ class OfflineReader {
   const Found* Newest() const;
 
   cryptoscatter::BatchVerifier verifier_;
+  // The cell's scripts, and those that rows brought.
+  std::shared_ptr<const cryptoscatter::ScriptBook> scripts_;
+  std::vector<CellScripts::ScriptPtr> known_scripts_;
   std::map<CoreId, Found> found_;
   std::vector<std::string> rejected_;
 };

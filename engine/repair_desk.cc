@@ -54,7 +54,7 @@ absl::StatusOr<cryptoscatter::SealedContribution> RepairDesk::Contribute(
                                                  " is stored here with another core, ",
                                                  core.Hex().substr(0, 16)));
   }
-  WORLDB_ASSIGN_OR_RETURN(const auto script, cryptoscatter::FindScript(held.share.script));
+  WORLDB_ASSIGN_OR_RETURN(const auto script, context_.cell().FindScript(held.share.script));
   const cryptoscatter::KeyRepair repair{core, held.share.generation, target, request.helpers};
   cryptoscatter::MaskKeys mask_keys{};
   for (int helper = 0; helper < kNodeCount; ++helper) {

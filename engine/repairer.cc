@@ -103,7 +103,7 @@ std::string Unfit(const NodeContext& context, cryptoscatter::BatchVerifier& veri
     return "it is another share than was asked for";
   }
   return cryptoscatter::VerifyShare(share, context.cell().id(), verifier, nullptr, {},
-                                    /*has_fragment=*/false)
+                                    /*has_fragment=*/false, context.cell().scripts().book())
       .reason;
 }
 
@@ -222,7 +222,7 @@ void Repairer::OnInspected(Job& job, HeldShare held) {
   job.stored_key_share = held.stored_key_share;
   if (job.share.has_value()) {
     const absl::StatusOr<std::shared_ptr<const Script>> script =
-        cryptoscatter::FindScript(job.share->script);
+        context_.cell().FindScript(job.share->script);
     WORLDB_CHECK(script.ok());  // its proof holds
     job.script = *script;
     job.core = job.share->core.Id();
@@ -332,7 +332,7 @@ void Repairer::OnMetadata(Job& job) {
   const NodeSet near = agree & NodeSet::Of(context_.data_center());
   if (!near.empty()) {
     const Share& neighbour = *job.answers[static_cast<std::size_t>(std::countr_zero(near.bits()))];
-    const auto script = cryptoscatter::FindScript(neighbour.script);
+    const auto script = context_.cell().FindScript(neighbour.script);
     if (script.ok() && (*script)->CanRead(agree)) {
       if (!std::exchange(job.counted_bad, true)) ++counts_.bad_shares_found;
       cryptoscatter::SiblingMetadata own =
@@ -503,7 +503,9 @@ void Repairer::Rebuild(Job& job, NodeSet helpers) {
       if (!t.helpers.Has(static_cast<int>(i))) continue;
       any = t.shares[i];
       spans[i] = any->fragment;
-      if (!cryptoscatter::VerifyShare(*any, t.cell->id(), verifier).fragment_usable()) {
+      if (!cryptoscatter::VerifyShare(*any, t.cell->id(), verifier, nullptr, {},
+                                      /*has_fragment=*/true, t.cell->scripts().book())
+               .fragment_usable()) {
         out.bad.Add(NodeAt(static_cast<int>(i)));
       }
     }

@@ -54,7 +54,7 @@ void Scatterer::Scatter(const arbiter::ClosedVersion& version) {
   if (!fresh) return;
   it->second.slot = version.slot;
   it->second.commitment = version.commitment;
-  if (auto script = cryptoscatter::FindScript(version.script); script.ok()) {
+  if (auto script = context_.cell().FindScript(version.script); script.ok()) {
     it->second.script = *std::move(script);
   }
   it->second.staged = version.staged;

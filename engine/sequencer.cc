@@ -32,7 +32,7 @@ absl::Status CheckPayload(const Cell& cell, const Payload& payload,
   if (sealed.core.cell != cell.id()) {
     return absl::InvalidArgumentError("the sealed value is of another cell");
   }
-  const auto script = cryptoscatter::FindScript(sealed.script);
+  const auto script = cell.FindScript(sealed.script);
   if (!script.ok()) return absl::InvalidArgumentError(script.status().message());
   bool known_writer = false;
   for (int i = 0; i < kNodeCount; ++i) {

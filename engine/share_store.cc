@@ -5,12 +5,14 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "cryptoscatter/base/check.h"
 #include "cryptoscatter/base/status_macros.h"
 
 namespace worldb::engine {
 namespace {
 
 constexpr std::uint8_t kRowFormat = 1;
+constexpr std::uint8_t kScriptRowFormat = 1;
 constexpr std::size_t kMetadataBytesMax = 4096;
 constexpr std::size_t kPairwiseKeysMax = 4096;
 // A reader wants the newest few.
@@ -79,7 +81,7 @@ struct ShareJudge {
     if (key_share.ok()) held.key_share = *std::move(key_share);
     const cryptoscatter::ShareVerdict verdict = cryptoscatter::VerifyShare(
         held.share, cell->id(), verifier, held.key_share ? &*held.key_share : nullptr,
-        cell->node(index).name, with_fragment);
+        cell->node(index).name, with_fragment, cell->scripts().book());
     held.metadata_ok = verdict.proof_ok;
     held.fragment_ok = !with_fragment || verdict.fragment_usable();
     held.key_share_ok = verdict.key_share_usable();
@@ -148,6 +150,29 @@ std::optional<VersionRef> ShareRow::ParseKey(absl::string_view row_key) {
   version.slot_epoch = SlotEpoch(static_cast<std::uint32_t>(big_endian(16, 4)));
   version.version = Version(big_endian(20, 8));
   return version;
+}
+
+std::string ScriptRow::Key(const ScriptId& id) {
+  return absl::StrCat(kFamilyPrefix, AsText(id.span()));
+}
+
+Bytes ScriptRow::Encode(const cryptoscatter::Script& script) {
+  ByteWriter w(1 + script.text().size());
+  return std::move(w.U8(kScriptRowFormat).Raw(AsBytes(script.text()))).Take();
+}
+
+absl::StatusOr<CellScripts::ScriptPtr> ScriptRow::Decode(absl::string_view row_key,
+                                                         ByteSpan bytes) {
+  ByteReader r(bytes);
+  if (r.U8() != kScriptRowFormat) r.Fail("unknown format");
+  const ByteSpan text = r.ok() ? r.View(r.remaining()) : ByteSpan();
+  WORLDB_RETURN_IF_ERROR(r.Finish("script row"));
+  WORLDB_ASSIGN_OR_RETURN(CellScripts::ScriptPtr script,
+                          cryptoscatter::Script::Compile(AsText(text)));
+  if (script->text() != AsText(text) || Key(script->id()) != row_key) {
+    return absl::InvalidArgumentError("script row: it is not the canonical text of its script id");
+  }
+  return script;
 }
 
 struct ShareStore::IntakeItem {
@@ -240,8 +265,9 @@ void ShareStore::Checker::Check(IntakeItem& item, cryptoscatter::BatchVerifier& 
     item.status = key_share.status();
     return;
   }
-  item.status =
-      cryptoscatter::ToStatus(cryptoscatter::VerifyShare(share, cell->id(), verifier, &*key_share));
+  item.status = cryptoscatter::ToStatus(
+      cryptoscatter::VerifyShare(share, cell->id(), verifier, &*key_share, {},
+                                 /*has_fragment=*/true, cell->scripts().book()));
   if (!item.status.ok()) return;
 
   StoredForm stored = MakeStoredForm(*cell, *storage_key, share, *key_share, *entropy);
@@ -277,9 +303,10 @@ void ShareStore::ResolveItem(IntakeItem& item, const absl::StatusOr<Bytes>& stor
   } else if (stored.ok()) {
     // A row that is damaged counts as none: it is written anew.
     const absl::StatusOr<ShareRow> row = ShareRow::Decode(*stored);
-    if (row.ok() && cryptoscatter::VerifyShare(row->share, context_.cell().id(), context_.verifier,
-                                               nullptr, {}, /*has_fragment=*/false)
-                        .proof_ok) {
+    if (row.ok() &&
+        cryptoscatter::VerifyShare(row->share, context_.cell().id(), context_.verifier, nullptr, {},
+                                   /*has_fragment=*/false, context_.cell().scripts().book())
+            .proof_ok) {
       present = row->share.core.Id();
     }
     item.known = present == core;
@@ -296,6 +323,7 @@ void ShareStore::ResolveItem(IntakeItem& item, const absl::StatusOr<Bytes>& stor
 
 void ShareStore::Commit(std::shared_ptr<Intake> intake) {
   std::vector<StoreWrite> writes;
+  std::set<ScriptId> scripts;
   std::size_t fresh = 0;
   for (const IntakeItem& item : intake->items) {
     if (!item.status.ok() || item.known) continue;
@@ -304,10 +332,13 @@ void ShareStore::Commit(std::shared_ptr<Intake> intake) {
     if (item.fragment != nullptr) {
       writes.push_back(StoreWrite::Put(RowFamily::kBlobs, item.row_key, item.fragment));
     }
+    AddScriptRow(item.delivery->share.script, writes, scripts);
   }
   // An empty commit still comes back after everything committed before it.
   context_.parts.store->Commit(
-      std::move(writes), /*sync=*/true, [this, intake, fresh](absl::Status status) {
+      std::move(writes), /*sync=*/true,
+      [this, intake, fresh, scripts = std::move(scripts)](absl::Status status) {
+        if (status.ok()) scripts_kept_.insert(scripts.begin(), scripts.end());
         PutSharesReply reply;
         reply.id = intake->id;
         std::vector<cryptoscatter::ReceiptClaim> claims;
@@ -328,6 +359,15 @@ void ShareStore::Commit(std::shared_ptr<Intake> intake) {
                                                      context_.cell().id(), claims);
         context_.Send(intake->from, std::move(reply));
       });
+}
+
+void ShareStore::AddScriptRow(const ScriptId& id, std::vector<StoreWrite>& writes,
+                              std::set<ScriptId>& added) const {
+  if (scripts_kept_.contains(id) || !added.insert(id).second) return;
+  const absl::StatusOr<CellScripts::ScriptPtr> script = context_.cell().FindScript(id);
+  WORLDB_CHECK(script.ok());  // the share's proof holds
+  writes.push_back(StoreWrite::Put(RowFamily::kRows, ScriptRow::Key(id),
+                                   std::make_shared<const Bytes>(ScriptRow::Encode(**script))));
 }
 
 void ShareStore::On(NodeIndex from, const ListShares& request) {
@@ -451,9 +491,9 @@ absl::StatusOr<cryptoscatter::KeyShare> ShareStore::OpenOwed(const ShareDelivery
       cryptoscatter::KeyShare key_share,
       cryptoscatter::OpenKeyShare(*key, share.core.Id(), share.index,
                                   context_.cell().node(share.index).id, delivery.key_share));
-  WORLDB_RETURN_IF_ERROR(cryptoscatter::ToStatus(
-      cryptoscatter::VerifyShare(share, context_.cell().id(), context_.verifier, &key_share,
-                                 /*source=*/{}, /*has_fragment=*/false)));
+  WORLDB_RETURN_IF_ERROR(cryptoscatter::ToStatus(cryptoscatter::VerifyShare(
+      share, context_.cell().id(), context_.verifier, &key_share,
+      /*source=*/{}, /*has_fragment=*/false, context_.cell().scripts().book())));
   return key_share;
 }
 
@@ -462,6 +502,7 @@ void ShareStore::Mend(Share share, const cryptoscatter::KeyShare& key_share,
   const VersionRef version{share.core.key_tag, share.slot_epoch, share.version};
   const CoreId core = share.core.Id();
   const std::string key = ShareRow::Key(version);
+  const ScriptId script = share.script;
   if (!under_way_.emplace(key, core).second) {
     return done(absl::UnavailableError("the share is being written"));
   }
@@ -473,7 +514,7 @@ void ShareStore::Mend(Share share, const cryptoscatter::KeyShare& key_share,
     if (status.ok()) store_status_ = status;
     done(std::move(status));
   };
-  Inspect(version, /*with_fragment=*/false, [this, key, core, stored, end](HeldShare held) {
+  Inspect(version, /*with_fragment=*/false, [this, key, core, script, stored, end](HeldShare held) {
     if (held.metadata_ok && held.share.core.Id() != core) {
       return end(absl::AlreadyExistsError("a good share of another value is stored"));
     }
@@ -481,6 +522,8 @@ void ShareStore::Mend(Share share, const cryptoscatter::KeyShare& key_share,
     writes.push_back(stored.fragment != nullptr
                          ? StoreWrite::Put(RowFamily::kBlobs, key, stored.fragment)
                          : StoreWrite::Delete(RowFamily::kBlobs, key));
+    std::set<ScriptId> scripts;
+    AddScriptRow(script, writes, scripts);
     context_.parts.store->Commit(std::move(writes), /*sync=*/true, end);
   });
 }

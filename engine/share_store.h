@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,17 @@ struct ShareRow {
   static constexpr char kFamilyPrefix[] = "s/";
   static std::string KeyPrefix(const KeyTag& key_tag);
   static absl::StatusOr<ListedShare> List(ByteSpan row);
+};
+
+// The canonical text of a script this node holds shares of, so that its disk can be read with nothing
+// else known: written with the first share of that script, at the latest.
+struct ScriptRow {
+  // "c/", script id.
+  static constexpr char kFamilyPrefix[] = "c/";
+  static std::string Key(const ScriptId& id);
+  static Bytes Encode(const cryptoscatter::Script& script);
+  // InvalidArgument unless it is the canonical text that the id in the key is of.
+  static absl::StatusOr<CellScripts::ScriptPtr> Decode(absl::string_view row_key, ByteSpan bytes);
 };
 
 // What a node has of one version, judged against what the writer signed.
@@ -109,6 +121,9 @@ class ShareStore {
   void Resolve(std::shared_ptr<Intake> intake);
   void ResolveItem(IntakeItem& item, const absl::StatusOr<Bytes>& stored);
   void Commit(std::shared_ptr<Intake> intake);
+  // The row of a script that may not be on the disk yet; `added` gets the ids so written.
+  void AddScriptRow(const ScriptId& id, std::vector<StoreWrite>& writes,
+                    std::set<ScriptId>& added) const;
   void Judge(const VersionRef& version, bool with_fragment, std::shared_ptr<HeldShare> held,
              std::function<void(HeldShare)> done);
   void Answer(NodeIndex to, const FetchShare& request, const ShareRow& row);
@@ -121,6 +136,8 @@ class ShareStore {
   PairwiseCache sealer_keys_;
   // Checked and being written: two cores offered at once for one version must not both get in.
   absl::flat_hash_map<std::string, CoreId> under_way_;
+  // Whose rows this process has seen committed.
+  std::set<ScriptId> scripts_kept_;
   std::uint64_t stored_count_ = 0;
   absl::Status store_status_;
   std::function<void(const VersionRef&)> damaged_;

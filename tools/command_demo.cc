@@ -39,6 +39,8 @@ struct DemoArguments {
   int port = -1;
   std::string window = "20ms..2s";
   double window_factor = arbiter::WindowLimits().factor;
+  std::vector<std::string> scripts;     // NAME=FILE
+  std::vector<std::string> namespaces;  // PREFIX=NAME
 };
 
 absl::StatusOr<arbiter::WindowLimits> ParseWindow(const std::string& text, double factor) {
@@ -58,6 +60,37 @@ absl::StatusOr<arbiter::WindowLimits> ParseWindow(const std::string& text, doubl
   }
   limits.factor = factor;
   return limits;
+}
+
+// What stands before and after the last "=".
+absl::StatusOr<std::pair<std::string, std::string>> ParsePair(absl::string_view option,
+                                                              const std::string& text) {
+  const std::size_t at = text.rfind('=');
+  if (at == std::string::npos || at + 1 == text.size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(option, " ", text, ": there is no \"=\" in it, ", "or nothing behind it"));
+  }
+  return std::pair(text.substr(0, at), text.substr(at + 1));
+}
+
+absl::Status AddScripts(const DemoArguments& arguments, LocalCell::Options& options) {
+  WORLDB_ASSIGN_OR_RETURN(const auto names,
+                          cryptoscatter::ScriptNames::Create(LocalCell::DataCenterNames()));
+  for (const std::string& text : arguments.scripts) {
+    WORLDB_ASSIGN_OR_RETURN(const auto pair, ParsePair("--script", text));
+    WORLDB_ASSIGN_OR_RETURN(const SecretBytes file,
+                            ReadWholeFile(pair.second, cryptoscatter::kScriptTextBytesMax));
+    const auto script = cryptoscatter::Script::Compile(AsText(file.ExposeSecret()), names);
+    if (!script.ok()) {
+      return absl::DataLossError(absl::StrCat(pair.second, ": ", script.status().message()));
+    }
+    options.scripts.emplace_back(pair.first, *script);
+  }
+  for (const std::string& text : arguments.namespaces) {
+    WORLDB_ASSIGN_OR_RETURN(auto pair, ParsePair("--namespace", text));
+    options.namespaces.push_back(std::move(pair));
+  }
+  return absl::OkStatus();
 }
 
 // Secrets stay out of core files, of other processes and of other users' files.
@@ -114,6 +147,7 @@ absl::Status Run(const DemoArguments& arguments) {
   DemoCell::Options options;
   WORLDB_ASSIGN_OR_RETURN(options.cell.window,
                           ParseWindow(arguments.window, arguments.window_factor));
+  WORLDB_RETURN_IF_ERROR(AddScripts(arguments, options.cell));
   options.port = arguments.port >= 0 ? arguments.port : arguments.once ? 0 : kDefaultPort;
   KeepSecretsIn();
 
@@ -169,6 +203,14 @@ void AddDemoCommand(CLI::App& app, int& exit_code) {
                    "the window is this many times the longest delays, within --window (0.1 to 100)")
       ->type_name("X")
       ->capture_default_str();
+  command
+      ->add_option("--script", arguments->scripts,
+                   "adds a script to the cell: a name for --script of set, and its file")
+      ->type_name("NAME=FILE");
+  command
+      ->add_option("--namespace", arguments->namespaces,
+                   "keys that begin with PREFIX are scattered under this script")
+      ->type_name("PREFIX=NAME");
   command->callback([arguments, &exit_code] {
     const absl::Status status = Run(*arguments);
     if (status.ok()) {

@@ -58,7 +58,10 @@ void AddSetCommand(CLI::App& app, int& exit_code) {
       ->required()
       ->type_name("");
   command
-      ->add_option("--script", arguments->script, "how it is scattered: nested (default) or flat")
+      ->add_option("--script", arguments->script,
+                   "how it is scattered: nested, flat, copy or a script of the cell's own "
+                   "(default: that of the "
+                   "key's namespace, or nested)")
       ->type_name("NAME");
   AddWriteOptions(*command, arguments->write);
   command->callback([arguments, &exit_code] {

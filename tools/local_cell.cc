@@ -17,16 +17,11 @@
 namespace worldb::tools {
 namespace {
 
-constexpr std::size_t kIdentityFileBytesMax = 64 * 1024;
+constexpr std::size_t kIdentityFileBytesMax = std::size_t{2} << 20;
 constexpr int kOwnerOnly = 0600;
 
-const engine::Cell::Names& DataCenterNames() {
-  static const engine::Cell::Names names = {"virginia", "frankfurt", "tokyo"};
-  return names;
-}
-
 std::string NodeNameOf(int index) {
-  return absl::StrCat(DataCenterNames()[index / kNodesPerDataCenter], "-",
+  return absl::StrCat(LocalCell::DataCenterNames()[index / kNodesPerDataCenter], "-",
                       index % kNodesPerDataCenter + 1);
 }
 
@@ -109,6 +104,11 @@ absl::Duration WanDelays::OneWay(NodeIndex from, NodeIndex to) const {
   }
 }
 
+const engine::Cell::Names& LocalCell::DataCenterNames() {
+  static const engine::Cell::Names names = {"virginia", "frankfurt", "tokyo"};
+  return names;
+}
+
 struct LocalCell::TriadLog {
   explicit TriadLog(engine::ThreadPools& pools) : executor(pools) {}
   ~TriadLog() {
@@ -152,6 +152,20 @@ absl::StatusOr<LocalCell::Identity> LocalCell::MakeIdentity(const std::string& d
   WORLDB_RETURN_IF_ERROR(
       WriteFileAtomically(CellPath(data_dir), identity.cell->Encode().ExposeSecret(), kOwnerOnly));
   return identity;
+}
+
+absl::Status LocalCell::AddScripts(const Options& options, Identity& identity) {
+  engine::CellScripts all = identity.cell->scripts();
+  for (const auto& [name, script] : options.scripts) {
+    WORLDB_ASSIGN_OR_RETURN(all, all.WithScript(name, script));
+  }
+  for (const auto& [prefix, name] : options.namespaces) {
+    WORLDB_ASSIGN_OR_RETURN(all, all.WithNamespace(prefix, name));
+  }
+  if (all == identity.cell->scripts()) return absl::OkStatus();
+  identity.cell = identity.cell->WithScripts(std::move(all));
+  return WriteFileAtomically(CellPath(options.data_dir), identity.cell->Encode().ExposeSecret(),
+                             kOwnerOnly);
 }
 
 absl::StatusOr<LocalCell::Identity> LocalCell::ReadIdentity(const std::string& data_dir) {
@@ -202,6 +216,7 @@ absl::StatusOr<std::unique_ptr<LocalCell>> LocalCell::Open(const Options& option
   // Looked at again under the lock: another process may just have made it.
   WORLDB_ASSIGN_OR_RETURN(Identity identity,
                           FileExists(CellPath(dir)) ? ReadIdentity(dir) : MakeIdentity(dir));
+  WORLDB_RETURN_IF_ERROR(AddScripts(options, identity));
   std::unique_ptr<LocalCell> cell(new LocalCell(options, std::move(lock), std::move(identity)));
   WORLDB_RETURN_IF_ERROR(cell->OpenLogs());
   return cell;

@@ -55,9 +55,14 @@ class LocalCell {
     arbiter::WindowLimits window;
     absl::Duration clock_bound = absl::Milliseconds(1);
     WanDelays delays;
+    // Added to what the cell has; FailedPrecondition when they contradict it.
+    std::vector<std::pair<std::string, engine::CellScripts::ScriptPtr>> scripts;  // by name
+    std::vector<std::pair<std::string, std::string>> namespaces;  // key prefix, name of a script
   };
   static constexpr absl::Duration kNodeStartTimeMax = absl::Seconds(60);
 
+  // What the data centers of every local cell are called.
+  static const engine::Cell::Names& DataCenterNames();
   // Opens or makes the data directory and opens the logs. No node runs yet.
   static absl::StatusOr<std::unique_ptr<LocalCell>> Open(const Options& options);
   // Stops every node.
@@ -101,6 +106,8 @@ class LocalCell {
   LocalCell(const Options& options, std::unique_ptr<LockFile> lock, Identity identity);
   static absl::StatusOr<Identity> MakeIdentity(const std::string& data_dir);
   static absl::StatusOr<Identity> ReadIdentity(const std::string& data_dir);
+  // Adds the scripts and namespaces of `options` to those of the cell, on disk too.
+  static absl::Status AddScripts(const Options& options, Identity& identity);
   absl::Status OpenLogs();
 
   const Options options_;

@@ -28,6 +28,7 @@ int main(int argc, char** argv) {
   AddTicketCommand(app, exit_code);
   AddStatusCommand(app, exit_code);
   AddNodeCommand(app, exit_code);
+  AddScriptCommand(app, exit_code);
   AddBenchCommand(app, exit_code);
   return ParseAndRun(app, argc, argv, exit_code);
 }

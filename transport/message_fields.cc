@@ -5,8 +5,8 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "cryptoscatter/base/secret.h"
-#include "cryptoscatter/script.h"
 #include "engine/errors.h"
 #include "transport/reasons.h"
 
@@ -72,8 +72,6 @@ std::optional<OutcomeKind> OutcomeFromWire(v1::Outcome outcome) {
 
 namespace {
 
-constexpr char kNestedName[] = "nested";
-constexpr char kFlatName[] = "flat";
 constexpr std::size_t kPageSizeDefault = 100;
 
 // Rounds close by timeout alone so far. Nothing was contested where the write was STALE.
@@ -198,20 +196,15 @@ absl::StatusOr<Level> UntilFromWire(v1::Level until) {
   return *level;
 }
 
-absl::StatusOr<std::optional<ScriptId>> ScriptFromWire(const std::string& name) {
+absl::StatusOr<std::optional<ScriptId>> ScriptFromWire(const std::string& name,
+                                                       const engine::Cell& cell) {
   if (name.empty()) return std::nullopt;
-  if (name == kNestedName) return cryptoscatter::Script::Nested()->id();
-  if (name == kFlatName) return cryptoscatter::Script::Flat()->id();
-  return engine::MakeError(absl::StatusCode::kInvalidArgument, engine::reason::kBadScript,
-                           absl::StrCat("no script is named \"", absl::CHexEscape(name),
-                                        "\"; there are: ", kNestedName, ", ", kFlatName),
-                           {{"known", absl::StrCat(kNestedName, ",", kFlatName)}});
-}
-
-std::string ScriptToWire(const ScriptId& id) {
-  if (id == cryptoscatter::Script::Nested()->id()) return kNestedName;
-  if (id == cryptoscatter::Script::Flat()->id()) return kFlatName;
-  return id.Hex();
+  if (const auto script = cell.scripts().Find(name); script != nullptr) return script->id();
+  const std::string known = cell.scripts().NameList();
+  return engine::MakeError(
+      absl::StatusCode::kInvalidArgument, engine::reason::kBadScript,
+      absl::StrCat("no script is named \"", absl::CHexEscape(name), "\"; there are: ", known),
+      {{"known", absl::StrReplaceAll(known, {{", ", ","}})}});
 }
 
 absl::StatusOr<std::size_t> PageSizeFromWire(int page_size) {

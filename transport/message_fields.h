@@ -68,8 +68,8 @@ void SharesToWire(NodeSet held, const engine::Cell& cell, WireShares& out);
 std::vector<DataCenterCount> SharesFromWire(const WireShares& shares);
 
 // BAD_SCRIPT names the known ones; nullopt for the empty name.
-absl::StatusOr<std::optional<ScriptId>> ScriptFromWire(const std::string& name);
-std::string ScriptToWire(const ScriptId& id);
+absl::StatusOr<std::optional<ScriptId>> ScriptFromWire(const std::string& name,
+                                                       const engine::Cell& cell);
 
 absl::StatusOr<std::size_t> PageSizeFromWire(int page_size);
 

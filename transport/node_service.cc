@@ -36,7 +36,7 @@ class KeyValueService final : public v1::KeyValue::CallbackService {
                                               const v1::SetRequest* request) override {
     // The request is this call's own and not const; its value is wiped once it has been taken out.
     return SetCall::Start(node_, cell_, *context,
-                          SetRequestFromWire(const_cast<v1::SetRequest&>(*request)));
+                          SetRequestFromWire(const_cast<v1::SetRequest&>(*request), *cell_));
   }
 
   grpc::ServerWriteReactor<v1::SetEvent>* Delete(grpc::CallbackServerContext* context,

@@ -141,13 +141,14 @@ void NodeStatusToWire(const engine::NodeStatus& status, const engine::Cell& cell
   for (const DataCenterIndex dc : status.home.out) home.add_out(cell.data_center_name(dc));
 }
 
-absl::StatusOr<engine::SetRequest> SetRequestFromWire(v1::SetRequest& request) {
+absl::StatusOr<engine::SetRequest> SetRequestFromWire(v1::SetRequest& request,
+                                                      const engine::Cell& cell) {
   engine::SetRequest out;
   out.value = SecretBytes(ToBytes(AsBytes(request.value())));
   WipeString(*request.mutable_value());
   WORLDB_RETURN_IF_ERROR(WriteFromWire(request, out));
   if (request.has_base_absent()) out.base = {arbiter::Base::Kind::kAbsent, Version(0)};
-  WORLDB_ASSIGN_OR_RETURN(out.script, ScriptFromWire(request.script()));
+  WORLDB_ASSIGN_OR_RETURN(out.script, ScriptFromWire(request.script(), cell));
   return out;
 }
 

@@ -29,7 +29,8 @@ void NodeStatusToWire(const engine::NodeStatus& status, const engine::Cell& cell
 
 // Takes the value out of `request` and wipes it there. InvalidArgument names the field at fault; key
 // and value are the node's to judge.
-absl::StatusOr<engine::SetRequest> SetRequestFromWire(v1::SetRequest& request);
+absl::StatusOr<engine::SetRequest> SetRequestFromWire(v1::SetRequest& request,
+                                                      const engine::Cell& cell);
 absl::StatusOr<engine::SetRequest> DeleteRequestFromWire(const v1::DeleteRequest& request);
 absl::StatusOr<engine::GetRequest> GetRequestFromWire(const v1::GetRequest& request);
 

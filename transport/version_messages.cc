@@ -20,7 +20,7 @@ void VersionToWire(const engine::VersionRecord& record, const engine::Cell& cell
   SharesToWire(record.held, cell, *out.mutable_shares());
   out.set_op_id(IdToWire(record.op));
   StampToWire(record.stamp, cell, *out.mutable_stamp());
-  out.set_script(ScriptToWire(record.script));
+  out.set_script(cell.scripts().NameOf(record.script));
   out.set_payload_bytes(record.payload_bytes);
   out.set_closed_unix_nanoseconds(absl::ToUnixNanos(record.closed));
 }

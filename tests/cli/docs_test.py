@@ -21,10 +21,11 @@ import demo_process
 
 WORLDB = os.environ["WORLDB_BINARY"]
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PAGES = ("README.md", "docs/concepts.md", "docs/cli.md", "docs/api.md", "docs/performance.md",
+PAGES = ("README.md", "docs/concepts.md", "docs/cli.md", "docs/scripts.md", "docs/api.md", "docs/performance.md",
          "docs/testing.md")
-# Lines of blocks that are no commands: what worldb says on standard error, and lines for CMakeLists.txt.
-NO_COMMAND = ("worldb: ", "why:", "next:", "worldb_add_")
+# Lines of blocks that are no commands: what worldb says on standard error, scripts, and lines for
+# CMakeLists.txt.
+NO_COMMAND = ("worldb: ", "why:", "next:", "worldb_add_", "#", "key:", "code:", "survives:")
 TICKET = re.compile(r"wt1_[\w-]{74}")
 
 # First words of a command to why it is not run here.
@@ -42,6 +43,9 @@ MAY_END = {
     "worldb status": (0, 8),  # README: while tokyo is stopped
     "worldb get greeting": (0, 6),  # README: tokyo may be its home
     "worldb set greeting bonjour --wait held": (0, 6, 7),
+    # Scripts that do not compile, as the page says.
+    "echo 'key: 3 of all code: mds k=3' | worldb script check - --names virginia,frankfurt,tokyo": (65,),
+    "echo 'key: 2 of (2 of tokio)' | worldb script check - --names virginia,frankfurt,tokyo": (65,),
 }
 
 

@@ -9,6 +9,8 @@
 
 #include <algorithm>
 
+#include "cryptoscatter/script_book.h"
+
 namespace worldb::cryptoscatter {
 namespace {
 
@@ -125,14 +127,24 @@ TEST(Script, TextAndIdAreFrozenAndFound) {
             "b792ca0af0e60fa9459f1a90b4a861f0931fa94bd3ad84619a26edd4fd0d55b3");
   EXPECT_EQ(Script::Flat()->id().Hex(),
             "f86b567c8fbb7f9aee67e494ddef9adcdb7a53267e151896e5e79044c51b0c06");
-  EXPECT_EQ(*FindScript(Script::Flat()->id()), Script::Flat());
+  EXPECT_EQ(Script::Copy()->text(), "key: 2 of (2 of dc[0], 2 of dc[1], 2 of dc[2])\ncode: copy\n");
+  EXPECT_EQ(Script::Copy()->id().Hex(),
+            "6c3ea698df23a0ca6bd6d6f9ef1e413458eccb0a4b83497e9242e30a0b3b5ea9");
+  EXPECT_EQ(*ScriptBook().Find(Script::Flat()->id()), Script::Flat());
+  EXPECT_EQ(*ScriptBook().Find(Script::Copy()->id()), Script::Copy());
   ScriptId unknown;
-  EXPECT_EQ(FindScript(unknown).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(ScriptBook().Find(unknown).status().code(), absl::StatusCode::kNotFound);
+  const auto own = *Script::Compile("key: 4 of all code: mds k=4");
+  EXPECT_FALSE(ScriptBook().Find(own->id()).ok());
+  EXPECT_EQ(*ScriptBook({own}).Find(own->id()), own);
 }
 
-TEST(Script, BadClausesDoNotCompileAndSayWhy) {
-  const auto fails = [](const KeyPolicy& key, const CodeClause& code, const char* why) {
-    const auto script = Script::Create(key, code);
+TEST(Script, BadClausesDoNotCompileAndNameTheSmallestSet) {
+  const auto names = ScriptNames::Create({"virginia", "frankfurt", "tokyo"});
+  ASSERT_TRUE(names.ok());
+  const auto fails = [&](const KeyPolicy& key, const CodeClause& code, const char* why,
+                         const DeclaredLosses& survives = {}) {
+    const auto script = Script::Create({key, code, survives}, *names);
     ASSERT_FALSE(script.ok()) << why;
     EXPECT_EQ(script.status().code(), absl::StatusCode::kInvalidArgument);
     EXPECT_THAT(std::string(script.status().message()), HasSubstr(why));
@@ -140,19 +152,56 @@ TEST(Script, BadClausesDoNotCompileAndSayWhy) {
   const KeyPolicy dc0 = KeyPolicy::OfDataCenter(2, DataCenterAt(0));
   const KeyPolicy dc1 = KeyPolicy::OfDataCenter(2, DataCenterAt(1));
   const KeyPolicy dc2 = KeyPolicy::OfDataCenter(2, DataCenterAt(2));
-  fails(KeyPolicy::OfAll(4), CodeClause::Mds(5), "may read but cannot rebuild");
-  fails(KeyPolicy::OfAll(4), CodeClause::Local(), "may read but cannot rebuild");
-  fails(KeyPolicy::OfAll(3), CodeClause::Mds(3), "data center 0 alone may read");
-  fails(KeyPolicy::Gate(1, {dc0, dc1, dc2}), CodeClause::Mds(2), "data center 0 alone may read");
-  fails(KeyPolicy::OfAll(7), CodeClause::Mds(5), "without data center 0");
-  fails(KeyPolicy::Gate(2, {dc0, dc1}), CodeClause::Local(), "does not name nodes {6, 7, 8}");
+  fails(KeyPolicy::OfAll(4), CodeClause::Mds(5),
+        "nodes virginia-1, virginia-2, virginia-3, frankfurt-1 may read but cannot rebuild the "
+        "ciphertext");
+  fails(KeyPolicy::OfAll(4), CodeClause::Local(),
+        "nodes virginia-1, virginia-2, virginia-3, frankfurt-1 may read but cannot rebuild");
+  fails(KeyPolicy::OfAll(3), CodeClause::Mds(3),
+        "nodes virginia-1, virginia-2, virginia-3 could read: data center virginia alone");
+  fails(KeyPolicy::Gate(2,
+                        {
+                            KeyPolicy::OfDataCenter(3, DataCenterAt(0)),
+                            KeyPolicy::Gate(1, {dc1, KeyPolicy::OfDataCenter(1, DataCenterAt(2))}),
+                        }),
+        CodeClause::Mds(2), "without data center virginia, nodes frankfurt-1");
+  // Not the first data center, which takes three nodes: two of another one are fewer.
+  fails(KeyPolicy::Gate(1, {KeyPolicy::OfDataCenter(3, DataCenterAt(0)), dc1, dc2}),
+        CodeClause::Mds(2), "nodes frankfurt-1, frankfurt-2 could read: data center frankfurt");
+  fails(KeyPolicy::OfAll(7), CodeClause::Mds(5),
+        "without data center virginia, nodes frankfurt-1, frankfurt-2, frankfurt-3, tokyo-1, "
+        "tokyo-2, tokyo-3 could not read");
+  // Five were declared; four lost ones are enough to show that it cannot be.
+  const KeyPolicy nested = KeyPolicy::Gate(2, {dc0, dc1, dc2});
+  fails(nested, CodeClause::Local(),
+        "\"survives: any 5 nodes\" does not hold: without nodes virginia-1, virginia-2, "
+        "frankfurt-1, frankfurt-2, nodes virginia-3, frankfurt-3, tokyo-1, tokyo-2, tokyo-3 could "
+        "not read",
+        {5, 0, 0});
+  fails(nested, CodeClause::Local(),
+        "\"survives: any dc and any 2 nodes\" does not hold: without "
+        "nodes virginia-1, virginia-2, virginia-3, frankfurt-1, "
+        "frankfurt-2,",
+        {0, 2, 0});
+  EXPECT_TRUE(Script::Create({nested, CodeClause::Local(), {3, 1, 1}}).ok());
+  fails(KeyPolicy::Gate(2, {dc0, dc1}), CodeClause::Local(),
+        "does not name nodes tokyo-1, tokyo-2, tokyo-3");
   fails(KeyPolicy::Gate(2, {dc0, dc1, dc1}), CodeClause::Local(), "stands in it twice");
   fails(KeyPolicy::Gate(4, {dc0, dc1, dc2}), CodeClause::Local(), "threshold 4");
   fails(KeyPolicy::Leaf(NodeAt(0)), CodeClause::Local(), "must be a gate");
   fails(KeyPolicy::OfAll(5), CodeClause::Mds(0), "k=0");
   const KeyPolicy deep = KeyPolicy::Gate(1, {KeyPolicy::Gate(1, {KeyPolicy::OfAll(5)})});
-  EXPECT_TRUE(Script::Create(deep, CodeClause::Mds(5)).ok());
+  EXPECT_TRUE(Script::Create({deep, CodeClause::Mds(5), {}}).ok());
   fails(KeyPolicy::Gate(1, {deep}), CodeClause::Mds(5), "nest deeper");
+}
+
+TEST(Script, SetsComeSmallestFirstThenLowestNodes) {
+  const auto& sets = SetsBySize();
+  EXPECT_EQ(sets[0], NodeSet());
+  EXPECT_EQ(sets[1], NodeSet::FromBits(1));
+  EXPECT_EQ(sets[10], NodeSet::FromBits(0b11));
+  EXPECT_EQ(sets[11], NodeSet::FromBits(0b101));  // {0, 2} before {1, 2}
+  EXPECT_EQ(sets[511], NodeSet::All());
 }
 
 }  // namespace

@@ -79,7 +79,8 @@ SimCell::SimCell(Options options)
       world_({.seed = options.seed, .shuffle_ties = true, .offload_time = absl::Microseconds(50)}),
       entropy_(options.seed),
       secrets_(MakeSecrets(entropy_, std::make_index_sequence<kNodeCount>())),
-      cell_(engine::Cell::Create({"virginia", "frankfurt", "tokyo"}, secrets_, entropy_)),
+      cell_(engine::Cell::Create({"virginia", "frankfurt", "tokyo"}, secrets_, entropy_,
+                                 options.scripts)),
       network_(std::make_unique<engine::InProcessNetwork>(OneWay)) {
   for (int dc = 0; dc < kDataCenterCount; ++dc) {
     Log& log = logs_[dc];

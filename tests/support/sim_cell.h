@@ -56,6 +56,7 @@ class SimCell {
  public:
   struct Options {
     std::uint64_t seed = 1;
+    engine::CellScripts scripts;
     CrashModel crash_model = CrashModel::kSuffix;
     engine::NodeOptions node{.window = {2.0, absl::Milliseconds(20), absl::Milliseconds(400)}};
   };

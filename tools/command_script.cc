@@ -1,0 +1,179 @@
+// worldb script check FILE, worldb script explain FILE|NAME
+
+#include <cstdio>
+#include <optional>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "cryptoscatter/base/status_macros.h"
+#include "tools/command.h"
+#include "tools/files.h"
+#include "tools/script_output.h"
+
+namespace worldb::tools {
+namespace {
+
+using cryptoscatter::Script;
+using cryptoscatter::ScriptNames;
+
+constexpr char kCheckDescription[] =
+    "Examples:\n"
+    "  worldb script check two-each.script\n"
+    "  worldb script check two-each.script --names virginia,frankfurt,tokyo\n\n"
+    "Proves what a script promises, or names the smallest set of nodes that contradicts it. Needs\n"
+    "no cell. Exits with 0, or with 65 when the script is wrong.";
+
+constexpr char kExplainDescription[] =
+    "Examples:\n"
+    "  worldb script explain nested\n"
+    "  worldb script explain two-each.script --subsets -o json\n"
+    "  worldb script explain flat -o svg\n\n"
+    "Tells who can read under a script, what may be lost, and what it costs. Needs no cell.";
+
+struct ScriptArguments {
+  std::string script;
+  std::string names_text;
+  bool subsets = false;
+  std::string node_failure_text = "1%";
+  std::string site_failure_text = "0.1%";
+  std::string format = "table";
+};
+
+absl::StatusOr<ScriptNames> NamesOf(const ScriptArguments& arguments) {
+  if (arguments.names_text.empty()) return ScriptNames::Indices();
+  const std::vector<std::string> names = absl::StrSplit(arguments.names_text, ',');
+  if (names.size() != kDataCenterCount) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--names ", arguments.names_text, ": expected three data centers, A,B,C"));
+  }
+  return ScriptNames::Create({names[0], names[1], names[2]});
+}
+
+// "0.01" or "1%".
+absl::StatusOr<double> ParseProbability(absl::string_view option, absl::string_view text) {
+  absl::string_view number = text;
+  const double unit = absl::ConsumeSuffix(&number, "%") ? 0.01 : 1;
+  double value = 0;
+  if (!absl::SimpleAtod(number, &value) || !(value >= 0 && value * unit <= 1)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(option, " ", text, ": expected a probability, such as 0.01 or 1%"));
+  }
+  return value * unit;
+}
+
+std::shared_ptr<const Script> Shipped(const std::string& name) {
+  if (name == "nested") return Script::Nested();
+  if (name == "flat") return Script::Flat();
+  if (name == "copy") return Script::Copy();
+  return nullptr;
+}
+
+ExitCode Fail(const std::string& what, const absl::Status& status) {
+  PrintFailure({what, std::string(status.message()), "worldb script --help; docs/scripts.md"});
+  return ExitCodeOf(status);
+}
+
+// Calls use(script, names) once both are there; what it returns, or what the failure exits with.
+template <typename Use>
+ExitCode WithScript(const std::string& command, const ScriptArguments& arguments, Use use) {
+  const std::string what = absl::StrCat(command, " ", Printable(arguments.script));
+  const absl::StatusOr<ScriptNames> names = NamesOf(arguments);
+  if (!names.ok()) return Fail(what, names.status());
+  std::shared_ptr<const Script> script = Shipped(arguments.script);
+  if (script == nullptr) {
+    const absl::StatusOr<SecretBytes> file =
+        ReadWholeFile(arguments.script, cryptoscatter::kScriptTextBytesMax);
+    if (!file.ok()) return Fail(what, file.status());
+    const auto compiled = Script::Compile(AsText(file->ExposeSecret()), *names);
+    if (!compiled.ok()) {
+      Fail(what, compiled.status());
+      return kExitBadData;
+    }
+    script = *compiled;
+  }
+  return use(*script, *names);
+}
+
+ExitCode RunCheck(const ScriptArguments& arguments) {
+  return WithScript("script check", arguments, [](const Script& script, const ScriptNames&) {
+    PrintLine(absl::StrCat("script id ", script.id().Hex()));
+    std::fputs(script.text().c_str(), stdout);
+    return kExitDone;
+  });
+}
+
+ExitCode RunExplain(const ScriptArguments& arguments) {
+  const auto node = ParseProbability("--node-failure", arguments.node_failure_text);
+  if (!node.ok()) return Fail("script explain", node.status());
+  const auto site = ParseProbability("--site-failure", arguments.site_failure_text);
+  if (!site.ok()) return Fail("script explain", site.status());
+  if (arguments.subsets && arguments.format == "svg") {
+    return Fail("script explain",
+                absl::InvalidArgumentError("--subsets goes with -o table and -o json"));
+  }
+  return WithScript(
+      "script explain", arguments, [&](const Script& script, const ScriptNames& names) {
+        const ScriptExplanation explanation{script, names, *node, *site, arguments.subsets};
+        if (arguments.format == "json") {
+          PrintJson(ExplainAsJson(explanation));
+        } else {
+          const std::string text = arguments.format == "svg" ? ExplainAsPicture(explanation)
+                                                             : ExplainAsTable(explanation);
+          std::fputs(text.c_str(), stdout);
+        }
+        return kExitDone;
+      });
+}
+
+void AddNames(CLI::App& command, ScriptArguments& arguments) {
+  command
+      .add_option("--names", arguments.names_text,
+                  "the three data centers as the script calls them, A,B,C; nodes are A-1 to C-3")
+      ->type_name("LIST");
+}
+
+}  // namespace
+
+void AddScriptCommand(CLI::App& app, int& exit_code) {
+  CLI::App* script = app.add_subcommand(
+      "script",
+      "Examples:\n  worldb script check two-each.script\n  worldb script explain nested\n\nChecks "
+      "and explains how values are scattered.");
+  script->require_subcommand(1);
+
+  const auto check_arguments = std::make_shared<ScriptArguments>();
+  CLI::App* check = script->add_subcommand("check", kCheckDescription);
+  check->add_option("FILE", check_arguments->script, "text of the script, - for standard input")
+      ->required()
+      ->type_name("");
+  AddNames(*check, *check_arguments);
+  check->callback([check_arguments, &exit_code] { exit_code = RunCheck(*check_arguments); });
+
+  const auto arguments = std::make_shared<ScriptArguments>();
+  CLI::App* explain = script->add_subcommand("explain", kExplainDescription);
+  explain
+      ->add_option("SCRIPT", arguments->script,
+                   "a file, - for standard input, or nested, flat, copy")
+      ->required()
+      ->type_name("");
+  AddNames(*explain, *arguments);
+  explain->add_flag("--subsets", arguments->subsets, "all 512 sets: who rebuilds, who reads");
+  explain->add_option("--node-failure", arguments->node_failure_text, "probability to lose a node")
+      ->type_name("P")
+      ->capture_default_str();
+  explain
+      ->add_option("--site-failure", arguments->site_failure_text,
+                   "probability to lose a data center")
+      ->type_name("P")
+      ->capture_default_str();
+  explain->add_option("-o,--output", arguments->format, "table, json or svg")
+      ->check(CLI::IsMember({"table", "json", "svg"}))
+      ->type_name("FORM")
+      ->capture_default_str();
+  explain->callback([arguments, &exit_code] { exit_code = RunExplain(*arguments); });
+}
+
+}  // namespace worldb::tools
