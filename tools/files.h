@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "cryptoscatter/base/bytes.h"
 #include "cryptoscatter/base/secret.h"
 
@@ -25,6 +26,10 @@ absl::Status WriteFileAtomically(const std::string& path, ByteSpan bytes, int mo
 // Creates the directory and missing parents; the ones it creates are for the owner alone.
 absl::Status MakePrivateDirectories(const std::string& path);
 bool FileExists(const std::string& path);
+// What the system's `error` means, as a status: "cannot <what> <path>: <reason>".
+absl::Status SystemError(absl::string_view what, absl::string_view path, int error);
+// Makes names made or changed in the directory of `path` durable.
+absl::Status SyncDirectoryOf(const std::string& path);
 
 // Held by one process at a time; freed by the destructor, or by the system when the process ends.
 class LockFile {

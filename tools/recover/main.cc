@@ -16,5 +16,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", absl::StrCat(kRecoverProgram, " ", WORLDB_VERSION));
   app.require_subcommand(1);
   int exit_code = kExitDone;
+  AddSplitCommand(app, exit_code);
+  AddJoinCommand(app, exit_code);
   return ParseAndRun(app, argc, argv, exit_code);
 }
