@@ -8,7 +8,7 @@
 //          do not open, whichever check failed.
 // Threads: FileSealer and FileOpener are immutable after Create(); a worker has one owner.
 // Secrets: the key, the key shares and the plaintext.
-// Source:  docs/share-format.md section 15; docs/split-join.md.
+// Source:  docs/share-format.md section 16; docs/split-join.md.
 #ifndef WORLDB_CRYPTOSCATTER_FILE_SCATTER_H_
 #define WORLDB_CRYPTOSCATTER_FILE_SCATTER_H_
 

@@ -20,6 +20,7 @@
 #include "absl/strings/strip.h"
 #include "cryptoscatter/base/status_macros.h"
 #include "cryptoscatter/gf256.h"
+#include "cryptoscatter/script_book.h"
 #include "tools/files.h"
 #include "tools/print.h"
 
@@ -53,6 +54,18 @@ absl::StatusOr<std::vector<std::string>> Expand(const std::vector<std::string>& 
     out.insert(out.end(), inside.begin(), inside.end());
   }
   return out;
+}
+
+// The script a share file brings along; shipped ones are compiled already.
+absl::StatusOr<std::shared_ptr<const Script>> ScriptOf(const cryptoscatter::ShareFile& file) {
+  if (auto shipped = cryptoscatter::ScriptBook::Shipped()->Find(file.share.script); shipped.ok()) {
+    return shipped;
+  }
+  WORLDB_ASSIGN_OR_RETURN(std::shared_ptr<const Script> script, Script::Compile(file.script_text));
+  if (script->id() != file.share.script) {
+    return absl::InvalidArgumentError("its script text is not in the canonical form");
+  }
+  return script;
 }
 
 int Rank(const Script& script, NodeSet set) {
@@ -186,18 +199,18 @@ void GivenShare::Judge(cryptoscatter::BatchVerifier& verifier) {
   if (file.share.core.kind != cryptoscatter::ValueKind::kFile) {
     return AddReason("it is a share of a value in a cell, not of a file");
   }
+  absl::StatusOr<std::shared_ptr<const Script>> script = ScriptOf(file);
+  if (!script.ok()) return AddReason(std::string(script.status().message()));
   const cryptoscatter::KeyShare* key_share = file.open_key_share ? &*file.open_key_share : nullptr;
-  const cryptoscatter::ShareVerdict verdict = cryptoscatter::VerifyShare(
-      file.share, CellId(), verifier, key_share, {}, /*has_fragment=*/false);
+  const cryptoscatter::ShareVerdict verdict =
+      cryptoscatter::VerifyShare(file.share, CellId(), verifier, key_share, {},
+                                 /*has_fragment=*/false, cryptoscatter::ScriptBook({*script}));
   if (!verdict.reason.empty()) {
     AddReason(std::string(absl::StripPrefix(
         verdict.reason, absl::StrCat("share ", file.share.index.value(), " of version ",
                                      file.share.version.value(), ": "))));
   }
   if (!verdict.proof_ok) return;
-  absl::StatusOr<std::shared_ptr<const Script>> script =
-      cryptoscatter::FindScript(file.share.script);
-  if (!script.ok()) return AddReason(std::string(script.status().message()));
   script_ = *std::move(script);
   key_share_ok_ = verdict.key_share_usable();
   if (key_share == nullptr) AddReason("it has no key share in the clear");
