@@ -61,6 +61,17 @@ std::size_t FoldLevel(const HashLabel& label, std::span<const Hash256> in, Hash2
   return pairs + 1;
 }
 
+Hash256 RootOver(TreeHash& hash, const CoreId& core, std::uint32_t generation, NodeIndex index,
+                 std::uint64_t fragment_bytes, const Hash256& top) {
+  return hash.Of(labels::kFragmentRoot, FixedInput<77>()
+                                            .Raw(core.bytes)
+                                            .Little(generation, 4)
+                                            .Little(index.value(), 1)
+                                            .Little(fragment_bytes, 8)
+                                            .Raw(top.bytes)
+                                            .span());
+}
+
 }  // namespace
 
 FragmentHasher::FragmentHasher(TreeHash& hash, Blocks blocks) : hash_(hash), blocks_(blocks) {}
@@ -125,13 +136,13 @@ std::vector<Hash256> FragmentHasher::BlockTops() {
 }
 
 Hash256 FragmentHasher::Root(const CoreId& core, std::uint32_t generation, NodeIndex index) {
-  return hash_.Of(labels::kFragmentRoot, FixedInput<77>()
-                                             .Raw(core.bytes)
-                                             .Little(generation, 4)
-                                             .Little(index.value(), 1)
-                                             .Little(bytes_, 8)
-                                             .Raw(Top().bytes)
-                                             .span());
+  return RootOver(hash_, core, generation, index, bytes_, Top());
+}
+
+Hash256 FragmentRootOf(Suite suite, const CoreId& core, std::uint32_t generation, NodeIndex index,
+                       std::uint64_t fragment_bytes, const Hash256& top) {
+  TreeHash hash(suite);
+  return RootOver(hash, core, generation, index, fragment_bytes, top);
 }
 
 Hash256 FragmentTop(Suite suite, ByteSpan fragment) {

@@ -70,6 +70,9 @@ class FragmentHasher {
 Hash256 FragmentTop(Suite suite, ByteSpan fragment);
 // The same out of the tops of its blocks. REQUIRES: at least one.
 Hash256 FragmentTopOfBlocks(Suite suite, std::span<const Hash256> block_tops);
+// The root over a fragment of which only size and top are at hand.
+Hash256 FragmentRootOf(Suite suite, const CoreId& core, std::uint32_t generation, NodeIndex index,
+                       std::uint64_t fragment_bytes, const Hash256& top);
 Hash256 FragmentRoot(Suite suite, const CoreId& core, std::uint32_t generation, NodeIndex index,
                      ByteSpan fragment);
 

@@ -70,6 +70,9 @@ absl::StatusOr<OpenedValue> OpenValue(const Script& script, const Core& core, No
                                       const FragmentSpans& fragments,
                                       std::span<const IndexedKeyShare> key_shares,
                                       std::optional<ByteSpan> expected_key_name) {
+  if (core.kind == ValueKind::kFile) {
+    return absl::InvalidArgumentError("it is a file, which worldb-recover join opens");
+  }
   if (core.segment_bytes != script.segment_bytes()) {
     return absl::InvalidArgumentError("the core's segment size is not its script's");
   }

@@ -96,7 +96,7 @@ absl::StatusOr<Core> Core::Decode(ByteSpan bytes) {
   Core core;
   core.suite = static_cast<Suite>(in.U16());
   const std::uint16_t kind = in.U16();
-  if (kind > static_cast<std::uint16_t>(ValueKind::kTombstone)) in.Fail("unknown kind");
+  if (kind > static_cast<std::uint16_t>(ValueKind::kFile)) in.Fail("unknown kind");
   core.kind = static_cast<ValueKind>(kind);
   core.cell.bytes = in.Array<16>();
   core.key_tag.bytes = in.Array<16>();
@@ -113,8 +113,10 @@ absl::StatusOr<Core> Core::Decode(ByteSpan bytes) {
     return absl::InvalidArgumentError(
         absl::StrCat("core: ", core.segment_bytes, " is not a segment size of any code"));
   }
-  const std::size_t plaintext_bytes_max =
-      core.kind == ValueKind::kTombstone ? 2 + kKeyNameBytesMax : kSealedPlaintextBytesMax;
+  const std::uint64_t plaintext_bytes_max = core.kind == ValueKind::kFile ? kFilePlaintextBytesMax
+                                            : core.kind == ValueKind::kTombstone
+                                                ? 2 + kKeyNameBytesMax
+                                                : kSealedPlaintextBytesMax;
   if (core.plaintext_bytes < 2 || core.plaintext_bytes > plaintext_bytes_max) {
     return absl::InvalidArgumentError(absl::StrCat(
         "core: ", core.plaintext_bytes, " plaintext bytes, not 2 to ", plaintext_bytes_max));

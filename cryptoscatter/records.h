@@ -30,12 +30,15 @@ inline constexpr std::size_t kKeyNameBytesMax = 1024;
 inline constexpr std::size_t kValueBytesMax = std::size_t{4} << 20;
 // What is sealed: u16 length of the key's name, the name, the value.
 inline constexpr std::size_t kSealedPlaintextBytesMax = 2 + kKeyNameBytesMax + kValueBytesMax;
+// Of a file: u16 length of its base name, the name, the content.
+inline constexpr std::uint64_t kFilePlaintextBytesMax = std::uint64_t{1} << 40;
 
 // The tag that stands for a key's name outside sealed values; the tag key belongs to the cell.
 KeyTag KeyTagOf(const SecretArray<32>& tag_key, ByteSpan key_name);
 
 // What a version is: a value, or the record that the key was deleted, whose value is empty.
-enum class ValueKind : std::uint16_t { kValue = 0, kTombstone = 1 };
+// A file is split without a cell: no node takes it, and its plaintext may be large.
+enum class ValueKind : std::uint16_t { kValue = 0, kTombstone = 1, kFile = 2 };
 
 // The immutable heart of one version. Its prefix binds the derived keys.
 struct Core {

@@ -238,6 +238,7 @@ absl::StatusOr<SealedValue> SealedValue::Decode(ByteSpan bytes, Ciphertext rule)
   for (SealedKeyShare& share : sealed.key_shares) share = SealedKeyShare::ReadFrom(in);
   sealed.proof = CommitProof::ReadFrom(in);
   const ByteSpan ciphertext = in.Sized(kCiphertextBytesMax);
+  if (sealed.core.kind == ValueKind::kFile) in.Fail("a file is not kept by nodes");
   WORLDB_RETURN_IF_ERROR(in.Finish("sealed value"));
   const bool absent = ciphertext.empty() && rule == Ciphertext::kMayBeAbsent;
   if (!absent && ciphertext.size() != sealed.core.CiphertextBytes()) {
@@ -258,6 +259,9 @@ absl::StatusOr<SealedValue> Seal(const Script& script, const SealRequest& reques
   if (request.value.size() > kValueBytesMax) {
     return absl::InvalidArgumentError(
         absl::StrCat("the value has ", request.value.size(), " bytes, at most ", kValueBytesMax));
+  }
+  if (request.kind == ValueKind::kFile) {
+    return absl::InvalidArgumentError("a file is split without a cell, not sealed for one");
   }
   if (request.kind == ValueKind::kTombstone && !request.value.empty()) {
     return absl::InvalidArgumentError(

@@ -17,14 +17,6 @@ namespace worldb::cryptoscatter {
 namespace {
 
 constexpr std::uint16_t kShareFormat = 1;
-constexpr std::uint16_t kShareFileFormat = 1;
-constexpr std::uint16_t kHasKeyShare = 1;  // flag
-// As PNG has it: a byte above 127, the name, and line ends that a text transfer would spoil.
-constexpr std::array<std::uint8_t, 8> kShareFileMagic = {0x89, 'W',  'D',  'S',
-                                                         '\r', '\n', 0x1a, '\n'};
-constexpr std::size_t kMetadataFixedBytes =
-    2 + Core::kBytes + 32 + 4 + 1 + 2 + 4 + 8 + 32 + 32 + 128 + 32 + 64 + 4 + 4;
-constexpr std::size_t kMetadataBytesMax = kMetadataFixedBytes + 8 * 32;
 constexpr std::size_t kFragmentBytesMax = std::size_t{8} << 20;
 
 void AppendMetadata(const Share& share, ByteWriter& out) {
@@ -153,7 +145,7 @@ ReceiptClaim Share::Claim() const {
 }
 
 Bytes Share::EncodeMetadata() const {
-  ByteWriter out(kMetadataFixedBytes + 32 * proof.path.size());
+  ByteWriter out(kMetadataBytesMin + 32 * proof.path.size());
   AppendMetadata(*this, out);
   return std::move(out).Take();
 }
@@ -166,7 +158,7 @@ absl::StatusOr<Share> Share::DecodeMetadata(ByteSpan bytes) {
 }
 
 Bytes Share::Encode() const {
-  ByteWriter out(kMetadataFixedBytes + 32 * proof.path.size() + 4 + fragment.size());
+  ByteWriter out(kMetadataBytesMin + 32 * proof.path.size() + 4 + fragment.size());
   AppendMetadata(*this, out);
   out.Sized(fragment);
   return std::move(out).Take();
@@ -175,6 +167,7 @@ Bytes Share::Encode() const {
 absl::StatusOr<Share> Share::Decode(ByteSpan bytes) {
   ByteReader in(bytes);
   WORLDB_ASSIGN_OR_RETURN(Share share, ReadMetadata(in));
+  if (share.core.kind == ValueKind::kFile) in.Fail("a file is not kept by nodes");
   if (in.ok()) ReadFragment(in, share);
   WORLDB_RETURN_IF_ERROR(in.Finish("share"));
   return share;
@@ -300,45 +293,6 @@ absl::StatusOr<KeyShare> UnwrapKeyShare(const StorageKey& storage_key, const Key
     return OpenFailure();
   }
   return share;
-}
-
-Bytes EncodeShareFile(const ShareFile& file) {
-  ByteWriter out(kShareFileMagic.size() + kMetadataBytesMax + file.share.fragment.size() + 256);
-  out.Raw(kShareFileMagic).U16(kShareFileFormat).U16(file.key_share ? kHasKeyShare : 0);
-  out.Raw(file.node.bytes).Sized(file.share.EncodeMetadata()).Sized(file.share.fragment);
-  if (file.key_share) out.Raw(file.key_share->nonce).Raw(file.key_share->box);
-  out.U64(out.size() + 8 + 32);
-  out.Raw(LabelledHash(labels::kShareFile, out.span()).bytes);
-  return std::move(out).Take();
-}
-
-absl::StatusOr<ShareFile> DecodeShareFile(ByteSpan bytes) {
-  ByteReader in(bytes);
-  if (in.Array<8>() != kShareFileMagic) in.Fail("not a share file: wrong magic");
-  if (in.U16() != kShareFileFormat) in.Fail("unknown share file format");
-  const std::uint16_t flags = in.U16();
-  if ((flags & ~kHasKeyShare) != 0) in.Fail("unknown flags");
-  ShareFile file;
-  file.node.bytes = in.Array<16>();
-  const ByteSpan metadata = in.Sized(kMetadataBytesMax);
-  const ByteSpan fragment = in.Sized(kFragmentBytesMax);
-  if ((flags & kHasKeyShare) != 0) {
-    file.key_share.emplace();
-    file.key_share->nonce = in.Array<24>();
-    file.key_share->box = in.Array<kKeyShareBytes + 16>();
-  }
-  if (in.U64() != bytes.size()) in.Fail("the footer names another length");
-  const Hash256 hash{in.Array<32>()};
-  WORLDB_RETURN_IF_ERROR(in.Finish("share file"));
-  if (LabelledHash(labels::kShareFile, bytes.first(bytes.size() - 32)) != hash) {
-    return absl::InvalidArgumentError("share file: its bytes do not have the hash in the footer");
-  }
-  WORLDB_ASSIGN_OR_RETURN(file.share, Share::DecodeMetadata(metadata));
-  if (fragment.size() > file.share.core.CiphertextBytes()) {
-    return absl::InvalidArgumentError("share file: the fragment is larger than the ciphertext");
-  }
-  file.share.fragment = ToBytes(fragment);
-  return file;
 }
 
 }  // namespace worldb::cryptoscatter

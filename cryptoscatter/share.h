@@ -1,16 +1,15 @@
 // What one node stores of one version: metadata and fragment, and apart from them its key share
-// under the node's storage key. And the share file, which carries all three.
+// under the node's storage key. share_file.h has the file that carries all three.
 //
 // Errors:  InvalidArgument for bytes that do not decode; verdicts name share, version and reason.
 // Threads: plain values and pure functions.
 // Secrets: the key share; it is never in a Share, and at rest only wrapped.
-// Source:  docs/share-format.md sections 10 and 11.
+// Source:  docs/share-format.md section 10.
 #ifndef WORLDB_CRYPTOSCATTER_SHARE_H_
 #define WORLDB_CRYPTOSCATTER_SHARE_H_
 
 #include <array>
 #include <cstdint>
-#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -27,6 +26,10 @@
 namespace worldb::cryptoscatter {
 
 struct Share {
+  static constexpr std::size_t kMetadataBytesMin =
+      2 + Core::kBytes + 32 + 4 + 1 + 2 + 4 + 8 + 32 + 32 + 128 + 32 + 64 + 4 + 4;
+  static constexpr std::size_t kMetadataBytesMax = kMetadataBytesMin + 8 * 32;
+
   Core core;
   ScriptId script;
   std::uint32_t generation = 0;
@@ -117,17 +120,6 @@ StoredKeyShare WrapKeyShare(const StorageKey& storage_key, const KeySharePlace& 
                             const KeyShare& share, Entropy& entropy);
 absl::StatusOr<KeyShare> UnwrapKeyShare(const StorageKey& storage_key, const KeySharePlace& place,
                                         const StoredKeyShare& stored);
-
-// A share as a file that can be read with no database.
-struct ShareFile {
-  Share share;
-  NodeId node;
-  std::optional<StoredKeyShare> key_share;
-  friend bool operator==(const ShareFile&, const ShareFile&) = default;
-};
-Bytes EncodeShareFile(const ShareFile& file);
-// Checks magic, length and hash; verifying the share is the caller's.
-absl::StatusOr<ShareFile> DecodeShareFile(ByteSpan bytes);
 
 }  // namespace worldb::cryptoscatter
 

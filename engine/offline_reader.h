@@ -81,7 +81,8 @@ struct FoundShare {
   cryptoscatter::Share share;
   bool has_fragment = true;  // false: only metadata and key share are there
   std::optional<cryptoscatter::StoredKeyShare> key_share;
-  NodeId holder;  // zero when not known
+  CellScripts::ScriptPtr script;  // null when what it lay in did not bring it
+  NodeId holder;                  // zero when not known
   // No key of its holder is at hand: that its key share does not open is no fault of the share.
   bool locked = false;
   std::string where;  // for people

@@ -17,24 +17,6 @@
 namespace worldb::tools {
 namespace {
 
-absl::Status SystemError(const char* what, const std::string& path, int error) {
-  const std::string message =
-      absl::StrCat("cannot ", what, " ", path, ": ", std::generic_category().message(error));
-  switch (error) {
-    case ENOENT:
-      return absl::NotFoundError(message);
-    case EACCES:
-    case EPERM:
-    case EROFS:
-      return absl::PermissionDeniedError(message);
-    case ENOSPC:
-    case EDQUOT:
-      return absl::ResourceExhaustedError(message);
-    default:
-      return absl::UnavailableError(message);
-  }
-}
-
 class Descriptor {
  public:
   explicit Descriptor(int fd) : fd_(fd) {}
@@ -60,6 +42,26 @@ absl::Status WriteAll(int fd, ByteSpan bytes, const std::string& path) {
   return absl::OkStatus();
 }
 
+}  // namespace
+
+absl::Status SystemError(absl::string_view what, absl::string_view path, int error) {
+  const std::string message =
+      absl::StrCat("cannot ", what, " ", path, ": ", std::generic_category().message(error));
+  switch (error) {
+    case ENOENT:
+      return absl::NotFoundError(message);
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return absl::PermissionDeniedError(message);
+    case ENOSPC:
+    case EDQUOT:
+      return absl::ResourceExhaustedError(message);
+    default:
+      return absl::UnavailableError(message);
+  }
+}
+
 absl::Status SyncDirectoryOf(const std::string& path) {
   const std::filesystem::path parent = std::filesystem::path(path).parent_path();
   const std::string name = parent.empty() ? "." : parent.string();
@@ -68,8 +70,6 @@ absl::Status SyncDirectoryOf(const std::string& path) {
   if (::fsync(directory.get()) != 0) return SystemError("sync", name, errno);
   return absl::OkStatus();
 }
-
-}  // namespace
 
 absl::StatusOr<SecretBytes> ReadWholeFile(const std::string& path, std::size_t bytes_max) {
   const Descriptor file(path == "-" ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC));

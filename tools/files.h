@@ -29,6 +29,10 @@ absl::Status WriteFileAtomically(const std::string& path, ByteSpan bytes, int mo
 // Creates the directory and missing parents; the ones it creates are for the owner alone.
 absl::Status MakePrivateDirectories(const std::string& path);
 bool FileExists(const std::string& path);
+// What the system's `error` means, as a status: "cannot <what> <path>: <reason>".
+absl::Status SystemError(absl::string_view what, absl::string_view path, int error);
+// Makes names made or changed in the directory of `path` durable.
+absl::Status SyncDirectoryOf(const std::string& path);
 
 // Files of one directory that are put in place together: each is written beside its place, then all are
 // synced and renamed, and the directory is synced once. Many files are synced by syncing their file

@@ -90,6 +90,15 @@ TEST(Core, UnknownSuitesAndAbsurdSizesAreRefusedByName) {
   expect(core, absl::StatusCode::kInvalidArgument, "plaintext bytes");
 }
 
+TEST(Core, AFileMayBeLarge) {
+  Core core = SomeCore();
+  core.kind = ValueKind::kFile;
+  core.plaintext_bytes = kFilePlaintextBytesMax;
+  EXPECT_EQ(*Core::Decode(core.Encode()), core);
+  ++core.plaintext_bytes;
+  EXPECT_FALSE(Core::Decode(core.Encode()).ok());
+}
+
 TEST(Core, AnUnknownKindIsRefusedAndATombstoneHasRoomForANameOnly) {
   Core core = SomeCore();
   const CoreId value = core.Id();
@@ -99,7 +108,7 @@ TEST(Core, AnUnknownKindIsRefusedAndATombstoneHasRoomForANameOnly) {
   core.plaintext_bytes = 2 + kKeyNameBytesMax + 1;
   EXPECT_FALSE(Core::Decode(core.Encode()).ok());
   auto encoded = SomeCore().Encode();
-  encoded[8] = 2;
+  encoded[8] = 3;
   EXPECT_THAT(std::string(Core::Decode(encoded).status().message()), HasSubstr("unknown kind"));
 }
 

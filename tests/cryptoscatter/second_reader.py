@@ -278,10 +278,12 @@ def main(path):
     data = v["share_file_4"]
     file = Reader(data)
     assert file.take(8) == b"\x89WDS\r\n\x1a\n" and file.number(2) == 1 and file.number(2) == 1
-    node = file.take(16)
-    metadata, fragment, stored = file.sized(), file.sized(), file.take(88)
+    node, fragment = file.take(16), file.take(file.number(8))
+    trailer_at = file.at
+    metadata, script_text, stored, block = file.sized(), file.sized(), file.take(88), file.take(32)
     assert file.number(8) == len(data)
-    assert file.take(32) == H("wdb sharefile 1", data[:-32]) and file.at == len(data)
+    assert file.take(32) == H("wdb sharefile 1", data[:36] + data[trailer_at:-32])
+    assert file.at == len(data) and block == H("wdb frag leaf 1", fragment)
     m = Reader(metadata)
     assert m.number(2) == 1
     core, script, generation, j = m.take(102), m.take(32), m.number(4), m.number(1)
@@ -297,7 +299,7 @@ def main(path):
     core_id = H("wdb core 1", core)
     assert core == v["core"] and core_id == v["core_id"]
     text = b"key: 2 of (2 of dc[0], 2 of dc[1], 2 of dc[2])\ncode: lrc local 2+1 global 2\n"
-    assert script == H("wdb script 1", text) == v["script_id"]
+    assert script == H("wdb script 1", text) == v["script_id"] and text == script_text
     aad = core_id + struct.pack("<IB", 0, j) + node
     key_share = aead_open(v["storage_key"], stored[:24], stored[24:], aad)
     assert key_share == v["key_share_4"] and fragment == v["fragment_4"]

@@ -1,4 +1,4 @@
-// Goal:   every altered share, share file or stored key share is refused or detected, and the
+// Goal:   every altered share or stored key share is refused or detected, and the
 // verdict names
 //         the part at fault and no other.
 // Method: every single-byte flip and every truncation; each kind of damage against its verdict.
@@ -127,8 +127,6 @@ TEST_F(ShareTest, DecodersRefuseEveryOtherLength) {
   };
   expect_exact(share_.Encode(), [](ByteSpan b) { return Share::Decode(b); });
   expect_exact(share_.EncodeMetadata(), [](ByteSpan b) { return Share::DecodeMetadata(b); });
-  expect_exact(EncodeShareFile({share_, cell_.node(4), std::nullopt}),
-               [](ByteSpan b) { return DecodeShareFile(b); });
   const StoredKeyShare stored = WrapKeyShare(
       StorageKey(), {share_.core.Id(), 0, NodeAt(4), cell_.node(4)}, key_share_, cell_.entropy());
   expect_exact(stored.Encode(), [](ByteSpan b) { return StoredKeyShare::Decode(b); });
@@ -149,28 +147,6 @@ TEST_F(ShareTest, StoredKeyShareOpensOnlyInItsPlace) {
     EXPECT_EQ(UnwrapKeyShare(storage_key, other, stored).status(), OpenFailure());
   }
   EXPECT_EQ(UnwrapKeyShare(StorageKey(), place, stored).status(), OpenFailure());
-}
-
-TEST_F(ShareTest, FileRoundTripsAndEveryFlipIsRefused) {
-  const StorageKey storage_key;
-  const KeySharePlace place{share_.core.Id(), 0, NodeAt(4), cell_.node(4)};
-  for (bool with_key_share : {false, true}) {
-    ShareFile file{share_, cell_.node(4), std::nullopt};
-    if (with_key_share) {
-      file.key_share = WrapKeyShare(storage_key, place, key_share_, cell_.entropy());
-    }
-    const Bytes encoded = EncodeShareFile(file);
-    const auto decoded = DecodeShareFile(encoded);
-    ASSERT_TRUE(decoded.ok()) << decoded.status();
-    EXPECT_EQ(*decoded, file);
-    for (std::size_t at = 0; at < encoded.size(); ++at) {
-      for (int bit = 0; bit < 8; ++bit) {
-        Bytes changed = encoded;
-        changed[at] ^= static_cast<std::uint8_t>(1 << bit);
-        ASSERT_FALSE(DecodeShareFile(changed).ok()) << at;
-      }
-    }
-  }
 }
 
 }  // namespace

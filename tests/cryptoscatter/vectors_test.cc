@@ -12,6 +12,7 @@
 
 #include "cryptoscatter/key_repair.h"
 #include "cryptoscatter/opener.h"
+#include "cryptoscatter/share_file.h"
 #include "cryptoscatter/stripe_aead.h"
 #include "tests/support/hex.h"
 #include "tests/support/scatter_cell.h"
@@ -56,7 +57,8 @@ struct Example {
   StorageKey storage_key;
   ShareFile file{scattered.shares[4], cell.node(4),
                  WrapKeyShare(storage_key, {scattered.sealed.core.Id(), 0, NodeAt(4), cell.node(4)},
-                              scattered.key_shares[4], cell.entropy())};
+                              scattered.key_shares[4], cell.entropy()),
+                 cell.script().text(), std::nullopt};
 };
 
 std::string Vector(const Example& example) {

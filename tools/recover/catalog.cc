@@ -218,6 +218,7 @@ void Catalog::AddShareFile(const std::string& path, const std::string& where) {
     bad_.push_back({where, std::string(found.status().message())});
     return;
   }
+  known_scripts_.Add(found->script);
   Spot spot;
   spot.kind = Spot::Kind::kFile;
   spot.source = static_cast<std::uint32_t>(files_.size());

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <map>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -11,10 +12,12 @@
 
 namespace worldb::tools {
 
-void AddFormatOption(CLI::App& command, std::string& format_text) {
-  command.add_option("-o", format_text, "text, or json: one object a line")
-      ->check(CLI::IsMember({"text", "json"}))
-      ->type_name("FORMAT");
+void AddOutputOption(CLI::App& command, OutputFormat& format) {
+  static const std::map<std::string, OutputFormat> kFormats = {{"text", OutputFormat::kText},
+                                                               {"json", OutputFormat::kJson}};
+  command.add_option("-o", format, "text (default) or json: one object on a line")
+      ->transform(CLI::CheckedTransformer(kFormats))
+      ->option_text("text|json");
 }
 
 void AddSourceOptions(CLI::App& command, SourceOptions& options) {
@@ -28,7 +31,7 @@ void AddSourceOptions(CLI::App& command, SourceOptions& options) {
                   "refuse an archive that unpacks to more than this many GiB (64)")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 20))
       ->type_name("GIB");
-  AddFormatOption(command, options.format_text);
+  AddOutputOption(command, options.format);
 }
 
 ProgressLine::ProgressLine() : terminal_(::isatty(STDERR_FILENO) == 1) {}
@@ -111,6 +114,11 @@ std::string NodeNames(NodeSet nodes, const engine::Cell* cell) {
 void AddKeyText(ByteSpan key, Json& out) {
   out["key"] = std::string(AsText(key));
   out["key_base64"] = absl::Base64Escape(AsText(key));
+}
+
+int FailWith(const Failure& failure, int exit_code) {
+  PrintFailure(failure, kRecoverProgram);
+  return exit_code;
 }
 
 }  // namespace worldb::tools

@@ -23,15 +23,12 @@ inline constexpr char kRecoverProgram[] = "worldb-recover";
 struct SourceOptions {
   std::vector<std::string> sources;
   std::uint64_t unpack_gib_max = 64;
-  std::string format_text = "text";
-
-  OutputFormat format() const {
-    return format_text == "json" ? OutputFormat::kJson : OutputFormat::kText;
-  }
+  OutputFormat format = OutputFormat::kText;
 };
 // Adds SOURCE... and the options.
 void AddSourceOptions(CLI::App& command, SourceOptions& options);
-void AddFormatOption(CLI::App& command, std::string& format_text);
+// -o text|json.
+void AddOutputOption(CLI::App& command, OutputFormat& format);
 
 // One line on a terminal that says how far a command is; nothing where standard error is no terminal.
 class ProgressLine {
@@ -64,6 +61,8 @@ void ReportBadSources(const Catalog& catalog, OutputFormat format);
 // Says on standard error, and with JSON also on standard output, why a command failed.
 ExitCode ReportFailure(const std::string& command, const absl::Status& status, OutputFormat format,
                        const std::string& next);
+// Three lines on standard error; returns the exit code.
+int FailWith(const Failure& failure, int exit_code);
 // "virginia-1, tokyo-2", or "0, 8" when no cell directory was among the sources.
 std::string NodeNames(NodeSet nodes, const engine::Cell* cell);
 // Adds key and key_base64.
@@ -77,6 +76,8 @@ void AddRunCommand(CLI::App& app, int& exit_code);
 void AddExportCommand(CLI::App& app, int& exit_code);
 void AddKeygenCommand(CLI::App& app, int& exit_code);
 void AddExportKeysCommand(CLI::App& app, int& exit_code);
+void AddJoinCommand(CLI::App& app, int& exit_code);
+void AddSplitCommand(CLI::App& app, int& exit_code);
 
 }  // namespace worldb::tools
 

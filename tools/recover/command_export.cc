@@ -22,11 +22,7 @@ struct ExportArguments {
   std::string store;
   std::string cell;
   std::string out;
-  std::string format_text = "text";
-
-  OutputFormat format() const {
-    return format_text == "json" ? OutputFormat::kJson : OutputFormat::kText;
-  }
+  OutputFormat format = OutputFormat::kText;
 };
 
 // Sorts by key tag, then version, then node.
@@ -52,6 +48,7 @@ absl::StatusOr<Exported> Export(const ExportArguments& arguments, const Catalog&
   for (const Spot& spot : catalog.spots()) {
     if (spot.kind == Spot::Kind::kStaged) continue;
     std::string wrong;
+    absl::StatusOr<engine::CellScripts::ScriptPtr> script = absl::NotFoundError("not looked for");
     absl::StatusOr<engine::FoundShare> found =
         spot.kind == Spot::Kind::kBadRow ? absl::InvalidArgumentError(catalog.WhyBad(spot))
                                          : catalog.Fetch(spot);
@@ -60,6 +57,9 @@ absl::StatusOr<Exported> Export(const ExportArguments& arguments, const Catalog&
     } else if (!found->has_fragment) {
       wrong = absl::StrCat("share ", spot.index, " of version ", spot.version.value(),
                            ": its fragment is gone");
+    } else if (script = catalog.script_book()->Find(found->share.script); !script.ok()) {
+      wrong = absl::StrCat("share ", spot.index, " of version ", spot.version.value(), ": ",
+                           script.status().message());
     } else if (cell != nullptr && found->share.core.cell != cell->id()) {
       return absl::InvalidArgumentError("the store is of another cell than the cell directory");
     }
@@ -69,7 +69,7 @@ absl::StatusOr<Exported> Export(const ExportArguments& arguments, const Catalog&
       continue;
     }
     if (cell != nullptr) found->holder = cell->node(found->share.index).id;
-    WORLDB_RETURN_IF_ERROR(AddShareFile(files, FileOf(spot), *found));
+    WORLDB_RETURN_IF_ERROR(AddShareFile(files, FileOf(spot), *found, (*script)->text()));
     ++exported.shares;
     progress.Show(absl::StrCat("exporting: ", exported.shares, " shares so far"));
   }
@@ -81,22 +81,22 @@ ExitCode Run(const ExportArguments& arguments) {
   if (!engine::RocksReader::IsStore(arguments.store)) {
     return ReportFailure("export: no store",
                          absl::NotFoundError(arguments.store + " is not a node's store"),
-                         arguments.format(), "name a directory like nodes/NAME/store");
+                         arguments.format, "name a directory like nodes/NAME/store");
   }
   ProgressLine progress;
   SourceOptions sources;
   sources.sources = {arguments.store};
   const auto read = ReadSources(sources, progress);
-  if (!read.ok()) return ReportNothing("export", read.status(), arguments.format());
+  if (!read.ok()) return ReportNothing("export", read.status(), arguments.format);
   const std::unique_ptr<Catalog>& catalog = *read;
   const auto exported = Export(arguments, *catalog, progress);
   progress.Clear();
-  ReportBadSources(*catalog, arguments.format());
+  ReportBadSources(*catalog, arguments.format);
   if (!exported.ok()) {
-    return ReportFailure("export: stopped", exported.status(), arguments.format(),
+    return ReportFailure("export: stopped", exported.status(), arguments.format,
                          "make room or name another --out, and run it again");
   }
-  if (arguments.format() == OutputFormat::kJson) {
+  if (arguments.format == OutputFormat::kJson) {
     PrintJson({{"event", "exported"},
                {"shares", exported->shares},
                {"bad", exported->bad},
@@ -128,7 +128,7 @@ void AddExportCommand(CLI::App& app, int& exit_code) {
       ->add_option("--cell", arguments->cell,
                    "the cell directory file, so that the share files name their node")
       ->type_name("FILE");
-  AddFormatOption(*command, arguments->format_text);
+  AddOutputOption(*command, arguments->format);
   command->callback([arguments, &exit_code] { exit_code = Run(*arguments); });
 }
 

@@ -135,12 +135,12 @@ ExitCode Run(const SourceOptions& options) {
   ProgressLine progress;
   const auto read = ReadSources(options, progress);
   progress.Clear();
-  if (!read.ok()) return ReportNothing("inspect", read.status(), options.format());
+  if (!read.ok()) return ReportNothing("inspect", read.status(), options.format);
   const std::unique_ptr<Catalog>& catalog = *read;
-  ReportBadSources(*catalog, options.format());
+  ReportBadSources(*catalog, options.format);
   const Totals totals = Count(*catalog);
-  options.format() == OutputFormat::kJson ? PrintObjects(*catalog, totals)
-                                          : PrintText(*catalog, totals);
+  options.format == OutputFormat::kJson ? PrintObjects(*catalog, totals)
+                                        : PrintText(*catalog, totals);
   if (!catalog->bad().empty() || totals.bad_rows > 0) {
     PrintFailure(
         {"inspect: a part of the sources cannot be read",
@@ -150,7 +150,7 @@ ExitCode Run(const SourceOptions& options) {
     return kExitBadData;
   }
   if (!catalog->spots().empty()) return kExitDone;
-  return ReportNothing("inspect", NothingFound(), options.format());
+  return ReportNothing("inspect", NothingFound(), options.format);
 }
 
 }  // namespace

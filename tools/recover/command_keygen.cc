@@ -28,7 +28,7 @@ constexpr char kExportKeysDescription[] =
 
 struct KeygenArguments {
   std::string out;
-  std::string format_text = "text";
+  OutputFormat format = OutputFormat::kText;
 };
 
 struct ExportKeysArguments {
@@ -49,7 +49,7 @@ absl::Status Keygen(const KeygenArguments& arguments) {
   const SecretBytes file = cryptoscatter::EncodeRecoveryKeyFile(key);
   WORLDB_RETURN_IF_ERROR(WriteFileAtomically(arguments.out, file.ExposeSecret(), 0600));
   const std::string text = cryptoscatter::FormatRecoveryPublicKey(key.public_key());
-  if (arguments.format_text == "json") {
+  if (arguments.format == OutputFormat::kJson) {
     PrintJson({{"event", "recovery_key"}, {"public", text}, {"file", arguments.out}});
   } else {
     PrintLine(text);
@@ -104,7 +104,7 @@ void AddKeygenCommand(CLI::App& app, int& exit_code) {
   command->add_option("--out", arguments->out, "file for the key, mode 0600")
       ->required()
       ->type_name("FILE");
-  AddFormatOption(*command, arguments->format_text);
+  AddOutputOption(*command, arguments->format);
   command->callback([arguments, &exit_code] {
     const absl::Status status = Keygen(*arguments);
     exit_code = status.ok() ? kExitDone

@@ -247,7 +247,7 @@ absl::Status Recover(const RunArguments& arguments, const Catalog& catalog, Tell
 }
 
 ExitCode Run(const RunArguments& arguments) {
-  const OutputFormat format = arguments.sources.format();
+  const OutputFormat format = arguments.sources.format;
   const auto keys = LoadKeys(arguments.keys);
   if (!keys.ok()) {
     return ReportFailure("run: cannot use the keys", keys.status(), format,

@@ -131,7 +131,7 @@ struct Verifying {
 };
 
 ExitCode Run(const VerifyArguments& arguments) {
-  const OutputFormat format = arguments.sources.format();
+  const OutputFormat format = arguments.sources.format;
   const auto keys = LoadKeys(arguments.keys);
   if (!keys.ok()) {
     return ReportFailure("verify: cannot use the keys", keys.status(), format,

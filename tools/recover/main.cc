@@ -24,6 +24,8 @@ int main(int argc, char** argv) {
   AddExportCommand(app, exit_code);
   AddKeygenCommand(app, exit_code);
   AddExportKeysCommand(app, exit_code);
+  AddSplitCommand(app, exit_code);
+  AddJoinCommand(app, exit_code);
   const int code = ParseAndRun(app, argc, argv, exit_code);
   WarnOfUnlockedSecrets(kRecoverProgram);
   return code;

@@ -5,7 +5,8 @@
 #include <utility>
 
 #include "cryptoscatter/base/status_macros.h"
-#include "cryptoscatter/share.h"
+#include "cryptoscatter/script.h"
+#include "cryptoscatter/share_file.h"
 
 namespace worldb::tools {
 namespace {
@@ -23,7 +24,12 @@ absl::StatusOr<engine::FoundShare> ReadShareFile(const std::string& path) {
   WORLDB_ASSIGN_OR_RETURN(const SecretBytes bytes, ReadWholeFile(path, kShareFileBytesMax));
   WORLDB_ASSIGN_OR_RETURN(cryptoscatter::ShareFile file,
                           cryptoscatter::DecodeShareFile(bytes.ExposeSecret()));
+  if (file.share.core.kind == cryptoscatter::ValueKind::kFile) {
+    return absl::InvalidArgumentError(
+        "it is of a file that was split, not of a stored value: worldb-recover join reads it");
+  }
   engine::FoundShare found;
+  WORLDB_ASSIGN_OR_RETURN(found.script, cryptoscatter::Script::Compile(file.script_text));
   found.share = std::move(file.share);
   found.key_share = file.key_share;
   found.holder = file.node;
@@ -31,11 +37,12 @@ absl::StatusOr<engine::FoundShare> ReadShareFile(const std::string& path) {
 }
 
 absl::Status AddShareFile(FileBatch& files, const std::string& name,
-                          const engine::FoundShare& found) {
+                          const engine::FoundShare& found, const std::string& script_text) {
   constexpr std::size_t kBatchCountMax = 512;
   constexpr std::uint64_t kBatchBytesMax = std::uint64_t{32} << 20;
-  WORLDB_RETURN_IF_ERROR(files.Add(
-      name, cryptoscatter::EncodeShareFile({found.share, found.holder, found.key_share})));
+  WORLDB_RETURN_IF_ERROR(
+      files.Add(name, cryptoscatter::EncodeShareFile({found.share, found.holder, found.key_share,
+                                                      script_text, std::nullopt})));
   if (files.count() < kBatchCountMax && files.bytes() < kBatchBytesMax) return absl::OkStatus();
   return files.Commit();
 }

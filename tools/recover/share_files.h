@@ -18,12 +18,12 @@ inline constexpr std::size_t kShareFileBytesMax = std::size_t{8} << 20;
 
 // Whether a file that begins like this is meant to be a share file.
 bool LooksLikeShareFile(ByteSpan first_bytes);
-// InvalidArgument when it is damaged; else as reading files goes. `where` is not filled in.
+// InvalidArgument when it is damaged or of a split file; else as reading files goes. `where` is not filled in.
 absl::StatusOr<engine::FoundShare> ReadShareFile(const std::string& path);
 // Adds a share file to what `files` puts in place, and lets it do so when there is enough.
 // REQUIRES: the share has its fragment.
 absl::Status AddShareFile(FileBatch& files, const std::string& name,
-                          const engine::FoundShare& found);
+                          const engine::FoundShare& found, const std::string& script_text);
 
 }  // namespace worldb::tools
 

@@ -1,0 +1,281 @@
+#!/usr/bin/env python3
+"""worldb-recover split and join, as a person uses them, with every kind of damage.
+
+Goal:   the file comes back byte for byte from every reading set and from no other; nothing is ever
+        written that is not the file; every bad share is named; nothing is left behind by a failure.
+Method: real commands on real files. All 512 sets of one small file; sizes around the ends of segments
+        and windows; damage of every kind, against what is said and what is there afterwards; a pipe; a
+        killed process; a full disk where a file system may be mounted.
+"""
+
+import itertools
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import subprocess
+import tempfile
+import unittest
+
+RECOVER = os.environ["WORLDB_RECOVER_BINARY"]
+SEGMENT = 4 * 16384 - 16  # nested
+HEADER = 36
+
+
+def readable(nodes):
+    """Two of each of two places."""
+    return sum(len([n for n in nodes if n // 3 == place]) >= 2 for place in range(3)) >= 2
+
+
+class SplitJoinTest(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory(prefix="worldb-split-")
+        self.addCleanup(directory.cleanup)
+        self.root = pathlib.Path(directory.name)
+        self.random = random.Random(4)
+        self.out = self.root / "out"
+
+    def run_recover(self, *arguments, **options):
+        return subprocess.run([RECOVER, *map(str, arguments)], capture_output=True, timeout=120,
+                              cwd=self.root, **options)
+
+    def split(self, content, name="file", *options):
+        """The nine share files, in order."""
+        source = self.root / name
+        source.write_bytes(content)
+        shares = self.root / f"{name}.shares"
+        done = self.run_recover("split", source, "--out", shares, *options)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        found = sorted(shares.iterdir())
+        self.assertEqual([str(s) for s in found], done.stdout.decode().splitlines())
+        self.assertEqual(len(found), 9)
+        return found
+
+    def join(self, shares, *options):
+        self.out.unlink(missing_ok=True)
+        return self.run_recover("join", *shares, "--out", self.out, *options)
+
+    def assert_joins(self, shares, content, *options, code=0):
+        done = self.join(shares, *options)
+        self.assertEqual(done.returncode, code, done.stderr)
+        self.assertEqual(self.out.read_bytes(), content)
+        return done.stderr.decode()
+
+    def assert_refuses(self, shares, words, *options, code=65):
+        done = self.join(shares, *options)
+        self.assertEqual(done.returncode, code, done.stderr)
+        self.assertFalse(self.out.exists())
+        for word in [words] if isinstance(words, str) else words:
+            self.assertIn(word, done.stderr.decode())
+        self.assertEqual([p for p in self.root.iterdir() if p.name.startswith(".")], [])
+
+    def damage(self, share, edit):
+        data = bytearray(share.read_bytes())
+        share.write_bytes(edit(data) or data)
+
+    def flip(self, share, at):
+        def edit(data):
+            data[at] ^= 1
+        self.damage(share, edit)
+
+    def test_sizes(self):
+        for size in (0, 1, SEGMENT - 6, SEGMENT - 5, SEGMENT - 7, 4 * SEGMENT - 6, 4 * SEGMENT - 5,
+                     9 * SEGMENT + 77):
+            for script in ("nested", "flat", "copy"):
+                content = self.random.randbytes(size)
+                shares = self.split(content, "file", "--script", script, "--force")
+                self.assert_joins(shares, content)
+                self.assert_joins(self.random.sample(shares, 9), content, "--quick")
+                self.assert_joins([shares[i] for i in (2, 8, 1, 4, 7)], content)
+
+    def test_every_set(self):
+        content = b"first write wins"
+        shares = self.split(content)
+        read = 0
+        for count in range(1, 10):
+            for nodes in itertools.combinations(range(9), count):
+                done = self.join([shares[n] for n in nodes])
+                self.assertEqual(done.returncode, 0 if readable(nodes) else 65, nodes)
+                self.assertEqual(self.out.exists(), readable(nodes))
+                if readable(nodes):
+                    self.assertEqual(self.out.read_bytes(), content)
+                    read += 1
+        self.assertEqual(read, 256)
+
+    def test_short(self):
+        shares = self.split(b"first write wins")
+        self.assert_refuses(shares[:2], ["2 of 4 data pieces", "key shares from 1 of 2 data centers",
+                                         "2 more shares"])
+        flat = self.split(b"first write wins", "flat", "--script", "flat")
+        self.assert_refuses(flat[:4], ["4 of 5 data pieces", "4 of 5 key shares", "1 more share would"])
+
+    def test_a_script_of_ones_own(self):
+        script = self.root / "my.script"
+        script.write_text("key: 2 of (3 of tokyo, 3 of paris, 3 of oslo)\ncode: mds k=6\n")
+        content = self.random.randbytes(500_000)
+        shares = self.split(content, "file", "--script", script, "--names", "tokyo,paris,oslo")
+        self.assertEqual(shares[4].name, "file.1-paris-2.wds")
+        self.assert_joins(shares[3:], content)
+        self.assert_refuses(shares[4:], "do not suffice")
+        script.write_text("key: 3 of (tokyo)\ncode: mds k=6\n")
+        done = self.run_recover("split", self.root / "file", "--out", "other", "--script", script)
+        self.assertEqual(done.returncode, 2)
+
+    def test_bad_blocks_are_replaced_and_named(self):
+        content = self.random.randbytes(5_000_000)
+        shares = self.split(content)
+        # A block of each share, each another one.
+        for i, share in enumerate(shares):
+            self.flip(share, HEADER + 65536 * i + 100 * i)
+        said = self.assert_joins(shares, content, code=65)
+        for i, share in enumerate(shares):
+            self.assertIn(f"{share}: 1 bad block: fragment bytes {65536 * i} to {65536 * (i + 1)}", said)
+        # Not enough good ones of one block are left: nothing is written.
+        for share in shares[:6]:
+            self.flip(share, HEADER + 65536 * 11 + 1)
+        self.assert_refuses(shares, "block 11")
+        self.assert_refuses(shares, "block 11", "--quick")
+
+    def test_whole_shares_that_are_bad(self):
+        content = self.random.randbytes(300_000)
+        other = self.split(self.random.randbytes(300_000), "other")
+        cases = {
+            "cut short": lambda s: os.truncate(s, 50_000),
+            "magic": lambda s: self.flip(s, 0),
+            "bytes too many": lambda s: s.write_bytes(s.read_bytes() + b"x"),
+            "hash in the footer": lambda s: self.flip(s, s.stat().st_size - 100),
+            "cannot read": lambda s: s.unlink(),
+            "not a plain file": lambda s: (s.unlink(), os.mkfifo(s)),
+            "share file": lambda s: s.write_bytes(b""),
+        }
+        for words, spoil in cases.items():
+            with self.subTest(words=words):
+                shares = self.split(content, "file", "--force")
+                spoil(shares[0])
+                said = self.assert_joins(shares, content, code=65)
+                self.assertIn("1 of 9 share files is bad", said)
+                self.assertIn(f"{shares[0]}: ", said)
+                self.assertIn(words, said)
+                if shares[0].exists():
+                    shares[0].unlink()
+        shares = self.split(content, "file", "--force")
+        for share in shares:
+            self.flip(share, 0)
+        self.assert_refuses(shares, "none of the files given is a good share")
+        # Bytes of another share under a header and trailer that are right.
+        shares = self.split(content, "file", "--force")
+        self.damage(shares[3], lambda d: d[:HEADER] + other[3].read_bytes()[HEADER:60_000] + d[60_000:])
+        self.assertIn("bad block", self.assert_joins(shares, content, code=65))
+        self.damage(shares[4], lambda d: d[:HEADER] + shares[7].read_bytes()[HEADER:60_000] + d[60_000:])
+        said = self.assert_joins(shares, content, code=65)
+        self.assertIn("2 of 9 share files are bad", said)
+
+    def test_files_are_never_mixed(self):
+        content = self.random.randbytes(200_000)
+        one = self.split(content, "one")
+        two = self.split(content, "two")  # the same bytes, but another splitting
+        self.assert_refuses([*one[:4], *two[4:]], ["2 different files", str(one[0])], code=2)
+        listed = self.run_recover("join", *one, *two, "--out", self.out).stderr.decode()
+        cores = [part.split(",")[0] for part in listed.split("core ")[1:] if part[:16].isalnum()]
+        seen = set()
+        for core in [c for c in cores if len(c) == 16]:
+            said = json.loads(self.join([*one, *two], "--which", core, "-o", "json").stdout)
+            self.assertEqual(said["outcome"], "joined")
+            seen.add(said["name"])
+        self.assertEqual(seen, {"one", "two"})
+        self.assert_refuses(one, "no good share", "--which", "ffffffffffffffffffffffff", code=3)
+
+    def test_a_better_copy_helps(self):
+        content = self.random.randbytes(700_000)
+        shares = self.split(content)
+        kept = [shares[i] for i in (0, 1, 3, 4)]
+        copies = self.root / "copies"
+        copies.mkdir()
+        for share in kept:
+            shutil.copy(share, copies)
+        for share in kept:
+            self.flip(share, HEADER + 10)
+        self.assert_refuses(kept, "block 0")
+        for options in ((), ("--quick",)):
+            self.assert_joins([*kept, copies], content, *options, code=65)
+
+    def test_pipes(self):
+        content = self.random.randbytes(3_000_001)
+        done = self.run_recover("split", "-", "--out", "p", "--name", "piped", "-o", "json", input=content)
+        said = json.loads(done.stdout)
+        self.assertEqual((said["outcome"], said["bytes"], len(said["shares"])), ("split", len(content), 9))
+        done = self.run_recover("join", "p", "--out", "-", "-o", "json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stdout, content)
+        self.assertEqual(json.loads(done.stderr)["name"], "piped")
+        # A block nobody has: what came before it is right, the exit code says that it is not all.
+        for share in sorted((self.root / "p").iterdir())[:6]:
+            self.flip(share, HEADER + 65536 * 9)
+        done = self.run_recover("join", "p", "--out", "-")
+        self.assertEqual(done.returncode, 65)
+        self.assertLess(len(done.stdout), len(content))
+        self.assertEqual(done.stdout, content[:len(done.stdout)])
+        self.assertIn("not the whole file", done.stderr.decode())
+
+    def test_nothing_is_replaced_or_left_behind(self):
+        shares = self.split(b"one")
+        before = [share.read_bytes() for share in shares]
+        done = self.run_recover("split", "file", "--out", "file.shares")
+        self.assertEqual(done.returncode, 4)
+        self.assertIn("--force", done.stderr.decode())
+        self.assertEqual([share.read_bytes() for share in shares], before)
+        for arguments, code in ((("nowhere", "--out", "x"), 3), (("file", "--out", "file"), 6),
+                                ((".", "--out", "x"), 6), (("file", "--out", "x", "--names", "a,b"), 2),
+                                (("file", "--out", "x", "--names", "a,b,a"), 2),
+                                (("file", "--out", "x", "--script", "nowhere"), 3),
+                                (("file", "--out", "x", "--name", "../y"), 2)):
+            done = self.run_recover("split", *arguments)
+            self.assertEqual(done.returncode, code, f"{arguments}: {done.stderr}")
+            self.assertFalse(list((self.root / "x").glob("*")))
+        done = self.run_recover("join", *shares, "--out", "/dev/null")
+        self.assertEqual(done.returncode, 2)
+        self.assertTrue(pathlib.Path("/dev/null").is_char_device())
+        self.assertEqual(self.run_recover("join", "file.shares", "--out", "file").returncode, 0)
+        self.assertEqual(self.run_recover("join", self.root, "--out", "y").returncode, 3)
+
+    def test_killed(self):
+        shares = self.root / "killed"
+        with subprocess.Popen([RECOVER, "split", "-", "--out", shares], stdin=subprocess.PIPE) as process:
+            for _ in range(40):
+                process.stdin.write(self.random.randbytes(1 << 18))
+            process.stdin.flush()
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            process.stdin.close()
+        self.assertEqual([s for s in shares.iterdir() if s.suffix == ".wds"], [])
+        content = self.random.randbytes(20_000_000)
+        good = self.split(content)
+        self.out.write_bytes(b"what was there")
+        with subprocess.Popen([RECOVER, "join", *good, "--out", self.out]) as process:
+            process.send_signal(signal.SIGKILL)
+        self.assertIn(self.out.read_bytes(), (b"what was there", content))
+
+    def test_disk_full(self):
+        small = self.root / "small"
+        small.mkdir()
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", small],
+                                 capture_output=True)
+        if mounted.returncode != 0:
+            self.skipTest(f"no file system may be mounted here: {mounted.stderr.decode().strip()}")
+        self.addCleanup(subprocess.run, ["umount", small], check=True)
+        content = self.random.randbytes(6_000_000)
+        shares = self.split(content)
+        done = self.run_recover("split", "file", "--out", small)
+        self.assertEqual(done.returncode, 6)
+        self.assertIn("No space left on device", done.stderr.decode())
+        self.assertEqual(list(small.iterdir()), [])
+        done = self.run_recover("join", *shares, "--out", small / "out")
+        self.assertEqual(done.returncode, 6)
+        self.assertIn("No space left on device", done.stderr.decode())
+        self.assertEqual(list(small.iterdir()), [])
+
+
+if __name__ == "__main__":
+    unittest.main()

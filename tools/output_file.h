@@ -1,0 +1,47 @@
+// A large file that appears under its name whole or not at all.
+//
+// Until Publish() it has no name where the file system allows that, so that not even a killed process
+// leaves anything behind; elsewhere a hidden name beside its own.
+// Errors:  as in files.h; AlreadyExists for a name that is taken.
+// Threads: WriteAt may be called from any thread; the rest by one owner.
+#ifndef WORLDB_TOOLS_OUTPUT_FILE_H_
+#define WORLDB_TOOLS_OUTPUT_FILE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "cryptoscatter/base/bytes.h"
+
+namespace worldb::tools {
+
+class OutputFile {
+ public:
+  // For the owner alone (mode 0600). InvalidArgument when something other than a file has the name.
+  static absl::StatusOr<std::unique_ptr<OutputFile>> Create(const std::string& path);
+  // Drops what was not published.
+  ~OutputFile();
+  OutputFile(const OutputFile&) = delete;
+  OutputFile& operator=(const OutputFile&) = delete;
+
+  const std::string& path() const { return path_; }
+  // Asks the disk to begin at once, so that Sync() has little left to wait for.
+  absl::Status WriteAt(std::uint64_t at, ByteSpan bytes) const;
+  absl::Status Sync() const;
+  // Gives the file its name, in place of what had it when `overwrite`. Durable after
+  // SyncDirectoryOf().
+  absl::Status Publish(bool overwrite);
+
+ private:
+  OutputFile(std::string path, int descriptor, std::string beside);
+
+  const std::string path_;
+  const int descriptor_;
+  std::string beside_;  // its name so far; empty while it has none
+};
+
+}  // namespace worldb::tools
+
+#endif  // WORLDB_TOOLS_OUTPUT_FILE_H_
