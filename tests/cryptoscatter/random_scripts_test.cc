@@ -5,6 +5,7 @@
 //         fragments are rebuilt from what is left of random sets.
 #include <gtest/gtest.h>
 
+#include "cryptoscatter/key_repair.h"
 #include "cryptoscatter/script_report.h"
 #include "tests/support/random_script.h"
 #include "tests/support/seeded_entropy.h"
@@ -62,6 +63,45 @@ void ExpectTableIsTrue(const Script& script, SeededEntropy& entropy, Totals& tot
     ++totals.sets;
   }
   ++totals.scripts;
+}
+
+// The key share of any one node is a weighted sum of those of others, under every script: what is lost
+// singly can be repaired.
+void ExpectEachKeyShareIsRepairable(const Script& script, SeededEntropy& entropy) {
+  const KeySharing& sharing = script.key_sharing();
+  KeySecret secret;
+  entropy.Fill(secret.ExposeSecretMutable());
+  const KeyShares key_shares = sharing.Split(secret, entropy);
+  for (int target = 0; target < kNodeCount; ++target) {
+    NodeSet others = NodeSet::All();
+    others.Remove(NodeAt(target));
+    const std::vector<NodeSet> helper_sets = KeyHelperSets(sharing, NodeAt(target), others);
+    ASSERT_FALSE(helper_sets.empty()) << script.text() << target;
+    std::vector<int> helpers;
+    for (int j = 0; j < kNodeCount; ++j) {
+      if (helper_sets.front().Has(j)) helpers.push_back(j);
+    }
+    const auto factors =
+        gf256::Express(sharing.matrix().Rows(helpers), sharing.matrix().row(target));
+    ASSERT_TRUE(factors.has_value());
+    KeyShare sum;
+    for (std::size_t i = 0; i < helpers.size(); ++i) {
+      AddTo(sum, Scale((*factors)[i], key_shares[static_cast<std::size_t>(helpers[i])]));
+    }
+    const auto expected = key_shares[static_cast<std::size_t>(target)].ExposeSecret();
+    ASSERT_TRUE(std::equal(expected.begin(), expected.end(), sum.ExposeSecret().begin()));
+  }
+}
+
+TEST(RandomScripts, AnyOneKeyShareIsASumOfOthers) {
+  SeededEntropy entropy(8);
+  for (const auto& script : {Script::Nested(), Script::Flat(), Script::Copy()}) {
+    ASSERT_NO_FATAL_FAILURE(ExpectEachKeyShareIsRepairable(*script, entropy));
+  }
+  RandomScripts random(2029);
+  for (int i = 0; i < 200; ++i) {
+    ASSERT_NO_FATAL_FAILURE(ExpectEachKeyShareIsRepairable(*random.Next(), entropy));
+  }
 }
 
 TEST(RandomScripts, EverySubsetDoesWhatTheTableSays) {
