@@ -161,7 +161,7 @@ class DocsTest(unittest.TestCase):
                 continue
             program, rest = command.split(" ", 1)
             binary = WORLDB if program == "worldb" else RECOVER
-            verbs = re.match(r"((?:[a-z-]+(?:\|[a-z-]+)* ?)+)", rest).group(1).split()
+            verbs = re.match(r"((?:[a-z][a-z-]*(?:\|[a-z][a-z-]*)* ?)+)", rest).group(1).split()
             seen[program].add(verbs[0])
             paths = [[]]
             for verb in verbs:

@@ -64,13 +64,18 @@ ProgramResult RunRecover(const std::vector<std::string>& arguments, int kill_aft
   ProgramResult result;
   std::array<pollfd, 2> ends = {pollfd{out[0], POLLIN, 0}, pollfd{err[0], POLLIN, 0}};
   bool killed = false;
+  std::size_t counted = 0;  // bytes of the output whose lines are counted
+  std::ptrdiff_t lines = 0;
   while (ends[0].fd >= 0 || ends[1].fd >= 0) {
     WORLDB_CHECK(::poll(ends.data(), ends.size(), -1) > 0);
     for (std::size_t i = 0; i < ends.size(); ++i) {
       if (ends[i].fd < 0 || ends[i].revents == 0) continue;
       if (!ReadSome(ends[i].fd, i == 0 ? result.out : result.err)) ends[i].fd = -1;
     }
-    if (!killed && std::count(result.out.begin(), result.out.end(), '\n') >= kill_after_lines) {
+    lines += std::count(result.out.begin() + static_cast<std::ptrdiff_t>(counted), result.out.end(),
+                        '\n');
+    counted = result.out.size();
+    if (!killed && lines >= kill_after_lines) {
       killed = true;
       ::kill(child, SIGKILL);
     }

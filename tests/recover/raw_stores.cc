@@ -39,11 +39,22 @@ RawStores::RawStores(std::string directory, std::uint64_t seed)
   for (int i = 0; i < kNodeCount; ++i) {
     WORLDB_CHECK(tools::MakePrivateDirectories(store_dir(i)).ok());
     WriteFile(secrets_file(i), secrets_[static_cast<std::size_t>(i)].Encode());
+  }
+  WriteFile(cell_file(), cell_->Encode());
+  Open();
+}
+
+void RawStores::Open() {
+  for (int i = 0; i < kNodeCount; ++i) {
     auto store = engine::RocksStore::Open(store_dir(i), resources_, *executor_);
     WORLDB_CHECK(store.ok());
     stores_.push_back(*std::move(store));
   }
-  WriteFile(cell_file(), cell_->Encode());
+}
+
+void RawStores::Reopen() {
+  Close();
+  Open();
 }
 
 RawStores::~RawStores() { Close(); }

@@ -54,6 +54,8 @@ class RawStores {
   void Stage(int node, const cryptoscatter::SealedValue& sealed);
   // Closes the stores; nothing is stored after it.
   void Close();
+  // Closes and opens them: what was in their logs alone is in table files then.
+  void Reopen();
 
   const engine::Cell& cell() const { return *cell_; }
   const std::array<engine::NodeSecrets, kNodeCount>& secrets() const { return secrets_; }
@@ -63,6 +65,7 @@ class RawStores {
 
  private:
   static const cryptoscatter::Script& ScriptOf(const Write& write);
+  void Open();
   void Commit(int node, std::vector<engine::StoreWrite> writes);
 
   const std::string directory_;

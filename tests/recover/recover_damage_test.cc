@@ -317,6 +317,38 @@ TEST_F(RecoverDamageTest, FlippedBytesInDatabaseFiles) {
   ExpectFiles(values_.size());
 }
 
+TEST_F(RecoverDamageTest, DamagedStretchOfATableIsSteppedOver) {
+  std::vector<RawStores::Write> writes;
+  for (int i = 0; i < 300; ++i) {
+    values_[absl::StrCat("more/", i)] = Bytes(200, static_cast<std::uint8_t>(i));
+    writes.push_back({absl::StrCat("more/", i), values_[absl::StrCat("more/", i)]});
+    if (writes.size() == 100) stores_.Store(std::exchange(writes, {}));
+  }
+  stores_.Reopen();
+  stores_.Close();
+  fs::path largest;
+  for (const auto& entry : fs::directory_iterator(stores_.store_dir(4))) {
+    const bool larger = largest.empty() || entry.file_size() > fs::file_size(largest);
+    if (entry.path().extension() == ".sst" && larger) largest = entry.path();
+  }
+  ASSERT_FALSE(largest.empty());
+  Bytes bytes = ReadFile(largest);
+  bytes[bytes.size() / 2] ^= 1;
+  WriteFile(largest, bytes);
+
+  const ProgramResult result = Run({disks_});
+  EXPECT_EQ(result.exit_code, 65);
+  EXPECT_THAT(result.err, HasSubstr("rows are damaged"));
+  EXPECT_THAT(result.err, HasSubstr(stores_.store_dir(4)));
+  ExpectFiles(values_.size());
+  std::size_t without = 0;
+  for (const auto& version : result.Events("version")) {
+    without += version["missing"] == nlohmann::json({4}) ? 1 : 0;
+  }
+  EXPECT_GT(without, 0u);
+  EXPECT_LT(without, 60u);
+}
+
 TEST_F(RecoverDamageTest, BelowTheThresholdNothingIsWrittenAndItSaysWhatIsMissing) {
   const ProgramResult result =
       Run({stores_.store_dir(0), stores_.store_dir(1), stores_.store_dir(2), stores_.store_dir(3)});

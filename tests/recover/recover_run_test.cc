@@ -134,9 +134,10 @@ TEST_F(RecoverRunTest, AnyTwoDataCentersGiveEverythingBackThroughKills) {
     const NodeSet nodes = NodeSet::All().Minus(NodeSet::Of(DataCenterAt(lost)));
     const std::string out = absl::StrCat(directory_.path(), "/out-", lost);
     for (int kill = 0; kill < 3; ++kill) {
-      const int lines = static_cast<int>(random() % static_cast<std::uint64_t>(count_)) * 3 / 4;
+      const int lines = 1 + static_cast<int>(random() % static_cast<std::uint64_t>(count_)) * 3 / 4;
       const ProgramResult result = RunRecover(Arguments(nodes, out), lines);
-      EXPECT_NE(result.exit_code, 65) << result.err;
+      // Killed, or done before that.
+      ASSERT_TRUE(result.exit_code == -1 || result.exit_code == 0) << result.err.substr(0, 2000);
       CheckFiles(out);
     }
     const ProgramResult result = RunRecover(Arguments(nodes, out));
