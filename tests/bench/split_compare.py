@@ -5,7 +5,8 @@ Goal:   how long a file takes into nine checked shares and back, on one machine 
 Method: by hand is `openssl enc -aes-256-ctr`, then zfec.Encoder (k=5, m=9) in a short script, then
         `openssl dgst -sha256` of each share; back, `dgst` of five shares, zfec.Decoder, `openssl enc -d`.
         Both sides take turns, round by round, and end with their files on the disk (fsync). Times are
-        medians; memory is the largest resident set of worldb-recover less that of `--version`.
+        medians, on the clock and of the processors; beside other load only the second tell much.
+        Memory is the largest resident set of worldb-recover less that of `--version`.
 Usage:  split_compare.py WORLDB_RECOVER [--size BYTES] [--rounds N] [--dir DIR] [--script NAME]
         with an interpreter that has zfec (Debian: python3-zfec, /usr/bin/python3).
 """
@@ -13,6 +14,7 @@ Usage:  split_compare.py WORLDB_RECOVER [--size BYTES] [--rounds N] [--dir DIR] 
 import argparse
 import os
 import pathlib
+import resource
 import shutil
 import statistics
 import subprocess
@@ -100,10 +102,16 @@ class Sides:
         self.join(range(M))
 
 
+def processor_time():
+    spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in spent)
+
+
 def timed(step):
-    begin = time.monotonic()
+    """Seconds on the clock, and of the processors."""
+    begin, spent = time.monotonic(), processor_time()
     step()
-    return time.monotonic() - begin
+    return time.monotonic() - begin, processor_time() - spent
 
 
 def peak_kib(*command):
@@ -140,11 +148,13 @@ def main():
                 times[name].append(timed(step))
                 if "join" in name:
                     run("cmp", source, sides.plain)
-        median = {name: statistics.median(all_times) for name, all_times in times.items()}
+        median = {name: statistics.median(t for t, _ in all_times) for name, all_times in times.items()}
         for name, all_times in times.items():
             kind = "split by hand" if "split" in name else "join by hand"
-            shown = " ".join(f"{t:.2f}" for t in all_times)
-            print(f"{name:30} {median[name]:6.2f} s   {median[kind] / median[name]:5.2f} x   ({shown})")
+            spent = statistics.median(s for _, s in all_times)
+            shown = " ".join(f"{t:.2f}" for t, _ in all_times)
+            print(f"{name:30} {median[name]:6.2f} s   {median[kind] / median[name]:5.2f} x   "
+                  f"{spent:6.2f} s of the processors   ({shown})")
         idle = peak_kib(sides.recover, "--version")
         shares = sorted((root / "shares").iterdir())
         for verb, command in (("split", ("split", source, "--out", root / "shares", "--force")),

@@ -8,12 +8,15 @@
 //         so what is checked are the portable and AVX2 forms of libsodium and ISA-L.
 //
 // Run as: valgrind --suppressions=constant_time.supp constant_time_check
+#include <openssl/evp.h>
 #include <valgrind/memcheck.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <optional>
+#include <string>
 
+#include "absl/strings/str_cat.h"
 #include "cryptoscatter/at_rest.h"
 #include "cryptoscatter/gf256.h"
 #include "cryptoscatter/opener.h"
@@ -43,6 +46,12 @@ int __wrap_crypto_aead_xchacha20poly1305_ietf_decrypt(
       out, out_bytes, none, sealed, sealed_bytes, data, data_bytes, nonce, key);
   VALGRIND_MAKE_MEM_DEFINED(&refused, sizeof(refused));
   return refused;
+}
+int __real_EVP_CipherFinal_ex(EVP_CIPHER_CTX*, unsigned char*, int*);
+int __wrap_EVP_CipherFinal_ex(EVP_CIPHER_CTX* context, unsigned char* out, int* bytes) {
+  int good = __real_EVP_CipherFinal_ex(context, out, bytes);
+  VALGRIND_MAKE_MEM_DEFINED(&good, sizeof(good));
+  return good;
 }
 int __real_crypto_scalarmult(unsigned char*, const unsigned char*, const unsigned char*);
 int __wrap_crypto_scalarmult(unsigned char* out, const unsigned char* scalar,
@@ -198,16 +207,25 @@ int RunAll() {
     Publish(sealed);
     WORLDB_CHECK(OpenAtRest(storage_key, prefix, sealed).ok());
   });
-  checks.Run("segments sealed and opened", false, [&] {
-    const KeySecret secret = Hidden<kKeyShareBytes>(entropy);
-    const StreamKeys keys = DeriveStreamKeys(secret.ExposeSecret().first<kDataKeyBytes>(), prefix);
-    Bytes plaintext(150'000, 1);
-    Hide(plaintext);
-    const Bytes ciphertext = SealSegments(keys, cell.script().segment_bytes(), plaintext);
-    Publish(ciphertext);
-    const auto opened = OpenSegments(keys, cell.script().segment_bytes(), ciphertext);
-    WORLDB_CHECK(opened.ok() && IsHidden(opened->ExposeSecret()));
-  });
+  for (const Suite suite : {Suite::kXChaCha20Blake2b, Suite::kAes256GcmSha256}) {
+    const std::string name =
+        absl::StrCat("segment sealed, opened, refused, suite ", static_cast<int>(suite));
+    checks.Run(name.c_str(), false, [&] {
+      const KeySecret secret = Hidden<kKeyShareBytes>(entropy);
+      const StreamKeys keys =
+          DeriveStreamKeys(secret.ExposeSecret().first<kDataKeyBytes>(), prefix);
+      Bytes plaintext(60'000, 1);
+      Hide(plaintext);
+      Bytes sealed(plaintext.size() + kSegmentTagBytes);
+      SegmentSealer(suite, keys).Seal(0, /*last=*/true, plaintext, sealed);
+      Publish(sealed);
+      Bytes opened(plaintext.size());
+      WORLDB_CHECK(SegmentOpener(suite, keys).Open(0, /*last=*/true, sealed, opened).ok());
+      WORLDB_CHECK(IsHidden(opened));
+      sealed[9] ^= 1;
+      WORLDB_CHECK(!SegmentOpener(suite, keys).Open(0, /*last=*/true, sealed, opened).ok());
+    });
+  }
   checks.Run("pairwise key", false, [&] {
     const ExchangeKeyPair pair = ExchangeKeyPair::FromPrivateKey(Hidden<32>(entropy));
     const auto key = pair.PairwiseKeyAsSealer(cell.exchange(2).public_key());
@@ -217,14 +235,18 @@ int RunAll() {
     const SigningKeyPair pair = SigningKeyPair::FromSeed(Hidden<32>(entropy));
     pair.Sign(prefix);
   });
-  checks.Run("a whole seal: value, key and draws secret", false, [&] {
-    HiddenEntropy hidden;
-    Bytes value(4096, 7);
-    Hide(value);
-    const auto sealed = Seal(cell.script(), {cell.cell(), KeyTag(), OpId(), AsBytes("k"), value},
-                             cell.session(), hidden);
-    WORLDB_CHECK(sealed.ok());
-  });
+  for (const Suite suite : {Suite::kXChaCha20Blake2b, Suite::kAes256GcmSha256}) {
+    const std::string name =
+        absl::StrCat("whole seal, all of it secret, suite ", static_cast<int>(suite));
+    checks.Run(name.c_str(), false, [&] {
+      HiddenEntropy hidden;
+      Bytes value(4096, 7);
+      Hide(value);
+      const SealRequest request{cell.cell(), KeyTag(),          OpId(), AsBytes("k"),
+                                value,       ValueKind::kValue, suite};
+      WORLDB_CHECK(Seal(cell.script(), request, cell.session(), hidden).ok());
+    });
+  }
 
   std::printf("-- controls: these leak\n");
   checks.Run("branch on a key byte", true, [&] {

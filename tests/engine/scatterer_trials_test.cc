@@ -198,8 +198,8 @@ class ScattererTrialsTest : public ::testing::Test {
         for (std::size_t i = 0; i < fragments.size(); ++i) {
           fragments[i] = value.deliveries[i].share.fragment;
           Flip(fragments[i]);
-          own.fragment_roots[i] =
-              cryptoscatter::FragmentRoot(core, 0, NodeAt(static_cast<int>(i)), fragments[i]);
+          own.fragment_roots[i] = cryptoscatter::FragmentRoot(
+              own.core.suite, core, 0, NodeAt(static_cast<int>(i)), fragments[i]);
         }
         Sign(own, outsider_);
         out = Deliver(own, std::move(fragments))[j];

@@ -94,7 +94,7 @@ std::vector<SealedValue> RawStores::Seal(const std::vector<Write>& writes) {
 
 std::array<RawStores::Rows, kNodeCount> RawStores::Scatter(const SealedValue& sealed,
                                                            Version version) {
-  const auto script = cryptoscatter::FindScript(sealed.script);
+  const auto script = cell_->FindScript(sealed.script);
   WORLDB_CHECK(script.ok());
   auto fragments = cryptoscatter::CheckSealedValue(**script, sealed);
   WORLDB_CHECK(fragments.ok());
