@@ -511,7 +511,7 @@ absl::StatusOr<std::unique_ptr<RocksReader>> RocksReader::Open(const std::string
   rocksdb::DBOptions options = DatabaseOptions(ours);
   // Every share is verified on its own, so whatever can still be read is welcome.
   options.paranoid_checks = false;
-  options.track_and_verify_wals_in_manifest = false;
+  // Logs stay verified: RocksDB 7.8 would forget the tracked ones otherwise, which reading only it cannot.
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords;
   const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(kCacheBytes);
   const std::vector<rocksdb::ColumnFamilyDescriptor> descriptors = {

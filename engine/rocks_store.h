@@ -108,7 +108,8 @@ class RocksStore final : public Store {
 // is replayed in memory. For recovery; nobody may write to the store meanwhile.
 //
 // Bounds:  keeps the rows of the store's log in memory: as a node leaves it, at most some 50 MB.
-// Errors:  a damaged or incomplete store gives what it still has. As engine/store.h otherwise.
+// Errors:  a damaged store gives what it still has; one whose log is missing, or shorter than it was
+//          when synced, does not open (DataLoss). As engine/store.h otherwise.
 // Threads: one owner; every call blocks on the disk.
 class RocksReader {
  public:

@@ -199,6 +199,16 @@ TEST_F(RecoverDamageTest, StoreOfANodeThatDiedIsRead) {
   EXPECT_TRUE(before == Snapshot(copy));
 }
 
+TEST_F(RecoverDamageTest, StoreWithSeveralLogsIsRead) {
+  // Rows are written out to tables long before the few blobs are, whose logs stay: a list of them is kept.
+  for (int i = 0; i < 40; ++i) {
+    stores_.Put(4, engine::RowFamily::kRows, absl::StrCat("z/", i), Bytes(1 << 20, 'z'));
+  }
+  const ProgramResult result = Run({disks_});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  ExpectFiles(values_.size());
+}
+
 // Each spoils the newest version of key 0, or more, on nodes 1 and 5.
 struct Damage {
   std::string name;
