@@ -198,8 +198,9 @@ absl::StatusOr<cryptoscatter::KeyShare> CheckDelivery(const Cell& cell, NodeInde
   WORLDB_ASSIGN_OR_RETURN(cryptoscatter::KeyShare key_share,
                           cryptoscatter::OpenKeyShare(opener, share.core.Id(), index,
                                                       cell.node(index).id, delivery.key_share));
-  WORLDB_RETURN_IF_ERROR(cryptoscatter::ToStatus(cryptoscatter::VerifyShare(
-      share, cell.id(), verifier, &key_share, /*source=*/{}, with_fragment, cell.scripts().book())));
+  WORLDB_RETURN_IF_ERROR(cryptoscatter::ToStatus(
+      cryptoscatter::VerifyShare(share, cell.id(), verifier, &key_share, /*source=*/{},
+                                 with_fragment, cell.scripts().book())));
   return key_share;
 }
 
@@ -325,8 +326,9 @@ void ShareStore::ResolveItem(IntakeItem& item, const absl::StatusOr<Bytes>& stor
     // A row that is damaged counts as none: it is written anew.
     const absl::StatusOr<ShareRow> row = ShareRow::Decode(*stored);
     if (row.ok()) {
-      const auto verdict = cryptoscatter::VerifyShare(
-          row->share, context_.cell().id(), context_.verifier, nullptr, {}, /*has_fragment=*/false, context_.cell().scripts().book());
+      const auto verdict =
+          cryptoscatter::VerifyShare(row->share, context_.cell().id(), context_.verifier, nullptr,
+                                     {}, /*has_fragment=*/false, context_.cell().scripts().book());
       if (verdict.proof_ok) present = verdict.commitment;
     }
     item.known = present == offered;

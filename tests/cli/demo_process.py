@@ -29,7 +29,7 @@ class Result:
         return next(e for e in self.events() if e["event"] == name)
 
     def __repr__(self):
-        return f"exit {self.code}\nstdout: {self.out[:500]!r}\nstderr: {self.err}"
+        return f"exit {self.code}\nstdout: {self.out[:6000]!r}\nstderr: {self.err}"
 
 
 class Demo:

@@ -283,7 +283,7 @@ def main(path):
     metadata, script_text, stored, block = file.sized(), file.sized(), file.take(88), file.take(32)
     assert file.number(8) == len(data)
     assert file.take(32) == H("wdb sharefile 1", data[:36] + data[trailer_at:-32])
-    assert file.at == len(data) and block == H("wdb frag leaf 1", fragment)
+    assert file.at == len(data)
     m = Reader(metadata)
     assert m.number(2) == 1
     core, script, generation, j = m.take(102), m.take(32), m.number(4), m.number(1)
@@ -296,6 +296,7 @@ def main(path):
 
     suite = int.from_bytes(core[6:8], "little")
     assert core[8:10] == b"\0\0", "a value, not a tombstone"
+    assert block == fragment_top(suite, fragment), "one block is the whole tree"
     core_id = H("wdb core 1", core)
     assert core == v["core"] and core_id == v["core_id"]
     text = b"key: 2 of (2 of dc[0], 2 of dc[1], 2 of dc[2])\ncode: lrc local 2+1 global 2\n"

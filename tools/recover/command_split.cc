@@ -14,6 +14,7 @@
 #include "cryptoscatter/script_text.h"
 #include "tools/files.h"
 #include "tools/recover/command.h"
+#include "tools/recover/share_files.h"
 #include "tools/recover/split_file.h"
 
 namespace worldb::tools {
@@ -85,7 +86,7 @@ absl::StatusOr<SplitResult> Split(SplitArguments arguments) {
   for (std::size_t j = 0; j < options.share_names.size(); ++j) {
     options.share_names[j] =
         absl::StrCat(options.base_name, ".", places.names[j / kNodesPerDataCenter], "-",
-                     j % kNodesPerDataCenter + 1, ".wds");
+                     j % kNodesPerDataCenter + 1, kShareFileEnding);
   }
   return SplitFile(options);
 }

@@ -12,7 +12,7 @@
 
 namespace worldb::tools {
 
-inline constexpr char kShareFileEnding[] = ".share";
+inline constexpr char kShareFileEnding[] = ".wds";
 // No share of a stored value is larger.
 inline constexpr std::size_t kShareFileBytesMax = std::size_t{8} << 20;
 

@@ -23,6 +23,7 @@
 #include "cryptoscatter/script_book.h"
 #include "tools/files.h"
 #include "tools/print.h"
+#include "tools/recover/share_files.h"
 
 namespace worldb::tools {
 namespace {
@@ -30,8 +31,6 @@ namespace {
 using cryptoscatter::Script;
 using cryptoscatter::Share;
 using cryptoscatter::ShareFileReader;
-
-constexpr char kSuffix[] = ".wds";
 
 absl::StatusOr<std::vector<std::string>> Expand(const std::vector<std::string>& paths) {
   std::vector<std::string> out;
@@ -44,11 +43,12 @@ absl::StatusOr<std::vector<std::string>> Expand(const std::vector<std::string>& 
     std::vector<std::string> inside;
     for (std::filesystem::directory_iterator at(path, error), end; !error && at != end;
          at.increment(error)) {
-      if (absl::EndsWith(at->path().string(), kSuffix)) inside.push_back(at->path().string());
+      if (absl::EndsWith(at->path().string(), kShareFileEnding))
+        inside.push_back(at->path().string());
     }
     if (error) return SystemError("read directory", path, error.value());
     if (inside.empty()) {
-      return absl::NotFoundError(absl::StrCat("no *", kSuffix, " file in ", path));
+      return absl::NotFoundError(absl::StrCat("no *", kShareFileEnding, " file in ", path));
     }
     std::sort(inside.begin(), inside.end());
     out.insert(out.end(), inside.begin(), inside.end());
