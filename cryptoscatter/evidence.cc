@@ -126,6 +126,10 @@ absl::StatusOr<Finding> CheckEvidence(const Evidence& evidence, const CellId& ce
   if (share.core.cell != cell) {
     return absl::InvalidArgumentError("evidence: its reference is of another cell");
   }
+  // Nobody signs the generation, and the first one is all that format 1 has.
+  if (share.generation != 0) {
+    return absl::InvalidArgumentError("evidence: its reference is of a generation not known here");
+  }
   // Scripts play no part: the commitment names the script, and k follows from the segment size.
   const CommitmentId commitment = share.Commitment();
   if (const absl::Status proof = verifier.VerifyCommit(share.proof, cell, commitment);

@@ -168,7 +168,7 @@ ShareVerdict GatherDecoder::Add(Share share, std::optional<KeyShare> key_share,
   }
   Bytes good_fragment;
   if (verdict.fragment_usable()) good_fragment = std::move(share.fragment);
-  if (verdict.fragment_fault == ShareFault::kNone) share.fragment.clear();
+  if (verdict.fragment_fault == ShareFault::kNone) share.fragment = {};
   offer.share = std::move(share);
   if (verdict.proof_ok) Keep(offer, std::move(good_fragment), std::move(key_share));
   return verdict;
@@ -178,8 +178,11 @@ ShareVerdict GatherDecoder::Add(Share share, std::optional<KeyShare> key_share,
 void GatherDecoder::Keep(const Offer& offer, Bytes fragment, std::optional<KeyShare> key_share) {
   const Share& share = offer.share;
   const ShareVerdict& verdict = offer.verdict;
-  const auto [at, added] = groups_.try_emplace(GroupKey{verdict.commitment, share.proof.signer});
+  const auto [at, added] = groups_.try_emplace(verdict.commitment);
   Group& group = at->second;
+  Signed& by_signer = signed_[{verdict.commitment, share.proof.signer}];
+  if (verdict.fragment_ok) by_signer.fragments.Add(share.index);
+  if (verdict.key_share_ok) by_signer.key_shares.Add(share.index);
   if (added) {
     group.core = share.core;
     group.script = *expectation_.scripts->Find(share.script);  // known: the proof holds
@@ -195,11 +198,12 @@ void GatherDecoder::Keep(const Offer& offer, Bytes fragment, std::optional<KeySh
 }
 
 const GatherDecoder::Offer* GatherDecoder::Reference() const {
-  const GroupKey* wanted = nullptr;
+  const SignedKey* wanted = nullptr;
   int readable = 0;
   int expected = 0;
-  for (const auto& [key, group] : groups_) {
-    if (group.IsReadable()) {
+  for (const auto& [key, by_signer] : signed_) {
+    const Script& script = *groups_.at(key.commitment).script;
+    if (script.CanRead(by_signer.key_shares) && script.CanRebuild(by_signer.fragments)) {
       wanted = &key;
       ++readable;
     } else if (readable == 0 && expectation_.core) {
@@ -209,7 +213,7 @@ const GatherDecoder::Offer* GatherDecoder::Reference() const {
   }
   if (readable > 1 || (readable == 0 && expected != 1)) return nullptr;
   for (const Offer& offer : offers_) {
-    const GroupKey key{offer.verdict.commitment, offer.share.proof.signer};
+    const SignedKey key{offer.verdict.commitment, offer.share.proof.signer};
     if (offer.verdict.proof_ok && key == *wanted) return &offer;
   }
   return nullptr;
@@ -300,13 +304,27 @@ absl::StatusOr<OpenedValue> GatherDecoder::Open(std::optional<ByteSpan> expected
                      good_key_shares().Count(), " good key shares; rejected: ",
                      rejected_.empty() ? "none" : absl::StrJoin(rejected_, " | ")));
   }
-  if (readable > 1) {
+  if (readable > 1 && !expectation_.core) {
     return absl::FailedPreconditionError(
-        absl::StrCat(readable, " different cores are readable; name the one expected"));
+        absl::StrCat(readable, " different values are readable; name the core expected"));
   }
-  const Group& group = *Best();
-  return OpenValue(*group.script, group.core, group.fragment_set, SpansOf(group.fragments),
-                   group.key_shares, expected_key_name);
+  // Somebody may have signed another tree over the core that is wanted; it does not open.
+  absl::StatusOr<OpenedValue> opened = OpenFailure();
+  int opened_count = 0;
+  for (const auto& [commitment, group] : groups_) {
+    if (!group.IsReadable()) continue;
+    absl::StatusOr<OpenedValue> value =
+        OpenValue(*group.script, group.core, group.fragment_set, SpansOf(group.fragments),
+                  group.key_shares, expected_key_name);
+    if (!value.ok() && opened_count > 0) continue;
+    opened_count += value.ok() ? 1 : 0;
+    opened = std::move(value);
+  }
+  if (opened_count > 1) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(opened_count, " different values of the core expected open"));
+  }
+  return opened;
 }
 
 }  // namespace worldb::cryptoscatter

@@ -93,9 +93,10 @@ class GatherDecoder {
   // not of the value that is open to reading. While no value is, or two are, only the former.
   std::vector<Blame> Blames() const;
 
-  // FailedPrecondition also when two cores are readable and none was expected.
+  // FailedPrecondition also when two values are readable and no core was expected, or more than one
+  // of those of the expected core opens.
   absl::StatusOr<OpenedValue> Open(std::optional<ByteSpan> expected_key_name = std::nullopt) const;
-  // The core that Open() opens; nullopt while none is readable.
+  // The core of the value furthest on; nullopt while none is readable.
   std::optional<Core> ReadableCore() const;
 
  private:
@@ -109,11 +110,15 @@ class GatherDecoder {
 
     bool IsReadable() const;
   };
-  // Core, script and tree in one, and who signed them: ordered, so no outcome follows a hash.
-  struct GroupKey {
+  // Whose signature was on what of a group.
+  struct Signed {
+    NodeSet fragments;
+    NodeSet key_shares;
+  };
+  struct SignedKey {
     CommitmentId commitment;
     SigningPublicKey signer;
-    friend auto operator<=>(const GroupKey&, const GroupKey&) = default;
+    friend auto operator<=>(const SignedKey&, const SignedKey&) = default;
   };
   // A share as it was offered.
   struct Offer {
@@ -132,7 +137,10 @@ class GatherDecoder {
 
   const Expectation expectation_;
   BatchVerifier& verifier_;
-  std::map<GroupKey, Group> groups_;
+  // By core, script and tree in one: all bytes of the shares that have a commitment follow from it, so
+  // whoever signed it, they go together. Ordered, so no outcome follows a hash.
+  std::map<CommitmentId, Group> groups_;
+  std::map<SignedKey, Signed> signed_;
   std::vector<std::string> rejected_;
   std::vector<Offer> offers_;
 };

@@ -116,6 +116,16 @@ absl::Status CheckCode(const CodeClause& code) {
       absl::StrCat("code clause: k=", code.data_count, " is not possible"));
 }
 
+absl::Status CheckRanges(const DeclaredLosses& survives) {
+  const auto within = [](int count, int most) { return count >= 0 && count <= most; };
+  if (within(survives.nodes, kNodeCount - 1) &&
+      within(survives.nodes_beside_dc, kNodeCount - kNodesPerDataCenter - 1) &&
+      within(survives.nodes_in_each_beside, kNodesPerDataCenter - 1)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError("survives clause: so many nodes there are not");
+}
+
 // Which of two sets of one size comes first: the one with the lowest node the other lacks.
 bool HasLowerNodes(NodeSet a, NodeSet b) {
   const std::uint32_t differing = a.bits() ^ b.bits();
@@ -167,6 +177,7 @@ absl::StatusOr<std::shared_ptr<const Script>> Script::Create(const ScriptClauses
                                                    "; every node holds a key share"));
   }
   WORLDB_RETURN_IF_ERROR(CheckCode(clauses.code));
+  WORLDB_RETURN_IF_ERROR(CheckRanges(clauses.survives));
   std::shared_ptr<const Script> script(new Script(clauses));
   for (const NodeSet set : SetsBySize()) {
     WORLDB_CHECK(script->CanRead(set) == key.Admits(set));

@@ -58,7 +58,8 @@ TreeHash::TreeHash(TreeHash&&) noexcept = default;
 TreeHash& TreeHash::operator=(TreeHash&&) noexcept = default;
 
 Hash256 TreeHash::Of(const HashLabel& label, ByteSpan data) {
-  if (sha256_ == nullptr) return LabelledHash(label, data);
+  if (suite_ == Suite::kXChaCha20Blake2b) return LabelledHash(label, data);
+  WORLDB_CHECK(sha256_ != nullptr);  // a moved-from one
   EVP_MD_CTX* const context = sha256_->context;
   Hash256 out;
   WORLDB_CHECK(EVP_DigestInit_ex2(context, nullptr, nullptr) == 1 &&

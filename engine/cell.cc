@@ -14,6 +14,9 @@ constexpr HashLabel kSlotLabel("worldb.slot.1");
 constexpr std::uint32_t kCellMagic = 0x324c4357;     // "WCL2"
 constexpr std::uint32_t kSecretsMagic = 0x31534e57;  // "WNS1"
 constexpr std::size_t kNameBytesMax = 64;
+// Of a cell directory, all but its scripts.
+constexpr std::size_t kFixedBytesMax = 4 + 16 + kDataCenterCount * (4 + kNameBytesMax) +
+                                       kNodeCount * (4 + kNameBytesMax + 2 * 32) + 3 * 32;
 
 SecretArray<32> DrawKey(Entropy& entropy) {
   SecretArray<32> key;
@@ -87,14 +90,18 @@ std::shared_ptr<const Cell> Cell::WithScripts(CellScripts scripts) const {
 }
 
 SecretBytes Cell::Encode() const {
-  ByteWriter w(2048);
+  ByteWriter scripts(0);
+  scripts_.EncodeTo(scripts);
+  // Never grows, so no copy of a key is left behind.
+  ByteWriter w(kFixedBytesMax + scripts.size());
   w.U32(kCellMagic).Raw(id_.span());
   for (const std::string& name : data_centers_) w.Sized(AsBytes(name));
   for (const NodePublic& node : nodes_) {
     w.Sized(AsBytes(node.name)).Raw(node.signing_key.span()).Raw(node.exchange_key.span());
   }
   w.Raw(tag_key_.ExposeSecret()).Raw(slot_key_.ExposeSecret()).Raw(ticket_key_.ExposeSecret());
-  scripts_.EncodeTo(w);
+  w.Raw(scripts.span());
+  WORLDB_CHECK(w.size() <= kFixedBytesMax + scripts.size());
   return SecretBytes(std::move(w).Take());
 }
 

@@ -353,8 +353,10 @@ void Gatherer::OnShare(CallId id, NodeIndex from, const FetchShareReply& reply) 
     }
     const bool has_key_share = key_share.has_value();
     const bool has_fragment = !reply.share->fragment.empty();
-    const auto verdict = call.decoder->Add(*reply.share, std::move(key_share), name, has_fragment);
-    good = has_fragment && has_key_share && verdict.fragment_usable() && verdict.key_share_usable();
+    const auto verdict =
+        call.decoder->Add(*reply.share, std::move(key_share), name, has_fragment, from);
+    good = has_fragment && has_key_share && verdict.fragment_usable() &&
+           verdict.key_share_usable() && verdict.record_fault == cryptoscatter::ShareFault::kNone;
     if (verdict.fragment_usable() || verdict.key_share_usable()) call.used.Add(from);
     if (!has_fragment || !has_key_share) {
       reject(has_fragment ? "its key share is not readable" : "its fragment is not readable");

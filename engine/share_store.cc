@@ -190,6 +190,10 @@ absl::StatusOr<cryptoscatter::KeyShare> CheckDelivery(const Cell& cell, NodeInde
         "share ", index.value(), " of version ", share.version.value(), ": slot ",
         share.slot.value(), " in slot epoch ", share.slot_epoch.value(), " is not its key's"));
   }
+  if (share.core.kind == cryptoscatter::ValueKind::kFile) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("share ", index.value(), ": a file is not kept by nodes"));
+  }
   if (!cell.IsWriter(share.proof.signer)) {
     return absl::InvalidArgumentError(
         absl::StrCat("share ", index.value(), " of version ", share.version.value(), ": key ",
@@ -297,7 +301,7 @@ void ShareStore::Checker::Check(IntakeItem& item, cryptoscatter::BatchVerifier& 
   item.fragment = std::move(stored.fragment);
 }
 
-// Looks up what is stored under the same version: the same core is a repeat, another one an alarm.
+// Looks up what is stored under the same version: the same value is a repeat, another one an alarm.
 void ShareStore::Resolve(std::shared_ptr<Intake> intake) {
   std::vector<std::string> keys;
   for (const IntakeItem& item : intake->items) {
@@ -326,18 +330,23 @@ void ShareStore::ResolveItem(IntakeItem& item, const absl::StatusOr<Bytes>& stor
     // A row that is damaged counts as none: it is written anew.
     const absl::StatusOr<ShareRow> row = ShareRow::Decode(*stored);
     if (row.ok()) {
-      const auto verdict =
-          cryptoscatter::VerifyShare(row->share, context_.cell().id(), context_.verifier, nullptr,
-                                     {}, /*has_fragment=*/false, context_.cell().scripts().book());
+      const auto key_share =
+          cryptoscatter::UnwrapKeyShare(context_.parts.secrets->storage_key,
+                                        PlaceOf(context_.cell(), row->share), row->key_share);
+      const auto verdict = cryptoscatter::VerifyShare(
+          row->share, context_.cell().id(), context_.verifier,
+          key_share.ok() ? &*key_share : nullptr, {}, /*has_fragment=*/!row->fragment_apart,
+          context_.cell().scripts().book());
       if (verdict.proof_ok) present = verdict.commitment;
+      // What is not known to be whole is written again before a receipt says that it is held.
+      item.known = present == offered && verdict.fragment_usable() && verdict.key_share_usable();
     }
-    item.known = present == offered;
   }
-  if (!present.has_value()) {
+  if (item.known) return;
+  if (present.value_or(offered) == offered) {
     item.under_way = under_way_.emplace(item.row_key, offered).second;
     return;
   }
-  if (*present == offered) return;
   item.status = absl::AlreadyExistsError(absl::StrCat(
       "version ", item.delivery->share.version.value(), " is already stored with another value, ",
       present->Hex().substr(0, 16), ", offered ", offered.Hex().substr(0, 16), "; ask an auditor"));
@@ -511,10 +520,10 @@ absl::StatusOr<cryptoscatter::KeyShare> ShareStore::OpenOwed(const ShareDelivery
 void ShareStore::Mend(Share share, const cryptoscatter::KeyShare& key_share,
                       std::function<void(absl::Status)> done) {
   const VersionRef version{share.core.key_tag, share.slot_epoch, share.version};
-  const CoreId core = share.core.Id();
+  const CommitmentId commitment = share.Commitment();
   const std::string key = ShareRow::Key(version);
   const ScriptId script = share.script;
-  if (!under_way_.emplace(key, share.Commitment()).second) {
+  if (!under_way_.emplace(key, commitment).second) {
     return done(absl::UnavailableError("the share is being written"));
   }
   const StoredForm stored = MakeStoredForm(context_.cell(), context_.parts.secrets->storage_key,
@@ -525,18 +534,19 @@ void ShareStore::Mend(Share share, const cryptoscatter::KeyShare& key_share,
     if (status.ok()) store_status_ = status;
     done(std::move(status));
   };
-  Inspect(version, /*with_fragment=*/false, [this, key, core, script, stored, end](HeldShare held) {
-    if (held.metadata_ok && held.share.core.Id() != core) {
-      return end(absl::AlreadyExistsError("a good share of another value is stored"));
-    }
-    std::vector<StoreWrite> writes = {StoreWrite::Put(RowFamily::kRows, key, stored.row)};
-    writes.push_back(stored.fragment != nullptr
-                         ? StoreWrite::Put(RowFamily::kBlobs, key, stored.fragment)
-                         : StoreWrite::Delete(RowFamily::kBlobs, key));
-    std::set<ScriptId> scripts;
-    AddScriptRow(script, writes, scripts);
-    context_.parts.store->Commit(std::move(writes), /*sync=*/true, end);
-  });
+  Inspect(version, /*with_fragment=*/false,
+          [this, key, commitment, script, stored, end](HeldShare held) {
+            if (held.metadata_ok && held.share.Commitment() != commitment) {
+              return end(absl::AlreadyExistsError("a good share of another value is stored"));
+            }
+            std::vector<StoreWrite> writes = {StoreWrite::Put(RowFamily::kRows, key, stored.row)};
+            writes.push_back(stored.fragment != nullptr
+                                 ? StoreWrite::Put(RowFamily::kBlobs, key, stored.fragment)
+                                 : StoreWrite::Delete(RowFamily::kBlobs, key));
+            std::set<ScriptId> scripts;
+            AddScriptRow(script, writes, scripts);
+            context_.parts.store->Commit(std::move(writes), /*sync=*/true, end);
+          });
 }
 
 void ShareStore::Answer(NodeIndex to, const FetchShare& request, const ShareRow& row) {

@@ -209,11 +209,11 @@ absl::StatusOr<std::string> Client::Locate(ByteSpan key, absl::Duration timeout)
 
 absl::StatusOr<NodeResult> Client::Status(std::size_t endpoint_index, absl::Duration timeout) {
   Impl::Endpoint& endpoint = impl_->endpoint(endpoint_index);
-  grpc::ClientContext context;
-  context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
   v1::StatusResponse response;
   const absl::Status status =
-      FromGrpcStatus(endpoint.cluster->Status(&context, v1::StatusRequest(), &response));
+      Impl::CallOne(endpoint, absl::Now() + timeout, [&](grpc::ClientContext& context) {
+        return endpoint.cluster->Status(&context, v1::StatusRequest(), &response);
+      });
   if (!status.ok()) {
     return AtEndpoint(status, endpoint.address);
   }

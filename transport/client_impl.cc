@@ -41,6 +41,10 @@ bool NeverConnected(const absl::Status& status) {
   return absl::StrContains(status.message(), "failed to connect to all addresses");
 }
 
+bool MayConnectAgain(const absl::Status& status) {
+  return NeverConnected(status) && !absl::StrContains(status.message(), "Connection refused");
+}
+
 bool MayTryAnother(const absl::Status& status) {
   const std::string reason = engine::ReasonOf(status);
   if (reason.empty()) {
@@ -60,8 +64,9 @@ absl::Status BadAnswer(const std::string& endpoint) {
 Client::Impl::Impl(const std::vector<std::string>& endpoints) {
   for (const std::string& address : endpoints) {
     const std::shared_ptr<grpc::Channel> channel = MakeChannel(address);
-    endpoints_.push_back({address, v1::KeyValue::NewStub(channel), v1::Tickets::NewStub(channel),
-                          v1::Cluster::NewStub(channel), demo::v1::Demo::NewStub(channel)});
+    endpoints_.push_back({address, channel, v1::KeyValue::NewStub(channel),
+                          v1::Tickets::NewStub(channel), v1::Cluster::NewStub(channel),
+                          demo::v1::Demo::NewStub(channel)});
   }
 }
 

@@ -2,6 +2,7 @@
 #ifndef WORLDB_TRANSPORT_CLIENT_IMPL_H_
 #define WORLDB_TRANSPORT_CLIENT_IMPL_H_
 
+#include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
 
 #include <cstdint>
@@ -30,14 +31,19 @@ std::string CauseOf(const absl::Status& status);
 absl::Status AtEndpoint(const absl::Status& status, const std::string& address);
 // The request cannot have reached the server.
 bool NeverConnected(const absl::Status& status);
+// It did not, though nobody refused the connection: what failed may have been a moment's matter.
+bool MayConnectAgain(const absl::Status& status);
 // Another endpoint may do better, and this one has done nothing that counts.
 bool MayTryAnother(const absl::Status& status);
 absl::Status BadAnswer(const std::string& endpoint);
 
 class Client::Impl {
  public:
+  static constexpr absl::Duration kConnectAgainTimeMax = absl::Seconds(1);
+
   struct Endpoint {
     std::string address;
+    std::shared_ptr<grpc::Channel> channel;
     std::unique_ptr<v1::KeyValue::Stub> key_value;
     std::unique_ptr<v1::Tickets::Stub> tickets;
     std::unique_ptr<v1::Cluster::Stub> cluster;
@@ -54,6 +60,19 @@ class Client::Impl {
     bool maybe_delivered = false;  // some server may have taken the request
   };
 
+  // Runs `try_once(context)`, and once more when the endpoint is connected after all.
+  template <typename TryOnce>
+  static absl::Status CallOne(Endpoint& endpoint, absl::Time deadline, TryOnce try_once) {
+    for (bool again = false;; again = true) {
+      grpc::ClientContext context;
+      context.set_deadline(absl::ToChronoTime(deadline));
+      const absl::Status status = FromGrpcStatus(try_once(context));
+      if (again || !MayConnectAgain(status)) return status;
+      const absl::Time patience = std::min(deadline, absl::Now() + kConnectAgainTimeMax);
+      if (!endpoint.channel->WaitForConnected(absl::ToChronoTime(patience))) return status;
+    }
+  }
+
   // Runs `try_once(endpoint, context, tries_before)` on one endpoint after the other until one gives
   // an answer that counts.
   template <typename TryOnce>
@@ -62,9 +81,9 @@ class Client::Impl {
     std::vector<std::string> causes;
     absl::Status status;
     for (std::size_t i = 0; i < endpoints_.size(); ++i) {
-      grpc::ClientContext context;
-      context.set_deadline(absl::ToChronoTime(deadline));
-      status = FromGrpcStatus(try_once(endpoints_[i], context, static_cast<std::uint32_t>(i)));
+      status = CallOne(endpoints_[i], deadline, [&](grpc::ClientContext& context) {
+        return try_once(endpoints_[i], context, static_cast<std::uint32_t>(i));
+      });
       if (status.ok()) return status;
       status = AtEndpoint(status, endpoints_[i].address);
       progress.maybe_delivered |= !NeverConnected(status);

@@ -512,5 +512,58 @@ TEST_F(LiarTrialsTest, TwoReadableTreesOfOneCoreAreNotPutTogether) {
   EXPECT_EQ(decoder.Blames().size(), 4u);
 }
 
+// The same tree under another signature is the same bytes: it serves the reader, whoever signed it.
+TEST_F(LiarTrialsTest, SharesOfOneTreeGoTogetherWhoeverSignedThem) {
+  World& world = *trials_.worlds().front();
+  const Subject& subject = world.subjects[4];
+  GatherDecoder decoder({world.cell.cell(), std::nullopt, kVersion}, world.verifier);
+  for (const int j : {0, 1, 3, 4}) {
+    const auto at = static_cast<std::size_t>(j);
+    decoder.Add(j == 4 ? subject.resigned[at] : subject.scattered.shares[at],
+                subject.scattered.key_shares[at].Duplicate(), "node");
+  }
+  const auto opened = decoder.Open(kName);
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  EXPECT_EQ(ToBytes(opened->value.ExposeSecret()), subject.value);
+}
+
+// A script under which both the liars and the honest can read: the tree that opens is the value.
+TEST_F(LiarTrialsTest, OfTwoReadableTreesOfTheCoreExpectedTheOneThatOpensIsRead) {
+  const std::shared_ptr<const Script> script = *Script::Compile("key: 4 of all code: mds k=4");
+  World world(77, script);
+  const Subject& subject = world.subjects[3];
+  const CoreId core = subject.scattered.sealed.core.Id();
+  for (const std::optional<CoreId>& expected : {std::optional<CoreId>(core), {}}) {
+    GatherDecoder decoder({.cell = world.cell.cell(),
+                           .core = expected,
+                           .version = kVersion,
+                           .scripts = std::make_shared<const ScriptBook>(std::vector{script})},
+                          world.verifier);
+    for (std::size_t j = 0; j < kNodeCount; ++j) {
+      decoder.Add(j < 4 ? subject.others_tree[j] : subject.scattered.shares[j],
+                  subject.scattered.key_shares[j].Duplicate(), "node");
+    }
+    const auto opened = decoder.Open(kName);
+    EXPECT_EQ(opened.ok(), expected.has_value()) << opened.status();
+    if (opened.ok()) EXPECT_EQ(ToBytes(opened->value.ExposeSecret()), subject.value);
+  }
+}
+
+// Nobody signs the generation, so evidence may not stand on one.
+TEST_F(LiarTrialsTest, AReferenceOfAnotherGenerationShowsNothing) {
+  World& world = *trials_.worlds().front();
+  const Share& good = world.subjects[4].scattered.shares[2];
+  Evidence evidence;
+  evidence.index = good.index;
+  evidence.reference = good;
+  evidence.reference.generation = 1;
+  evidence.part = EvidencePart::kFragment;
+  evidence.presented = good.fragment;
+  EXPECT_FALSE(CheckEvidence(evidence, world.cell.cell()).ok());
+  evidence.part = EvidencePart::kRecord;
+  evidence.presented = good.EncodeMetadata();
+  EXPECT_FALSE(CheckEvidence(evidence, world.cell.cell()).ok());
+}
+
 }  // namespace
 }  // namespace worldb::cryptoscatter
