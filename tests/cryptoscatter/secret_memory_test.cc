@@ -123,6 +123,7 @@ TEST(SecretMemory, ThreadsHandSecretsToEachOtherAndNothingIsLost) {
   EXPECT_EQ(before.locked_bytes + before.unlocked_bytes, after.locked_bytes + after.unlocked_bytes);
 }
 
+#if !defined(WORLDB_MLOCK_DOES_NOTHING)
 void UseMoreThanMayBeLocked() {
   const rlimit little{16 << 10, 16 << 10};
   const bool limited = setrlimit(RLIMIT_MEMLOCK, &little) == 0;
@@ -138,6 +139,7 @@ void UseMoreThanMayBeLocked() {
   if (!flags.empty() && flags.find(" dd ") == std::string::npos) _exit(6);
   _exit(AllZero({last, 64}) ? 0 : 7);
 }
+#endif
 
 TEST(SecretMemoryDeathTest, WhatCannotBeLockedIsCountedAndStillWiped) {
 #if defined(WORLDB_MLOCK_DOES_NOTHING)
