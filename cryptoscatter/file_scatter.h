@@ -4,7 +4,7 @@
 // each other, so several threads may each have a worker and take them in any order; only the block
 // hashes come together at the end. What is sealed is the file's base name and then its content.
 // Shapes:  every window but the last is full. Memory is a few windows a worker, and while a file is split
-//          32 bytes for each window and fragment.
+//          32 bytes for each window and fragment, and one trailer at a time.
 // Errors:  InvalidArgument for a name or file too long; OpenFailure() (DataLoss) when verified pieces
 //          do not open, whichever check failed.
 // Threads: FileSealer and FileOpener are immutable after Create(); a worker has one owner.

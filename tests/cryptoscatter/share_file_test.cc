@@ -131,7 +131,7 @@ TEST(ShareFile, AnAbsurdSizeIsRefusedBeforeAnythingIsAllocated) {
   Bytes encoded = Encoded(Make(cell, scattered, Keep::kStored));
   for (std::size_t byte = 0; byte < 8; ++byte) encoded[28 + byte] = 0xff;
   EXPECT_THAT(std::string(DecodeShareFile(encoded).status().message()), HasSubstr("absurd"));
-  encoded[35] = encoded[34] = encoded[33] = 0;
+  encoded[35] = encoded[34] = encoded[33] = encoded[32] = 0;
   EXPECT_THAT(std::string(DecodeShareFile(encoded).status().message()), HasSubstr("cut short"));
 }
 
