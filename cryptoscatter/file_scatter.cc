@@ -45,6 +45,11 @@ absl::StatusOr<FileSealer> FileSealer::Create(std::shared_ptr<const Script> scri
 
 std::size_t FileSealer::window_bytes() const { return kStripesPerWindow * core_.segment_bytes; }
 
+std::uint64_t FileSealer::plaintext_bytes_max() const {
+  return std::min(kFilePlaintextBytesMax,
+                  kShareFileFragmentBytesMax / kMerkleBlockBytes * window_bytes());
+}
+
 Bytes FileSealer::Preamble() const {
   ByteWriter out(2 + base_name_.size());
   out.U16(static_cast<std::uint16_t>(base_name_.size())).Raw(base_name_);
@@ -60,68 +65,68 @@ SealedWindow FileSealer::Worker::Seal(std::uint64_t index, bool last, ByteSpan p
   const std::size_t segment_bytes = sealer_.core_.segment_bytes;
   WORLDB_CHECK(!plaintext.empty() && plaintext.size() <= sealer_.window_bytes());
   WORLDB_CHECK(last || plaintext.size() == sealer_.window_bytes());
-  ciphertext_.resize(CiphertextBytes(plaintext.size(), sealer_.core_.segment_bytes));
+  SealedWindow window;
+  const std::size_t piece_bytes = sealer_.script_->code().FragmentBytes(
+      CiphertextBytes(plaintext.size(), sealer_.core_.segment_bytes));
+  for (Bytes& piece : window.pieces) piece.reserve(piece_bytes);
+  StripeCoder coder(sealer_.script_->code(), sealer_.core_.suite);  // of this window alone
   std::uint64_t segment = index * kStripesPerWindow;
-  MutableByteSpan out = ciphertext_;
   while (!plaintext.empty()) {
     const std::size_t bytes = std::min(segment_bytes, plaintext.size());
     const bool ends = last && bytes == plaintext.size();
-    segments_.Seal(segment++, ends, plaintext.first(bytes), out.first(bytes + kSegmentTagBytes));
+    stripe_.resize(bytes + kSegmentTagBytes);
+    segments_.Seal(segment++, ends, plaintext.first(bytes), stripe_);
+    const FragmentSpans pieces = coder.Add(stripe_);
+    for (std::size_t j = 0; j < pieces.size(); ++j) {
+      window.pieces[j].insert(window.pieces[j].end(), pieces[j].begin(), pieces[j].end());
+    }
     plaintext = plaintext.subspan(bytes);
-    out = out.subspan(bytes + kSegmentTagBytes);
   }
-  SealedWindow window;
-  window.pieces = sealer_.script_->code().Encode(ciphertext_);
   for (std::size_t j = 0; j < window.tops.size(); ++j) {
-    window.tops[j] = FragmentTop(sealer_.core_.suite, window.pieces[j]);
+    window.tops[j] = coder.hasher(NodeAt(static_cast<int>(j))).Top();
   }
   return window;
 }
 
-absl::StatusOr<std::array<ShareFileFrame, kNodeCount>> FileSealer::Finish(
-    std::uint64_t plaintext_bytes, std::span<const WindowTops> tops, Entropy& entropy,
-    CoreId* core_id) const {
-  if (plaintext_bytes > kFilePlaintextBytesMax) {
+absl::StatusOr<SealedFile> FileSealer::Finish(std::uint64_t plaintext_bytes,
+                                              const FragmentBlockTops& tops, Entropy& entropy) && {
+  if (plaintext_bytes > plaintext_bytes_max()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("the file has more than ", kFilePlaintextBytesMax, " bytes"));
+        absl::StrCat("the file has more than ", plaintext_bytes_max(), " bytes"));
   }
+  const KeySecret secret = std::move(secret_);
   Core core = core_;
   core.plaintext_bytes = plaintext_bytes;
-  core.key_commit = KeyCommitment(DataKeyOf(secret_), PrefixOf(core.Encode()));
-  const CoreId id = core.Id();
-  const std::uint64_t fragment_bytes = script_->code().FragmentBytes(core.CiphertextBytes());
-  const KeyShares key_shares = script_->key_sharing().Split(secret_, entropy);
+  core.key_commit = KeyCommitment(DataKeyOf(secret), PrefixOf(core.Encode()));
+  SealedFile file;
+  file.core = core.Id();
+  file.fragment_bytes = script_->code().FragmentBytes(core.CiphertextBytes());
+  KeyShares key_shares = script_->key_sharing().Split(secret, entropy);
 
-  std::array<ShareFile, kNodeCount> files;
-  std::array<std::vector<Hash256>, kNodeCount> block_tops;
   std::array<Hash256, kNodeCount> leaves;
-  for (std::size_t j = 0; j < files.size(); ++j) {
+  for (std::size_t j = 0; j < file.shares.size(); ++j) {
     const NodeIndex index = NodeAt(static_cast<int>(j));
-    block_tops[j].reserve(tops.size());
-    for (const WindowTops& window : tops) block_tops[j].push_back(window[j]);
-    Share& share = files[j].share;
+    Share& share = file.shares[j].share;
     share.core = core;
     share.script = script_->id();
     share.index = index;
-    share.fragment_root = FragmentRootOf(core.suite, id, share.generation, index, fragment_bytes,
-                                         FragmentTopOfBlocks(core.suite, block_tops[j]));
-    share.key_share_hash = KeyShareHash(id, index, key_shares[j]);
-    leaves[j] = ShareLeaf(id, index, share.fragment_root, share.key_share_hash);
-    files[j].script_text = script_->text();
-    files[j].open_key_share = key_shares[j].Duplicate();
+    share.fragment_root =
+        FragmentRootOf(core.suite, file.core, share.generation, index, file.fragment_bytes,
+                       FragmentTopOfBlocks(core.suite, tops[j]));
+    share.key_share_hash = KeyShareHash(file.core, index, key_shares[j]);
+    leaves[j] = ShareLeaf(file.core, index, share.fragment_root, share.key_share_hash);
+    file.shares[j].script_text = script_->text();
+    file.shares[j].open_key_share = std::move(key_shares[j]);
   }
   const ShareTree tree(leaves);
-  const CommitmentId commitment = CommitmentIdOf(id, script_->id(), tree.root());
+  const CommitmentId commitment = CommitmentIdOf(file.core, script_->id(), tree.root());
   const SigningKeyPair writer = SigningKeyPair::Generate(entropy);
   const CommitProof proof = SignBatch(writer, core.cell, {&commitment, 1}).front();
-  std::array<ShareFileFrame, kNodeCount> frames;
-  for (std::size_t j = 0; j < files.size(); ++j) {
-    files[j].share.path = tree.PathOf(files[j].share.index);
-    files[j].share.proof = proof;
-    frames[j] = FrameShareFile(files[j], fragment_bytes, block_tops[j]);
+  for (ShareFile& share_file : file.shares) {
+    share_file.share.path = tree.PathOf(share_file.share.index);
+    share_file.share.proof = proof;
   }
-  *core_id = id;
-  return frames;
+  return file;
 }
 
 absl::StatusOr<FileOpener> FileOpener::Create(std::shared_ptr<const Script> script,
@@ -155,30 +160,36 @@ std::size_t FileOpener::PlaintextBytes(std::uint64_t window) const {
                                   PlaintextAt(window));
 }
 
-FileOpener::Worker::Worker(const FileOpener& opener)
-    : opener_(opener), segments_(opener.core_.suite, opener.keys_) {}
+FileOpener::Worker::Worker(const FileOpener& opener) : opener_(opener) {}
 
 absl::Status FileOpener::Worker::Open(std::uint64_t window, NodeSet present,
                                       const FragmentSpans& blocks, MutableByteSpan out) {
   WORLDB_CHECK(window < opener_.window_count() && out.size() == opener_.PlaintextBytes(window));
-  const std::size_t segment_bytes = opener_.core_.segment_bytes;
-  WORLDB_ASSIGN_OR_RETURN(
-      const Bytes ciphertext,
-      opener_.script_->code().Rebuild(present, blocks,
-                                      CiphertextBytes(out.size(), opener_.core_.segment_bytes)));
+  const Script& script = *opener_.script_;
+  if (!reader_ || present != present_) {
+    WORLDB_ASSIGN_OR_RETURN(StripeReader reader, StripeReader::Create(script, opener_.core_.suite,
+                                                                      opener_.keys_, present));
+    reader_ = std::move(reader);
+    present_ = present;
+  }
   const bool last = window + 1 == opener_.window_count();
   std::uint64_t segment = window * kStripesPerWindow;
-  ByteSpan sealed = ciphertext;
-  for (std::size_t at = 0; at < out.size();) {
-    const std::size_t bytes = std::min(segment_bytes, out.size() - at);
-    const bool ends = last && at + bytes == out.size();
-    absl::Status opened = segments_.Open(segment++, ends, sealed.first(bytes + kSegmentTagBytes),
-                                         out.subspan(at, bytes));
+  std::size_t piece_at = 0;
+  for (std::size_t at = 0; at < out.size(); piece_at += kStripeUnitBytes) {
+    const std::size_t bytes = std::min<std::size_t>(opener_.core_.segment_bytes, out.size() - at);
+    const std::size_t piece_bytes = script.code().PieceBytes(bytes + kSegmentTagBytes);
+    FragmentSpans pieces;
+    for (std::size_t j = 0; j < pieces.size(); ++j) {
+      if (!present.Has(static_cast<int>(j))) continue;
+      WORLDB_CHECK(blocks[j].size() >= piece_at + piece_bytes);
+      pieces[j] = blocks[j].subspan(piece_at, piece_bytes);
+    }
+    absl::Status opened =
+        reader_->Open(segment++, last && at + bytes == out.size(), pieces, out.subspan(at, bytes));
     if (!opened.ok()) {
       WipeMemory(out);
       return opened;
     }
-    sealed = sealed.subspan(bytes + kSegmentTagBytes);
     at += bytes;
   }
   return absl::OkStatus();

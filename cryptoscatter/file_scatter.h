@@ -3,18 +3,20 @@
 // A window is four stripes: what becomes one 64 KiB block of each fragment. Windows do not depend on
 // each other, so several threads may each have a worker and take them in any order; only the block
 // hashes come together at the end. What is sealed is the file's base name and then its content.
-// Shapes:  every window but the last is full.
+// Shapes:  every window but the last is full. Memory is a few windows a worker, and while a file is split
+//          32 bytes for each window and fragment, and one trailer at a time.
 // Errors:  InvalidArgument for a name or file too long; OpenFailure() (DataLoss) when verified pieces
 //          do not open, whichever check failed.
 // Threads: FileSealer and FileOpener are immutable after Create(); a worker has one owner.
 // Secrets: the key, the key shares and the plaintext.
-// Source:  docs/share-format.md section 16; docs/split-join.md.
+// Source:  docs/share-format.md section 17; docs/split-join.md.
 #ifndef WORLDB_CRYPTOSCATTER_FILE_SCATTER_H_
 #define WORLDB_CRYPTOSCATTER_FILE_SCATTER_H_
 
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -28,6 +30,7 @@
 #include "cryptoscatter/records.h"
 #include "cryptoscatter/script.h"
 #include "cryptoscatter/share_file.h"
+#include "cryptoscatter/stripe.h"
 #include "cryptoscatter/stripe_aead.h"
 
 namespace worldb::cryptoscatter {
@@ -35,9 +38,20 @@ namespace worldb::cryptoscatter {
 // Block tops of one window, one for each fragment.
 using WindowTops = std::array<Hash256, kNodeCount>;
 
+// Of each fragment, the tops of all its blocks in order.
+using FragmentBlockTops = std::array<std::vector<Hash256>, kNodeCount>;
+
 struct SealedWindow {
   Fragments pieces;  // block number `index` of each fragment
   WindowTops tops;
+};
+
+struct SealedFile {
+  CoreId core;
+  std::uint64_t fragment_bytes = 0;  // of each
+  // With open key shares and without fragments: FrameShareFile() makes of each what stands around its
+  // fragment, one at a time.
+  std::array<ShareFile, kNodeCount> shares;
 };
 
 class FileSealer {
@@ -48,6 +62,8 @@ class FileSealer {
 
   // Plaintext bytes of a full window.
   std::size_t window_bytes() const;
+  // The largest plaintext, preamble included: no fragment is above kShareFileFragmentBytesMax.
+  std::uint64_t plaintext_bytes_max() const;
   // With what the plaintext begins: the name and its length. The content follows.
   Bytes Preamble() const;
 
@@ -61,16 +77,14 @@ class FileSealer {
    private:
     const FileSealer& sealer_;
     SegmentSealer segments_;
-    Bytes ciphertext_;
+    Bytes stripe_;
   };
 
-  // Splits the key, signs with a writer key made for this and forgotten, and returns what stands
-  // around each fragment. REQUIRES: `plaintext_bytes` counts the preamble, and the tops are those of
-  // all its windows in order.
-  absl::StatusOr<std::array<ShareFileFrame, kNodeCount>> Finish(std::uint64_t plaintext_bytes,
-                                                                std::span<const WindowTops> tops,
-                                                                Entropy& entropy,
-                                                                CoreId* core_id) const;
+  // Splits the key, and signs with a writer key made for this and forgotten. Once: the key is gone then,
+  // and a core has one set of key shares. REQUIRES: `plaintext_bytes` counts the preamble, and the tops
+  // are those of all its windows in order.
+  absl::StatusOr<SealedFile> Finish(std::uint64_t plaintext_bytes, const FragmentBlockTops& tops,
+                                    Entropy& entropy) &&;
 
  private:
   FileSealer() = default;
@@ -104,7 +118,8 @@ class FileOpener {
 
    private:
     const FileOpener& opener_;
-    SegmentOpener segments_;
+    NodeSet present_;  // that `reader_` rebuilds from
+    std::optional<StripeReader> reader_;
   };
 
  private:

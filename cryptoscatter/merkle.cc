@@ -48,9 +48,9 @@ Hash256 Parent(TreeHash& hash, std::span<const Hash256> children) {
   return hash.Of(labels::kFragmentNode, {children.front().bytes.data(), children.size_bytes()});
 }
 
-// A block is the subtree this many levels above the leaves.
-constexpr std::size_t kBlockLevel = 3;
-static_assert(kMerkleLeafBytes << (2 * kBlockLevel) == kMerkleBlockBytes);
+static_assert(kMerkleBlockBytes ==
+                  kMerkleLeafBytes * kFragmentTreeArity * kFragmentTreeArity * kFragmentTreeArity,
+              "a block is a subtree");
 
 // One level up; an odd last node is promoted unchanged. May work in place.
 std::size_t FoldLevel(const HashLabel& label, std::span<const Hash256> in, Hash256* out) {
@@ -74,7 +74,7 @@ Hash256 RootOver(TreeHash& hash, const CoreId& core, std::uint32_t generation, N
 
 }  // namespace
 
-FragmentHasher::FragmentHasher(TreeHash& hash, Blocks blocks) : hash_(hash), blocks_(blocks) {}
+FragmentHasher::FragmentHasher(TreeHash& hash) : hash_(hash) {}
 
 void FragmentHasher::Update(ByteSpan bytes) {
   const std::size_t pending = bytes_ % kMerkleLeafBytes;
@@ -96,7 +96,6 @@ void FragmentHasher::Update(ByteSpan bytes) {
 void FragmentHasher::AddLeaf(const Hash256& leaf) {
   Hash256 node = leaf;
   for (std::size_t level = 0;; ++level) {
-    if (level == kBlockLevel && blocks_ == Blocks::kKeep) block_tops_.push_back(node);
     if (level == groups_.size()) groups_.emplace_back();
     const std::size_t count = CountAt(level);
     groups_[level][count] = node;
@@ -106,12 +105,13 @@ void FragmentHasher::AddLeaf(const Hash256& leaf) {
   ++leaf_count_;
 }
 
-Hash256 FragmentHasher::Fold(std::size_t levels, bool& any) {
+Hash256 FragmentHasher::Top() {
+  // The pending leaf and the complete subtrees, folded from the right.
   const std::size_t pending = bytes_ % kMerkleLeafBytes;
   Hash256 node;
-  any = pending > 0 || bytes_ == 0;
+  bool any = pending > 0 || bytes_ == 0;
   if (any) node = hash_.Of(labels::kFragmentLeaf, ByteSpan(pending_).first(pending));
-  for (std::size_t level = 0; level < std::min(levels, groups_.size()); ++level) {
+  for (std::size_t level = 0; level < groups_.size(); ++level) {
     std::size_t count = CountAt(level);
     if (any) groups_[level][count++] = node;
     if (count == 0) continue;
@@ -119,20 +119,6 @@ Hash256 FragmentHasher::Fold(std::size_t levels, bool& any) {
     any = true;
   }
   return node;
-}
-
-Hash256 FragmentHasher::Top() {
-  bool any = false;
-  return Fold(groups_.size(), any);
-}
-
-std::vector<Hash256> FragmentHasher::BlockTops() {
-  WORLDB_CHECK(blocks_ == Blocks::kKeep);
-  std::vector<Hash256> tops = block_tops_;
-  bool any = false;
-  const Hash256 last = Fold(kBlockLevel, any);
-  if (any) tops.push_back(last);
-  return tops;
 }
 
 Hash256 FragmentHasher::Root(const CoreId& core, std::uint32_t generation, NodeIndex index) {
@@ -155,16 +141,18 @@ Hash256 FragmentTop(Suite suite, ByteSpan fragment) {
 Hash256 FragmentTopOfBlocks(Suite suite, std::span<const Hash256> block_tops) {
   WORLDB_CHECK(!block_tops.empty());
   TreeHash hash(suite);
-  std::vector<Hash256> level(block_tops.begin(), block_tops.end());
-  while (level.size() > 1) {
+  std::vector<Hash256> level;
+  while (block_tops.size() > 1) {
     std::vector<Hash256> up;
-    for (std::size_t i = 0; i < level.size(); i += kFragmentTreeArity) {
-      const std::size_t count = std::min(kFragmentTreeArity, level.size() - i);
-      up.push_back(Parent(hash, std::span(level).subspan(i, count)));
+    up.reserve(block_tops.size() / kFragmentTreeArity + 1);
+    for (std::size_t i = 0; i < block_tops.size(); i += kFragmentTreeArity) {
+      const std::size_t count = std::min(kFragmentTreeArity, block_tops.size() - i);
+      up.push_back(Parent(hash, block_tops.subspan(i, count)));
     }
     level = std::move(up);
+    block_tops = level;
   }
-  return level.front();
+  return block_tops.front();
 }
 
 Hash256 FragmentRoot(Suite suite, const CoreId& core, std::uint32_t generation, NodeIndex index,

@@ -29,20 +29,16 @@ inline constexpr std::size_t kMerkleBlockBytes = 65536;
 inline constexpr std::size_t kFragmentTreeArity = 4;
 inline constexpr std::uint32_t kBatchCountMax = 256;
 
-// The fragment tree, byte by byte. Memory grows with the logarithm of the bytes, unless block tops
-// are kept.
+// The fragment tree, byte by byte. Memory grows with the logarithm of the bytes.
 class FragmentHasher {
  public:
-  enum class Blocks { kForget, kKeep };
   // `hash` must outlive the hasher; several, used one at a time, may share it.
-  explicit FragmentHasher(TreeHash& hash, Blocks blocks = Blocks::kForget);
+  explicit FragmentHasher(TreeHash& hash);
 
   void Update(ByteSpan bytes);
   std::uint64_t bytes() const { return bytes_; }
   // Top of the tree over what was added so far, the bytes alone; that of no bytes is one empty leaf.
   Hash256 Top();
-  // The top of each block so far, the last one perhaps short. REQUIRES: Blocks::kKeep.
-  std::vector<Hash256> BlockTops();
   // The fragment root over what was added so far.
   Hash256 Root(const CoreId& core, std::uint32_t generation, NodeIndex index);
 
@@ -54,17 +50,11 @@ class FragmentHasher {
   std::size_t CountAt(std::size_t level) const {
     return (leaf_count_ >> (2 * level)) % kFragmentTreeArity;
   }
-  // Folds the pending leaf and the complete subtrees below `levels` from the right; `any` says
-  // whether there was one.
-  Hash256 Fold(std::size_t levels, bool& any);
-
   TreeHash& hash_;
-  Blocks blocks_;
   std::uint64_t bytes_ = 0;
   std::uint64_t leaf_count_ = 0;  // in base four, its digits say how many of each group are there
   std::vector<Group> groups_;     // by level, from the leaves
   std::array<std::uint8_t, kMerkleLeafBytes> pending_;
-  std::vector<Hash256> block_tops_;
 };
 
 Hash256 FragmentTop(Suite suite, ByteSpan fragment);

@@ -8,6 +8,7 @@
 #include "cryptoscatter/base/check.h"
 #include "cryptoscatter/base/hash.h"
 #include "cryptoscatter/base/status_macros.h"
+#include "cryptoscatter/erasure_code.h"
 #include "cryptoscatter/labels.h"
 #include "cryptoscatter/stripe_aead.h"
 
@@ -17,11 +18,9 @@ namespace {
 constexpr std::uint16_t kShareFileFormat = 1;
 constexpr std::uint16_t kHasStoredKeyShare = 1;  // flags
 constexpr std::uint16_t kHasOpenKeyShare = 2;
-// As PNG has it: a byte above 127, the name, and line ends that a text transfer would spoil.
-constexpr std::array<std::uint8_t, 8> kMagic = {0x89, 'W', 'D', 'S', '\r', '\n', 0x1a, '\n'};
 constexpr std::size_t kFooterBytes = 8 + 32;  // file bytes and hash
-// The largest file, under a code that makes nine copies.
-constexpr std::uint64_t kFragmentBytesMax = 2 * kFilePlaintextBytesMax;
+// Of the block hashes, at a time.
+constexpr std::size_t kReadBytes = 65536;
 
 std::uint64_t BlockCount(std::uint64_t fragment_bytes) {
   return std::max<std::uint64_t>(1, (fragment_bytes + kMerkleBlockBytes - 1) / kMerkleBlockBytes);
@@ -34,13 +33,6 @@ std::size_t BytesOfBlock(std::uint64_t fragment_bytes, std::uint64_t block) {
 
 ScriptId ScriptIdOf(absl::string_view text) {
   return ScriptId{LabelledHash(labels::kScriptId, AsBytes(text)).bytes};
-}
-
-Hash256 FooterHash(ByteSpan header, ByteSpan trailer_without_hash) {
-  SecretBytes both(header.size() + trailer_without_hash.size());
-  const auto at = std::copy(header.begin(), header.end(), both.ExposeSecretMutable().begin());
-  std::copy(trailer_without_hash.begin(), trailer_without_hash.end(), at);
-  return LabelledHash(labels::kShareFile, both.ExposeSecret());
 }
 
 struct Header {
@@ -57,20 +49,22 @@ std::size_t KeyShareBytes(std::uint16_t flags) {
 
 absl::StatusOr<Header> DecodeHeader(ByteSpan bytes) {
   ByteReader in(bytes);
-  if (in.Array<8>() != kMagic) in.Fail("not a share file: wrong magic");
+  if (in.Array<8>() != kShareFileMagic) in.Fail("not a share file: wrong magic");
   if (in.U16() != kShareFileFormat) in.Fail("unknown share file format");
   Header header;
   header.flags = in.U16();
   if (header.flags > kHasOpenKeyShare) in.Fail("unknown flags");
   header.node.bytes = in.Array<16>();
   header.fragment_bytes = in.U64();
-  if (header.fragment_bytes > kFragmentBytesMax) in.Fail("an absurd fragment size");
+  if (header.fragment_bytes > kShareFileFragmentBytesMax) {
+    in.Fail("an absurd fragment size, more than 128 GiB");
+  }
   WORLDB_RETURN_IF_ERROR(in.Finish("share file"));
   return header;
 }
 
-// What the header alone says of the file's size: never more than a few megabytes of trailer beyond
-// the block hashes, so nothing is read or allocated for a size that cannot be right.
+// What the header alone says of the file's size: never more than a few KiB of trailer beyond the block
+// hashes.
 absl::Status CheckSize(const Header& header, std::uint64_t file_bytes) {
   const std::uint64_t blocks = 32 * BlockCount(header.fragment_bytes);
   const std::uint64_t least = kShareFileHeaderBytes + header.fragment_bytes + 4 +
@@ -91,64 +85,40 @@ absl::Status CheckSize(const Header& header, std::uint64_t file_bytes) {
   return absl::OkStatus();
 }
 
-// Everything but the fragment, whose size is the header's.
-struct Trailer {
-  ShareFile file;
-  std::vector<Hash256> block_tops;
-};
-
-absl::StatusOr<Trailer> DecodeTrailer(ByteSpan header_bytes, const Header& header, ByteSpan bytes) {
-  const std::uint64_t file_bytes = header_bytes.size() + header.fragment_bytes + bytes.size();
-  // The footer first: it tells a file that was cut or has grown from one that was never right.
-  const ByteSpan footer = bytes.last(kFooterBytes);
-  const std::uint64_t named = ByteReader(footer.first(8)).U64();
-  if (named != file_bytes) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "share file: its footer does not name its ", file_bytes,
-        " bytes: it was cut short, has bytes too many at its end, or is damaged there"));
-  }
-  const Hash256 hash = FooterHash(header_bytes, bytes.first(bytes.size() - 32));
-  if (!std::equal(hash.bytes.begin(), hash.bytes.end(), footer.begin() + 8)) {
-    return absl::InvalidArgumentError(
-        "share file: header and trailer do not have the hash in the footer");
-  }
-  ByteReader in(bytes.first(bytes.size() - kFooterBytes));
-  Trailer out;
+// What stands between fragment and block hashes.
+absl::StatusOr<ShareFile> DecodeFront(const Header& header, ByteSpan bytes) {
+  ByteReader in(bytes);
+  ShareFile out;
   const ByteSpan metadata = in.Sized(Share::kMetadataBytesMax);
   const ByteSpan text = in.Sized(kScriptTextBytesMax);
   if (header.flags == kHasStoredKeyShare) {
-    out.file.key_share.emplace();
-    out.file.key_share->nonce = in.Array<24>();
-    out.file.key_share->box = in.Array<kKeyShareBytes + 16>();
+    out.key_share.emplace();
+    out.key_share->nonce = in.Array<24>();
+    out.key_share->box = in.Array<kKeyShareBytes + 16>();
   } else if (header.flags == kHasOpenKeyShare) {
     const ByteSpan open = in.View(kKeyShareBytes);
-    out.file.open_key_share.emplace();
-    std::copy(open.begin(), open.end(), out.file.open_key_share->ExposeSecretMutable().begin());
+    out.open_key_share.emplace();
+    std::copy(open.begin(), open.end(), out.open_key_share->ExposeSecretMutable().begin());
   }
-  const std::uint64_t blocks = BlockCount(header.fragment_bytes);
-  if (in.remaining() / 32 < blocks) in.Fail("block hashes are missing");
-  if (!in.ok()) return in.Finish("share file");
-  out.block_tops.resize(blocks);
-  for (Hash256& top : out.block_tops) top.bytes = in.Array<32>();
   WORLDB_RETURN_IF_ERROR(in.Finish("share file"));
-
-  WORLDB_ASSIGN_OR_RETURN(out.file.share, Share::DecodeMetadata(metadata));
-  const Share& share = out.file.share;
-  out.file.node = header.node;
-  out.file.script_text = std::string(AsText(text));
-  if (ScriptIdOf(AsText(text)) != share.script) {
+  WORLDB_ASSIGN_OR_RETURN(out.share, Share::DecodeMetadata(metadata));
+  out.node = header.node;
+  out.script_text = std::string(AsText(text));
+  if (ScriptIdOf(AsText(text)) != out.share.script) {
     return absl::InvalidArgumentError("share file: its script text is not the metadata's script");
   }
-  if (header.fragment_bytes > share.core.CiphertextBytes()) {
-    return absl::InvalidArgumentError("share file: the fragment is larger than the ciphertext");
-  }
-  if (FragmentRootOf(
-          share.core.suite, share.core.Id(), share.generation, share.index, header.fragment_bytes,
-          FragmentTopOfBlocks(share.core.suite, out.block_tops)) != share.fragment_root) {
-    return absl::InvalidArgumentError(
-        "share file: its block hashes do not fold to the fragment root");
-  }
   return out;
+}
+
+// A fragment that is too short is VerifyShare's to judge: the key share may still be good.
+absl::Status CheckFragmentSize(const Header& header, const Core& core) {
+  const int data_count =
+      static_cast<int>((core.segment_bytes + kSegmentTagBytes) / kStripeUnitBytes);
+  if (header.fragment_bytes > ErasureCode::FragmentBytes(data_count, core.CiphertextBytes())) {
+    return absl::InvalidArgumentError(
+        "share file: the fragment is larger than one of its ciphertext");
+  }
+  return absl::OkStatus();
 }
 
 class SpanSource final : public ByteSource {
@@ -169,12 +139,13 @@ class SpanSource final : public ByteSource {
 
 ShareFileFrame FrameShareFile(const ShareFile& file, std::uint64_t fragment_bytes,
                               std::span<const Hash256> block_tops) {
+  WORLDB_CHECK(fragment_bytes <= kShareFileFragmentBytesMax);
   WORLDB_CHECK(block_tops.size() == BlockCount(fragment_bytes));
   WORLDB_CHECK(!(file.key_share && file.open_key_share));
   WORLDB_CHECK(file.script_text.size() <= kScriptTextBytesMax &&
                ScriptIdOf(file.script_text) == file.share.script);
   ByteWriter header(kShareFileHeaderBytes);
-  header.Raw(kMagic).U16(kShareFileFormat);
+  header.Raw(kShareFileMagic).U16(kShareFileFormat);
   header.U16(file.key_share ? kHasStoredKeyShare : file.open_key_share ? kHasOpenKeyShare : 0);
   header.Raw(file.node.bytes).U64(fragment_bytes);
 
@@ -186,7 +157,10 @@ ShareFileFrame FrameShareFile(const ShareFile& file, std::uint64_t fragment_byte
   if (file.open_key_share) out.Raw(file.open_key_share->ExposeSecret());
   for (const Hash256& top : block_tops) out.Raw(top.bytes);
   out.U64(kShareFileHeaderBytes + fragment_bytes + out.size() + kFooterBytes);
-  out.Raw(FooterHash(header.span(), out.span()).bytes);
+  LabelledHasher hasher(labels::kShareFile);
+  hasher.Update(header.span());
+  hasher.Update(out.span());
+  out.Raw(hasher.Finish().bytes);
 
   ShareFileFrame frame;
   std::copy(header.span().begin(), header.span().end(), frame.header.begin());
@@ -195,7 +169,7 @@ ShareFileFrame FrameShareFile(const ShareFile& file, std::uint64_t fragment_byte
   return frame;
 }
 
-Bytes EncodeShareFile(const ShareFile& file) {
+SecretBytes EncodeShareFile(const ShareFile& file) {
   const ByteSpan fragment = file.share.fragment;
   std::vector<Hash256> tops;
   for (std::uint64_t block = 0; block < BlockCount(fragment.size()); ++block) {
@@ -206,7 +180,7 @@ Bytes EncodeShareFile(const ShareFile& file) {
   const ShareFileFrame frame = FrameShareFile(file, fragment.size(), tops);
   ByteWriter out(frame.header.size() + fragment.size() + frame.trailer.size());
   out.Raw(frame.header).Raw(fragment).Raw(frame.trailer.ExposeSecret());
-  return std::move(out).Take();
+  return SecretBytes(std::move(out).Take());
 }
 
 absl::StatusOr<ShareFile> DecodeShareFile(ByteSpan bytes) {
@@ -224,16 +198,52 @@ absl::StatusOr<ShareFileReader> ShareFileReader::Open(const ByteSource& source) 
   WORLDB_RETURN_IF_ERROR(source.Read(0, MutableByteSpan(header_bytes).first(have)));
   WORLDB_ASSIGN_OR_RETURN(const Header header, DecodeHeader(ByteSpan(header_bytes).first(have)));
   WORLDB_RETURN_IF_ERROR(CheckSize(header, source.size()));
-  const std::uint64_t trailer_at = kShareFileHeaderBytes + header.fragment_bytes;
-  SecretBytes trailer_bytes(static_cast<std::size_t>(source.size() - trailer_at));
-  WORLDB_RETURN_IF_ERROR(source.Read(trailer_at, trailer_bytes.ExposeSecretMutable()));
-  WORLDB_ASSIGN_OR_RETURN(Trailer trailer,
-                          DecodeTrailer(header_bytes, header, trailer_bytes.ExposeSecret()));
+  // The footer: it tells a file that was cut or has grown from one that was never right.
+  std::array<std::uint8_t, kFooterBytes> footer{};
+  WORLDB_RETURN_IF_ERROR(source.Read(source.size() - kFooterBytes, footer));
+  if (ByteReader(ByteSpan(footer).first(8)).U64() != source.size()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "share file: its footer does not name its ", source.size(),
+        " bytes: it was cut short, has bytes too many at its end, or is damaged there"));
+  }
+  // What is small, before memory is spent on a size that only the header vouches for.
+  const std::uint64_t front_at = kShareFileHeaderBytes + header.fragment_bytes;
+  const std::uint64_t blocks_at =
+      source.size() - kFooterBytes - 32 * BlockCount(header.fragment_bytes);
+  SecretBytes front(static_cast<std::size_t>(blocks_at - front_at));
+  WORLDB_RETURN_IF_ERROR(source.Read(front_at, front.ExposeSecretMutable()));
   ShareFileReader reader;
+  WORLDB_ASSIGN_OR_RETURN(reader.file_, DecodeFront(header, front.ExposeSecret()));
+  const Share& share = reader.file_.share;
+  WORLDB_RETURN_IF_ERROR(CheckFragmentSize(header, share.core));
+
+  LabelledHasher hasher(labels::kShareFile);
+  hasher.Update(header_bytes);
+  hasher.Update(front.ExposeSecret());
+  reader.block_tops_.resize(static_cast<std::size_t>(BlockCount(header.fragment_bytes)));
+  Bytes piece(std::min(kReadBytes, 32 * reader.block_tops_.size()));
+  for (std::size_t next = 0; next < reader.block_tops_.size();) {
+    const std::size_t count = std::min(kReadBytes / 32, reader.block_tops_.size() - next);
+    const MutableByteSpan bytes = MutableByteSpan(piece).first(32 * count);
+    WORLDB_RETURN_IF_ERROR(source.Read(blocks_at + 32 * next, bytes));
+    hasher.Update(bytes);
+    ByteReader in(bytes);
+    for (std::size_t i = 0; i < count; ++i) reader.block_tops_[next++].bytes = in.Array<32>();
+  }
+  hasher.Update(ByteSpan(footer).first(8));
+  const Hash256 hash = hasher.Finish();
+  if (!std::equal(hash.bytes.begin(), hash.bytes.end(), footer.begin() + 8)) {
+    return absl::InvalidArgumentError(
+        "share file: header and trailer do not have the hash in the footer");
+  }
+  if (FragmentRootOf(
+          share.core.suite, share.core.Id(), share.generation, share.index, header.fragment_bytes,
+          FragmentTopOfBlocks(share.core.suite, reader.block_tops_)) != share.fragment_root) {
+    return absl::InvalidArgumentError(
+        "share file: its block hashes do not fold to the fragment root");
+  }
   reader.source_ = &source;
-  reader.file_ = std::move(trailer.file);
   reader.fragment_bytes_ = header.fragment_bytes;
-  reader.block_tops_ = std::move(trailer.block_tops);
   return reader;
 }
 

@@ -30,7 +30,14 @@
 
 namespace worldb::cryptoscatter {
 
+// With what a share file begins. As PNG has it: a byte above 127, the name, and line ends that a text
+// transfer would spoil.
+inline constexpr std::array<std::uint8_t, 8> kShareFileMagic = {0x89, 'W',  'D',  'S',
+                                                                '\r', '\n', 0x1a, '\n'};
 inline constexpr std::size_t kShareFileHeaderBytes = 8 + 2 + 2 + 16 + 8;
+// 128 GiB. It bounds what a reader holds of a file before it can know that the file is worth it: 64 MiB
+// of block hashes.
+inline constexpr std::uint64_t kShareFileFragmentBytesMax = std::uint64_t{1} << 37;
 
 // REQUIRES of one to be written: the script's canonical text, and at most one key share.
 struct ShareFile {
@@ -41,13 +48,14 @@ struct ShareFile {
   std::optional<KeyShare> open_key_share;  // in the clear, as `worldb-recover split` writes it
 };
 
-Bytes EncodeShareFile(const ShareFile& file);
+SecretBytes EncodeShareFile(const ShareFile& file);
 // Checks the form, the hash over header and trailer, and that the block hashes fold to the fragment
 // root. Whether fragment, key share and signature hold is VerifyShare's to say.
 absl::StatusOr<ShareFile> DecodeShareFile(ByteSpan bytes);
 
 // What stands around a fragment that was written elsewhere. `block_tops` are of the fragment's
-// blocks; the fragment of `file.share` is not looked at.
+// blocks; the fragment of `file.share` is not looked at. REQUIRES: at most
+// kShareFileFragmentBytesMax.
 struct ShareFileFrame {
   std::array<std::uint8_t, kShareFileHeaderBytes> header{};
   std::uint64_t fragment_bytes = 0;  // of what lies between them
@@ -67,7 +75,8 @@ class ByteSource {
 
 class ShareFileReader {
  public:
-  // Reads header and trailer. `source` must outlive the reader.
+  // Reads header and trailer: a few KiB, and 32 bytes for each block once the metadata allow a fragment
+  // of that size. `source` must outlive the reader.
   static absl::StatusOr<ShareFileReader> Open(const ByteSource& source);
 
   const ShareFile& file() const { return file_; }

@@ -14,10 +14,10 @@ constexpr std::size_t kColumnBytes = 4 * kMerkleLeafBytes;
 
 }  // namespace
 
-StripeCoder::StripeCoder(const ErasureCode& code, Suite suite, FragmentHasher::Blocks blocks)
+StripeCoder::StripeCoder(const ErasureCode& code, Suite suite)
     : code_(code), hash_(std::make_unique<TreeHash>(suite)) {
   hashers_.reserve(kNodeCount);
-  for (int j = 0; j < kNodeCount; ++j) hashers_.emplace_back(*hash_, blocks);
+  for (int j = 0; j < kNodeCount; ++j) hashers_.emplace_back(*hash_);
 }
 
 FragmentSpans StripeCoder::Add(ByteSpan stripe) {
@@ -38,28 +38,15 @@ void StripeCoder::Absorb(ByteSpan stripe) {
   }
 }
 
-StripeWriter::StripeWriter(const Script& script, Suite suite, const StreamKeys& keys,
-                           FragmentHasher::Blocks blocks)
-    : segment_bytes_(script.segment_bytes()),
-      sealer_(suite, keys),
-      coder_(script.code(), suite, blocks) {}
-
-FragmentSpans StripeWriter::Add(ByteSpan segment, bool last) {
-  stripe_.resize(segment.size() + kSegmentTagBytes);
-  SealNext(segment, last, stripe_);
-  return coder_.Add(stripe_);
-}
+StripeWriter::StripeWriter(const Script& script, Suite suite, const StreamKeys& keys)
+    : segment_bytes_(script.segment_bytes()), sealer_(suite, keys), coder_(script.code(), suite) {}
 
 void StripeWriter::SealInto(ByteSpan segment, bool last, MutableByteSpan stripe) {
-  SealNext(segment, last, stripe);
-  coder_.Absorb(stripe);
-}
-
-void StripeWriter::SealNext(ByteSpan segment, bool last, MutableByteSpan stripe) {
   WORLDB_CHECK(!ended_ && segment.size() <= segment_bytes_);
   WORLDB_CHECK(last ? !segment.empty() || next_ == 0 : segment.size() == segment_bytes_);
   ended_ = last;
   sealer_.Seal(next_++, last, segment, stripe);
+  coder_.Absorb(stripe);
 }
 
 StripeReader::StripeReader(const ErasureCode& code, ErasureCode::RebuildPlan plan,

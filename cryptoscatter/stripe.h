@@ -27,8 +27,7 @@ namespace worldb::cryptoscatter {
 // Codes sealed stripes and hashes the nine fragments they make.
 class StripeCoder {
  public:
-  StripeCoder(const ErasureCode& code, Suite suite,
-              FragmentHasher::Blocks blocks = FragmentHasher::Blocks::kForget);
+  StripeCoder(const ErasureCode& code, Suite suite);
 
   // The next stripe's nine pieces, valid until the next call and as long as `stripe`. REQUIRES: all
   // stripes but the last are code.stripe_bytes() long.
@@ -53,27 +52,21 @@ class StripeCoder {
 // Seals segments and codes them.
 class StripeWriter {
  public:
-  StripeWriter(const Script& script, Suite suite, const StreamKeys& keys,
-               FragmentHasher::Blocks blocks = FragmentHasher::Blocks::kForget);
+  StripeWriter(const Script& script, Suite suite, const StreamKeys& keys);
 
-  // The next stripe's nine pieces, valid until the next call. REQUIRES: `segment` has
-  // script.segment_bytes(), the last one 1 to that many, or 0 if it is the only one.
-  FragmentSpans Add(ByteSpan segment, bool last);
-  // The same where only the sealed stripe and the roots are wanted. `stripe` is kSegmentTagBytes longer
-  // than `segment`, and apart from it or beginning with it.
+  // Seals the next stripe. REQUIRES: `segment` has script.segment_bytes(), the last one 1 to that many,
+  // or 0 if it is the only one; `stripe` is kSegmentTagBytes longer than `segment`, and apart from it or
+  // beginning with it.
   void SealInto(ByteSpan segment, bool last, MutableByteSpan stripe);
 
   StripeCoder& coder() { return coder_; }
 
  private:
-  void SealNext(ByteSpan segment, bool last, MutableByteSpan stripe);
-
   std::uint32_t segment_bytes_;
   SegmentSealer sealer_;
   StripeCoder coder_;
   std::uint64_t next_ = 0;
   bool ended_ = false;
-  Bytes stripe_;
 };
 
 // Rebuilds stripes from pieces and opens them.

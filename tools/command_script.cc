@@ -6,11 +6,10 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "cryptoscatter/base/status_macros.h"
 #include "tools/command.h"
-#include "tools/files.h"
+#include "tools/script_choice.h"
 #include "tools/script_output.h"
 
 namespace worldb::tools {
@@ -42,16 +41,6 @@ struct ScriptArguments {
   std::string format = "table";
 };
 
-absl::StatusOr<ScriptNames> NamesOf(const ScriptArguments& arguments) {
-  if (arguments.names_text.empty()) return ScriptNames::Indices();
-  const std::vector<std::string> names = absl::StrSplit(arguments.names_text, ',');
-  if (names.size() != kDataCenterCount) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--names ", arguments.names_text, ": expected three data centers, A,B,C"));
-  }
-  return ScriptNames::Create({names[0], names[1], names[2]});
-}
-
 // "0.01" or "1%".
 absl::StatusOr<double> ParseProbability(absl::string_view option, absl::string_view text) {
   absl::string_view number = text;
@@ -64,45 +53,40 @@ absl::StatusOr<double> ParseProbability(absl::string_view option, absl::string_v
   return value * unit;
 }
 
-std::shared_ptr<const Script> Shipped(const std::string& name) {
-  if (name == "nested") return Script::Nested();
-  if (name == "flat") return Script::Flat();
-  if (name == "copy") return Script::Copy();
-  return nullptr;
-}
-
 ExitCode Fail(const std::string& what, const absl::Status& status) {
   PrintFailure({what, std::string(status.message()), "worldb script --help; docs/scripts.md"});
   return ExitCodeOf(status);
 }
 
 // Calls use(script, names) once both are there; what it returns, or what the failure exits with.
+// `script` is null where it is in a file.
 template <typename Use>
-ExitCode WithScript(const std::string& command, const ScriptArguments& arguments, Use use) {
+ExitCode WithScript(const std::string& command, const ScriptArguments& arguments,
+                    std::shared_ptr<const Script> script, Use use) {
   const std::string what = absl::StrCat(command, " ", Printable(arguments.script));
-  const absl::StatusOr<ScriptNames> names = NamesOf(arguments);
+  const absl::StatusOr<DataCenterNames> names = ParseDataCenterNames(arguments.names_text);
   if (!names.ok()) return Fail(what, names.status());
-  std::shared_ptr<const Script> script = Shipped(arguments.script);
   if (script == nullptr) {
-    const absl::StatusOr<SecretBytes> file =
-        ReadWholeFile(arguments.script, cryptoscatter::kScriptTextBytesMax);
-    if (!file.ok()) return Fail(what, file.status());
-    const auto compiled = Script::Compile(AsText(file->ExposeSecret()), *names);
+    const absl::StatusOr<std::string> text = ReadScriptText(arguments.script);
+    if (!text.ok()) return Fail(what, text.status());
+    const auto compiled = Script::Compile(*text, names->script_names);
     if (!compiled.ok()) {
       Fail(what, compiled.status());
       return kExitBadData;
     }
     script = *compiled;
   }
-  return use(*script, *names);
+  return use(*script, names->script_names);
 }
 
 ExitCode RunCheck(const ScriptArguments& arguments) {
-  return WithScript("script check", arguments, [](const Script& script, const ScriptNames&) {
-    PrintLine(absl::StrCat("script id ", script.id().Hex()));
-    std::fputs(script.text().c_str(), stdout);
-    return kExitDone;
-  });
+  // Always a file: what is checked must be what the name says.
+  return WithScript("script check", arguments, nullptr,
+                    [](const Script& script, const ScriptNames&) {
+                      PrintLine(absl::StrCat("script id ", script.id().Hex()));
+                      std::fputs(script.text().c_str(), stdout);
+                      return kExitDone;
+                    });
 }
 
 ExitCode RunExplain(const ScriptArguments& arguments) {
@@ -115,7 +99,8 @@ ExitCode RunExplain(const ScriptArguments& arguments) {
                 absl::InvalidArgumentError("--subsets goes with -o table and -o json"));
   }
   return WithScript(
-      "script explain", arguments, [&](const Script& script, const ScriptNames& names) {
+      "script explain", arguments, ShippedScript(arguments.script),
+      [&](const Script& script, const ScriptNames& names) {
         const ScriptExplanation explanation{script, names, *node, *site, arguments.subsets};
         if (arguments.format == "json") {
           PrintJson(ExplainAsJson(explanation));

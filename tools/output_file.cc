@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <filesystem>
 #include <utility>
 
@@ -31,6 +32,28 @@ std::string NameBeside(const std::string& path) {
   std::string name = std::filesystem::path(path).filename().string();
   if (name.size() > kKept) name = name.substr(name.size() - kKept);
   return absl::StrCat(DirectoryOf(path), "/.", name, ".", ::getpid(), ".tmp");
+}
+
+int LinkDescriptor(int descriptor, const std::string& name) {
+  return ::linkat(AT_FDCWD, LinkOf(descriptor).c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW);
+}
+
+// As rename(), but fails with EEXIST where there is a `to`. Not every file system can promise that of
+// a rename, nor has links; with neither it is looked up first.
+int RenameToFreeName(const std::string& from, const std::string& to) {
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return 0;
+  if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP) return -1;
+  if (::link(from.c_str(), to.c_str()) == 0) {
+    ::unlink(from.c_str());
+    return 0;
+  }
+  if (errno == EEXIST) return -1;
+  struct stat facts {};
+  if (::lstat(to.c_str(), &facts) == 0) {
+    errno = EEXIST;
+    return -1;
+  }
+  return ::rename(from.c_str(), to.c_str());
 }
 
 }  // namespace
@@ -87,25 +110,27 @@ absl::Status OutputFile::Sync() const {
   return absl::OkStatus();
 }
 
+absl::Status OutputFile::Stage() {
+  if (!beside_.empty()) return absl::OkStatus();
+  const std::string beside = NameBeside(path_);
+  if (LinkDescriptor(descriptor_, beside) != 0) return SystemError("create", beside, errno);
+  beside_ = beside;
+  return absl::OkStatus();
+}
+
 absl::Status OutputFile::Publish(bool overwrite) {
-  const auto link = [this](const std::string& name) {
-    return beside_.empty() ? ::linkat(AT_FDCWD, LinkOf(descriptor_).c_str(), AT_FDCWD, name.c_str(),
-                                      AT_SYMLINK_FOLLOW)
-                           : ::link(beside_.c_str(), name.c_str());
-  };
-  if (link(path_) == 0) {
-    if (!beside_.empty()) ::unlink(beside_.c_str());
-    beside_.clear();
-    return absl::OkStatus();
-  }
-  if (errno != EEXIST) return SystemError("create", path_, errno);
-  if (!overwrite) return absl::AlreadyExistsError(absl::StrCat(path_, " exists"));
   if (beside_.empty()) {
-    const std::string beside = NameBeside(path_);
-    if (link(beside) != 0) return SystemError("create", beside, errno);
-    beside_ = beside;
+    if (LinkDescriptor(descriptor_, path_) == 0) return absl::OkStatus();
+    if (errno != EEXIST) return SystemError("create", path_, errno);
+    if (!overwrite) return absl::AlreadyExistsError(absl::StrCat(path_, " exists"));
+    WORLDB_RETURN_IF_ERROR(Stage());
   }
-  if (::rename(beside_.c_str(), path_.c_str()) != 0) return SystemError("replace", path_, errno);
+  if (overwrite) {
+    if (::rename(beside_.c_str(), path_.c_str()) != 0) return SystemError("replace", path_, errno);
+  } else if (RenameToFreeName(beside_, path_) != 0) {
+    if (errno == EEXIST) return absl::AlreadyExistsError(absl::StrCat(path_, " exists"));
+    return SystemError("create", path_, errno);
+  }
   beside_.clear();
   return absl::OkStatus();
 }

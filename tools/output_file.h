@@ -1,7 +1,8 @@
 // A large file that appears under its name whole or not at all.
 //
 // Until Publish() it has no name where the file system allows that, so that not even a killed process
-// leaves anything behind; elsewhere a hidden name beside its own.
+// leaves anything behind; elsewhere, and after Stage(), a hidden name beside its own. Hard links are not
+// needed where there are hidden names: FAT and many network file systems have none.
 // Errors:  as in files.h; AlreadyExists for a name that is taken.
 // Threads: WriteAt may be called from any thread; the rest by one owner.
 #ifndef WORLDB_TOOLS_OUTPUT_FILE_H_
@@ -30,8 +31,11 @@ class OutputFile {
   // Asks the disk to begin at once, so that Sync() has little left to wait for.
   absl::Status WriteAt(std::uint64_t at, ByteSpan bytes) const;
   absl::Status Sync() const;
-  // Gives the file its name, in place of what had it when `overwrite`. Durable after
-  // SyncDirectoryOf().
+  // Gives it a hidden name beside its own, if it has none: what can fail and be undone of replacing.
+  absl::Status Stage();
+  // Gives the file its name; replaces what had it only when `overwrite`, and then in one moment. Without,
+  // nothing is ever replaced, but by a file system with neither links nor RENAME_NOREPLACE when somebody
+  // takes the name in that very moment. Durable after SyncDirectoryOf().
   absl::Status Publish(bool overwrite);
 
  private:

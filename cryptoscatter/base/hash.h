@@ -34,6 +34,22 @@ class HashLabel {
 // BLAKE2b-256 of `data` under `label`.
 Hash256 LabelledHash(const HashLabel& label, ByteSpan data);
 
+// The same, piece by piece: LabelledHash of all pieces, one after the other. Its state is wiped.
+class LabelledHasher {
+ public:
+  explicit LabelledHasher(const HashLabel& label);
+  ~LabelledHasher();
+  LabelledHasher(const LabelledHasher&) = delete;
+  LabelledHasher& operator=(const LabelledHasher&) = delete;
+
+  void Update(ByteSpan data);
+  // REQUIRES: called once, last.
+  Hash256 Finish();
+
+ private:
+  alignas(64) std::array<std::uint8_t, 384> state_;  // libsodium's
+};
+
 // BLAKE2b keyed with `key` (16 to 64 bytes) under `label`, of `data`; `out` has 16 to 64 bytes.
 void KeyedHash(const HashLabel& label, ByteSpan key, ByteSpan data, MutableByteSpan out);
 

@@ -55,6 +55,7 @@ class ScriptTest(unittest.TestCase):
                 self.assertIn(why, script("check", "-", *NAMES, text=text, code=65))
         self.assertIn("4096", script("check", "-", text="#" * 5000, code=2))
         script("check", "/no/such/file", code=3)
+        script("check", "nested", code=3)  # no file of that name: the shipped one is not meant
         script("check", "-", "--names", "a,b", code=2)
 
     def test_explain_says_the_same_in_every_form(self):

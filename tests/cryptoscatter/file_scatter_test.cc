@@ -33,7 +33,7 @@ std::vector<ShareFile> Decoded(const std::array<Bytes, kNodeCount>& files) {
     const ShareVerdict verdict =
         VerifyShare(file->share, CellId(), verifier, &*file->open_key_share);
     WORLDB_CHECK(verdict.fragment_usable() && verdict.key_share_usable());
-    WORLDB_CHECK(HexEncode(EncodeShareFile(*file)) == HexEncode(bytes));
+    WORLDB_CHECK(HexEncode(EncodeShareFile(*file).ExposeSecret()) == HexEncode(bytes));
     out.push_back(*std::move(file));
   }
   return out;

@@ -7,6 +7,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "tests/support/scatter_cell.h"
 
 namespace worldb::cryptoscatter {
@@ -46,19 +48,21 @@ ShareFile Make(ScatterCell& cell, const ScatteredValue& scattered, Keep keep) {
   return file;
 }
 
+Bytes Encoded(const ShareFile& file) { return ToBytes(EncodeShareFile(file).ExposeSecret()); }
+
 TEST(ShareFile, RoundTripsAndEveryChangeOutsideTheFragmentIsRefused) {
   for (Suite suite : kAllSuites) {
     ScatterCell cell(41, Script::Nested(), suite);
     const ScatteredValue scattered = cell.Scatter(AsBytes("key"), AsBytes("a value of some bytes"));
     for (Keep keep : {Keep::kNoKeyShare, Keep::kStored, Keep::kOpen}) {
       const ShareFile file = Make(cell, scattered, keep);
-      const Bytes encoded = EncodeShareFile(file);
+      const Bytes encoded = Encoded(file);
       const auto decoded = DecodeShareFile(encoded);
       ASSERT_TRUE(decoded.ok()) << decoded.status();
       EXPECT_EQ(decoded->share, file.share);
       EXPECT_EQ(decoded->node, file.node);
       EXPECT_EQ(decoded->script_text, file.script_text);
-      EXPECT_EQ(EncodeShareFile(*decoded), encoded);
+      EXPECT_EQ(Encoded(*decoded), encoded);
       const std::size_t fragment_end = kShareFileHeaderBytes + file.share.fragment.size();
       for (std::size_t at = 0; at < encoded.size(); ++at) {
         for (int bit = 0; bit < 8; ++bit) {
@@ -95,7 +99,7 @@ TEST(ShareFile, BlocksAreGoodOrBadOneByOne) {
   for (Suite suite : kAllSuites) {
     ScatterCell cell(42, Script::Copy(), suite);
     const ScatteredValue scattered = cell.Scatter(AsBytes("key"), Bytes(200'000, 7));
-    Bytes encoded = EncodeShareFile(Make(cell, scattered, Keep::kNoKeyShare));
+    Bytes encoded = Encoded(Make(cell, scattered, Keep::kNoKeyShare));
     const Bytes& fragment = scattered.shares[4].fragment;
     encoded[kShareFileHeaderBytes + 70'000] ^= 1;
     Span source(encoded);
@@ -124,11 +128,65 @@ TEST(ShareFile, BlocksAreGoodOrBadOneByOne) {
 TEST(ShareFile, AnAbsurdSizeIsRefusedBeforeAnythingIsAllocated) {
   ScatterCell cell(43);
   const ScatteredValue scattered = cell.Scatter(AsBytes("key"), AsBytes("value"));
-  Bytes encoded = EncodeShareFile(Make(cell, scattered, Keep::kStored));
+  Bytes encoded = Encoded(Make(cell, scattered, Keep::kStored));
   for (std::size_t byte = 0; byte < 8; ++byte) encoded[28 + byte] = 0xff;
   EXPECT_THAT(std::string(DecodeShareFile(encoded).status().message()), HasSubstr("absurd"));
-  encoded[35] = encoded[34] = encoded[33] = 0;
+  encoded[35] = encoded[34] = encoded[33] = encoded[32] = 0;
   EXPECT_THAT(std::string(DecodeShareFile(encoded).status().message()), HasSubstr("cut short"));
+}
+
+// A file of zeroes around what is given, as a sparse one is: however large, it costs its writer nothing.
+class Sparse final : public ByteSource {
+ public:
+  Sparse(std::uint64_t size, std::map<std::uint64_t, Bytes> parts)
+      : size_(size), parts_(std::move(parts)) {}
+  std::uint64_t size() const override { return size_; }
+  absl::Status Read(std::uint64_t at, MutableByteSpan out) const override {
+    read_ += out.size();
+    std::fill(out.begin(), out.end(), 0);
+    for (const auto& [begin, bytes] : parts_) {
+      for (std::size_t i = 0; i < bytes.size(); ++i) {
+        if (begin + i >= at && begin + i - at < out.size()) out[begin + i - at] = bytes[i];
+      }
+    }
+    return absl::OkStatus();
+  }
+  std::uint64_t read() const { return read_; }
+
+ private:
+  const std::uint64_t size_;
+  const std::map<std::uint64_t, Bytes> parts_;
+  mutable std::uint64_t read_ = 0;
+};
+
+TEST(ShareFile, AFragmentTheMetadataDoNotAllowCostsAFewKiloBytes) {
+  ScatterCell cell(44);
+  const ScatteredValue scattered = cell.Scatter(AsBytes("key"), AsBytes("value"));
+  const ShareFile file = Make(cell, scattered, Keep::kStored);
+  const Bytes encoded = Encoded(file);
+  const std::size_t front_at = kShareFileHeaderBytes + file.share.fragment.size();
+  const Bytes front(encoded.begin() + static_cast<std::ptrdiff_t>(front_at),
+                    encoded.end() - 40 - 32);
+  for (const std::uint64_t fragment_bytes :
+       {std::uint64_t{1} << 36, kShareFileFragmentBytesMax, kShareFileFragmentBytesMax + 1}) {
+    ByteWriter size;
+    size.U64(fragment_bytes);
+    Bytes header(encoded.begin(), encoded.begin() + 28);
+    header.insert(header.end(), size.span().begin(), size.span().end());
+    const std::uint64_t bytes = kShareFileHeaderBytes + fragment_bytes + front.size() +
+                                (fragment_bytes + 65535) / 65536 * 32 + 40;
+    ByteWriter named;
+    named.U64(bytes);
+    const Sparse source(bytes, {{0, header},
+                                {kShareFileHeaderBytes + fragment_bytes, front},
+                                {bytes - 40, ToBytes(named.span())}});
+    const auto reader = ShareFileReader::Open(source);
+    ASSERT_FALSE(reader.ok());
+    EXPECT_THAT(std::string(reader.status().message()),
+                HasSubstr(fragment_bytes > kShareFileFragmentBytesMax ? "more than 128 GiB"
+                                                                      : "fragment is larger"));
+    EXPECT_LT(source.read(), 8000u);
+  }
 }
 
 }  // namespace

@@ -72,7 +72,8 @@ std::vector<Vector> MakeVectors() {
                    std::nullopt};
     file.key_share = WrapKeyShare(StorageKey(), {file.share.core.Id(), 0, NodeAt(4), file.node},
                                   scattered.key_shares[4], entropy);
-    out.push_back({"value_stored_key_share.wds", "good", "", EncodeShareFile(file)});
+    out.push_back(
+        {"value_stored_key_share.wds", "good", "", ToBytes(EncodeShareFile(file).ExposeSecret())});
   }
 
   const auto patch = [&](const std::string& name, const std::string& words, std::size_t at,
@@ -125,7 +126,8 @@ std::vector<Vector> MakeVectors() {
                           const std::function<void(ShareFile&)>& edit) {
     ShareFile file = *DecodeShareFile(good);
     edit(file);
-    out.push_back({name + ".wds", "unverified", words, EncodeShareFile(file)});
+    out.push_back(
+        {name + ".wds", "unverified", words, ToBytes(EncodeShareFile(file).ExposeSecret())});
   };
   Bytes flipped = good;
   flipped[kShareFileHeaderBytes] ^= 1;

@@ -108,7 +108,7 @@ std::string Vector(const Example& example) {
   line("sealed_key_share_4_nonce", sealed.key_shares[4].nonce);
   line("sealed_key_share_4_box", sealed.key_shares[4].box);
   line("storage_key", example.storage_key.ExposeSecret());
-  line("share_file_4", EncodeShareFile(example.file));
+  line("share_file_4", EncodeShareFile(example.file).ExposeSecret());
   // Repair of key share 4 by a neighbour and two nodes of each other data center.
   const KeyRepair repair{core, 0, NodeAt(4), NodeSet::FromBits(0b011'001'110)};
   for (int i = 0; i < kNodeCount; ++i) {
@@ -160,7 +160,7 @@ TEST_P(Vectors, SeedsOfTheFuzzTargetsStillDecode) {
       {"core_fuzz/nested" + suite, ToBytes(array)},
       {"sealed_value_fuzz/nested" + suite, example.scattered.sealed.Encode()},
       {"share_fuzz/nested_4" + suite, example.scattered.shares[4].Encode()},
-      {"share_file_fuzz/nested_4" + suite, EncodeShareFile(example.file)},
+      {"share_file_fuzz/nested_4" + suite, ToBytes(EncodeShareFile(example.file).ExposeSecret())},
       {"commit_proof_fuzz/alone" + suite, example.scattered.sealed.proof.Encode()},
   };
   for (const auto& [name, bytes] : seeds) {

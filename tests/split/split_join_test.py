@@ -240,6 +240,42 @@ class SplitJoinTest(unittest.TestCase):
         self.assertEqual(self.run_recover("join", "file.shares", "--out", "file").returncode, 0)
         self.assertEqual(self.run_recover("join", self.root, "--out", "y").returncode, 3)
 
+    def test_a_failure_is_told_in_one_object_with_the_advice_for_it(self):
+        shares = self.split(b"one")
+        two = self.split(b"two", "two")
+        (self.root / "directory").mkdir()
+        for arguments, code, name, advice in (
+                (("join", *shares, "--out", "directory"), 2, "INVALID_ARGUMENT", "another --out"),
+                (("join", *shares, "--out", "no/such"), 3, "NOT_FOUND", "another --out"),
+                (("join", *shares, *two, "--out", "x"), 2, "INVALID_ARGUMENT", "--which"),
+                (("join", *shares[:2], "--out", "x"), 65, "FAILED_PRECONDITION", "find more shares"),
+                (("join", "nowhere", "--out", "x"), 65, "DATA_LOSS", "find more shares"),
+                (("join", "directory", "--out", "x"), 3, "NOT_FOUND", "--help"),
+                (("split", "file", "--out", "file.shares"), 4, "ALREADY_EXISTS", "--force"),
+                (("split", "file", "--out", "x", "--name", "n" * 246), 2, "INVALID_ARGUMENT", "--help"),
+        ):
+            with self.subTest(arguments=arguments):
+                done = self.run_recover(*arguments, "-o", "json")
+                self.assertEqual(done.returncode, code, done.stderr)
+                said = json.loads(done.stdout)
+                self.assertEqual((said["event"], said["code"], said["exit_code"]), ("error", name, code))
+                self.assertIn(advice, done.stderr.decode().splitlines()[-1])
+                self.assertFalse((self.root / "x").exists())
+        # 255 bytes, and no byte more.
+        self.assertEqual(self.run_recover("split", "file", "--out", "x", "--name", "n" * 245).returncode, 0)
+        # A name cannot speak to the terminal.
+        for arguments in (("split", "a\x1b[31m", "--out", "y"), ("join", "a\x1b[31m", "--out", "y"),
+                          ("split", "file", "--out", "y", "--script", "a\x1b[31m")):
+            done = self.run_recover(*arguments)
+            self.assertNotIn(b"\x1b", done.stderr)
+            self.assertIn(b"a\\x1b[31m", done.stderr)
+
+    def test_force_replaces_all_nine(self):
+        self.split(b"one")
+        shares = self.split(b"two", "file", "--force")
+        self.assert_joins(shares, b"two")
+        self.assertEqual(len(list(shares[0].parent.iterdir())), 9)  # nothing hidden is left
+
     def test_killed(self):
         shares = self.root / "killed"
         with subprocess.Popen([RECOVER, "split", "-", "--out", shares], stdin=subprocess.PIPE) as process:

@@ -30,26 +30,28 @@ inline std::array<Bytes, kNodeCount> SplitInMemory(
   const std::size_t window_bytes = sealer->window_bytes();
   const std::size_t count = (plaintext.size() + window_bytes - 1) / window_bytes;
   cryptoscatter::FileSealer::Worker worker(*sealer);
-  std::vector<cryptoscatter::WindowTops> tops(count);
+  cryptoscatter::FragmentBlockTops tops;
+  for (auto& of_fragment : tops) of_fragment.resize(count);
   std::vector<cryptoscatter::Fragments> pieces(count);
   for (std::size_t i = count; i-- > 0;) {
     const std::size_t at = i * window_bytes;
     cryptoscatter::SealedWindow window =
         worker.Seal(i, i + 1 == count,
                     ByteSpan(plaintext).subspan(at, std::min(window_bytes, plaintext.size() - at)));
-    tops[i] = window.tops;
+    for (std::size_t j = 0; j < tops.size(); ++j) tops[j][i] = window.tops[j];
     pieces[i] = std::move(window.pieces);
   }
-  CoreId core;
-  auto frames = sealer->Finish(plaintext.size(), tops, entropy, &core);
-  WORLDB_CHECK(frames.ok());
+  const auto sealed = (*std::move(sealer)).Finish(plaintext.size(), tops, entropy);
+  WORLDB_CHECK(sealed.ok());
   std::array<Bytes, kNodeCount> files;
   for (std::size_t j = 0; j < files.size(); ++j) {
+    const cryptoscatter::ShareFileFrame frame =
+        cryptoscatter::FrameShareFile(sealed->shares[j], sealed->fragment_bytes, tops[j]);
     ByteWriter out;
-    out.Raw((*frames)[j].header);
+    out.Raw(frame.header);
     for (const auto& window : pieces) out.Raw(window[j]);
-    WORLDB_CHECK(out.size() == cryptoscatter::kShareFileHeaderBytes + (*frames)[j].fragment_bytes);
-    out.Raw((*frames)[j].trailer.ExposeSecret());
+    WORLDB_CHECK(out.size() == cryptoscatter::kShareFileHeaderBytes + frame.fragment_bytes);
+    out.Raw(frame.trailer.ExposeSecret());
     files[j] = std::move(out).Take();
   }
   return files;

@@ -1,14 +1,10 @@
 #include "tools/recover/command.h"
 
-#include <unistd.h>
-
 #include <cstdio>
 #include <map>
-#include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 
 namespace worldb::tools {
 
@@ -32,24 +28,6 @@ void AddSourceOptions(CLI::App& command, SourceOptions& options) {
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 20))
       ->type_name("GIB");
   AddOutputOption(command, options.format);
-}
-
-ProgressLine::ProgressLine() : terminal_(::isatty(STDERR_FILENO) == 1) {}
-ProgressLine::~ProgressLine() { Clear(); }
-
-void ProgressLine::Show(const std::string& text) {
-  constexpr absl::Duration kEvery = absl::Milliseconds(200);
-  if (!terminal_) return;
-  const absl::Time now = absl::Now();
-  if (now < next_) return;
-  next_ = now + kEvery;
-  std::fprintf(stderr, "\r\033[K%s", text.c_str());
-  std::fflush(stderr);
-  shown_ = true;
-}
-
-void ProgressLine::Clear() {
-  if (std::exchange(shown_, false)) std::fprintf(stderr, "\r\033[K");
 }
 
 absl::StatusOr<std::unique_ptr<Catalog>> ReadSources(const SourceOptions& options,
@@ -88,16 +66,18 @@ void ReportBadSources(const Catalog& catalog, OutputFormat format) {
   }
 }
 
+Json ErrorJson(const absl::Status& status, int exit_code) {
+  return {{"event", "error"},
+          {"code", absl::StatusCodeToString(status.code())},
+          {"message", std::string(status.message())},
+          {"exit_code", exit_code}};
+}
+
 ExitCode ReportFailure(const std::string& command, const absl::Status& status, OutputFormat format,
                        const std::string& next) {
   const ExitCode code = ExitCodeOf(status);
-  PrintFailure({command, std::string(status.message()), next}, kRecoverProgram);
-  if (format == OutputFormat::kJson) {
-    PrintJson({{"event", "error"},
-               {"code", absl::StatusCodeToString(status.code())},
-               {"message", std::string(status.message())},
-               {"exit_code", static_cast<int>(code)}});
-  }
+  PrintFailure({command, Printable(status.message()), next}, kRecoverProgram);
+  if (format == OutputFormat::kJson) PrintJson(ErrorJson(status, code));
   return code;
 }
 
@@ -114,11 +94,6 @@ std::string NodeNames(NodeSet nodes, const engine::Cell* cell) {
 void AddKeyText(ByteSpan key, Json& out) {
   out["key"] = std::string(AsText(key));
   out["key_base64"] = absl::Base64Escape(AsText(key));
-}
-
-int FailWith(const Failure& failure, int exit_code) {
-  PrintFailure(failure, kRecoverProgram);
-  return exit_code;
 }
 
 }  // namespace worldb::tools

@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/time/time.h"
 #include "cryptoscatter/base/node_set.h"
 #include "tools/exit_codes.h"
 #include "tools/print.h"
 #include "tools/recover/catalog.h"
+#include "tools/recover/progress.h"
 
 namespace worldb::tools {
 
@@ -30,26 +30,6 @@ void AddSourceOptions(CLI::App& command, SourceOptions& options);
 // -o text|json.
 void AddOutputOption(CLI::App& command, OutputFormat& format);
 
-// One line on a terminal that says how far a command is; nothing where standard error is no terminal.
-class ProgressLine {
- public:
-  ProgressLine();
-  // Wipes the line.
-  ~ProgressLine();
-  ProgressLine(const ProgressLine&) = delete;
-  ProgressLine& operator=(const ProgressLine&) = delete;
-
-  // Shows `text`, but not more often than a few times a second.
-  void Show(const std::string& text);
-  // Makes room for other output.
-  void Clear();
-
- private:
-  const bool terminal_;
-  bool shown_ = false;
-  absl::Time next_ = absl::InfinitePast();
-};
-
 // Reads the sources, showing progress. NotFound when one of them is not there at all.
 absl::StatusOr<std::unique_ptr<Catalog>> ReadSources(const SourceOptions& options,
                                                      ProgressLine& progress);
@@ -58,11 +38,11 @@ ExitCode ReportNothing(const std::string& command, const absl::Status& status, O
 absl::Status NothingFound();
 // Says what of the sources could not be read.
 void ReportBadSources(const Catalog& catalog, OutputFormat format);
+// The object that says so with JSON.
+Json ErrorJson(const absl::Status& status, int exit_code);
 // Says on standard error, and with JSON also on standard output, why a command failed.
 ExitCode ReportFailure(const std::string& command, const absl::Status& status, OutputFormat format,
                        const std::string& next);
-// Three lines on standard error; returns the exit code.
-int FailWith(const Failure& failure, int exit_code);
 // "virginia-1, tokyo-2", or "0, 8" when no cell directory was among the sources.
 std::string NodeNames(NodeSet nodes, const engine::Cell* cell);
 // Adds key and key_base64.

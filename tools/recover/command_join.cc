@@ -40,10 +40,28 @@ struct Joined {
   JoinResult result;
 };
 
-absl::StatusOr<Joined> Join(const JoinArguments& arguments, ShareSet& set) {
-  WORLDB_ASSIGN_OR_RETURN(const ShareGroup group, set.Choose(arguments.which));
-  WORLDB_ASSIGN_OR_RETURN(JoinResult result, JoinFile(group, arguments.options));
-  return Joined{group.core().Id(), std::move(result)};
+constexpr char kMoreShares[] = "find more shares of this file, or better copies of the bad ones";
+
+// `next` gets what to do when it failed.
+absl::StatusOr<Joined> Join(const JoinArguments& arguments, ShareSet& set, std::string& next) {
+  next = kMoreShares;
+  const absl::StatusOr<ShareGroup> group = set.Choose(arguments.which);
+  if (!group.ok()) {
+    if (absl::IsInvalidArgument(group.status()) || absl::IsNotFound(group.status())) {
+      next = "--which with the first digits of the core or commitment to join, or other shares";
+    }
+    return group.status();
+  }
+  absl::StatusOr<JoinResult> result = JoinFile(*group, arguments.options);
+  if (!result.ok()) {
+    if (absl::IsResourceExhausted(result.status())) {
+      next = "make room, or another --out; nothing was left behind";
+    } else if (!absl::IsFailedPrecondition(result.status()) && !absl::IsDataLoss(result.status())) {
+      next = "another --out: the name of a file that may be written, or - for standard output";
+    }
+    return result.status();
+  }
+  return Joined{group->core().Id(), *std::move(result)};
 }
 
 // Standard output is the content's when it goes there.
@@ -51,6 +69,10 @@ void Say(const JoinArguments& arguments, const std::string& line) {
   std::FILE* out = arguments.options.output == "-" ? stderr : stdout;
   std::fprintf(out, "%s\n", line.c_str());
   std::fflush(out);
+}
+
+std::string Text(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 struct BadShares {
@@ -62,7 +84,7 @@ BadShares BadOnesOf(const ShareSet& set) {
   BadShares bad;
   for (const auto& given : set.shares()) {
     if (!given->is_bad()) continue;
-    bad.lines.push_back(absl::StrCat(Printable(given->path()), ": ", given->Reason()));
+    bad.lines.push_back(absl::StrCat(Printable(given->path()), ": ", Printable(given->Reason())));
     bad.json.push_back({{"path", given->path()}, {"reason", given->Reason()}});
   }
   return bad;
@@ -75,22 +97,22 @@ std::string Lines(const std::string& first, const BadShares& bad) {
 }
 
 int Finish(const JoinArguments& arguments, const ShareSet& set,
-           const absl::StatusOr<Joined>& joined) {
+           const absl::StatusOr<Joined>& joined, const std::string& next) {
   const BadShares bad = BadOnesOf(set);
   const std::size_t given = set.shares().size();
+  // That there is too little of it is what the shares are worth, not a condition of the program's.
+  const int code = absl::IsFailedPrecondition(joined.status()) ? int{kExitBadData}
+                                                               : int{ExitCodeOf(joined.status())};
   if (arguments.format == OutputFormat::kJson) {
-    Json line = {{"outcome", joined.ok() ? "joined" : "failed"}};
-    if (joined.ok()) {
-      line["name"] = joined->result.base_name;
-      line["bytes"] = joined->result.file_bytes;
-      line["core"] = joined->core.Hex();
-      line["out"] = arguments.options.output;
-    } else {
-      line["reason"] = std::string(joined.status().message());
-    }
+    Json line = joined.ok() ? Json{{"outcome", "joined"},
+                                   {"name", joined->result.base_name},
+                                   {"bytes", joined->result.file_bytes},
+                                   {"core", joined->core.Hex()},
+                                   {"out", arguments.options.output}}
+                            : ErrorJson(joined.status(), code);
     line["shares"] = given;
     line["bad_shares"] = bad.json;
-    Say(arguments, line.dump(-1, ' ', false, Json::error_handler_t::replace));
+    Say(arguments, Text(line));
   } else if (joined.ok()) {
     Say(arguments, absl::StrCat("joined ", Printable(joined->result.base_name), ", ",
                                 joined->result.file_bytes, " bytes, from ", given, " share files"));
@@ -99,25 +121,18 @@ int Finish(const JoinArguments& arguments, const ShareSet& set,
   const std::string bad_count = absl::StrCat(bad.lines.size(), " of ", given, " share files ",
                                              bad.lines.size() == 1 ? "is" : "are", " bad");
   if (joined.ok()) {
-    return FailWith({absl::StrCat("join: the file came back, but ", bad_count), Lines("", bad),
-                     "the file is right; split it again to have nine good shares"},
-                    kExitBadData);
+    PrintFailure({absl::StrCat("join: the file came back, but ", bad_count), Lines("", bad),
+                  "the file is right; split it again to have nine good shares"},
+                 kRecoverProgram);
+    return kExitBadData;
   }
-  std::string next = "find more shares of this file, or better copies of the bad ones";
-  int code = ExitCodeOf(joined.status());
-  if (absl::IsInvalidArgument(joined.status())) {
-    next = "--which with the first digits of the core or commitment to join, or fewer shares";
-  } else if (absl::IsResourceExhausted(joined.status())) {
-    next = "make room, or another --out; nothing was left behind";
-  } else if (absl::IsFailedPrecondition(joined.status())) {
-    code = kExitBadData;
-  }
-  return FailWith(
+  PrintFailure(
       {arguments.options.output == "-"
            ? "join: failed; what was written so far is not the whole file"
            : absl::StrCat("join: ", Printable(arguments.options.output), " was not written"),
-       Lines(std::string(joined.status().message()), bad), std::move(next)},
-      code);
+       Lines(Printable(joined.status().message()), bad), next},
+      kRecoverProgram);
+  return code;
 }
 
 }  // namespace
@@ -143,12 +158,19 @@ void AddJoinCommand(CLI::App& app, int& exit_code) {
   command->callback([arguments, &exit_code] {
     absl::StatusOr<ShareSet> set = ShareSet::Open(arguments->paths);
     if (!set.ok()) {
-      exit_code = FailWith({"join: the shares cannot be read", std::string(set.status().message()),
-                            "worldb-recover join --help"},
-                           ExitCodeOf(set.status()));
+      const ExitCode code = ExitCodeOf(set.status());
+      if (arguments->format == OutputFormat::kJson) {
+        Say(*arguments, Text(ErrorJson(set.status(), code)));
+      }
+      PrintFailure({"join: the shares cannot be read", Printable(set.status().message()),
+                    "worldb-recover join --help"},
+                   kRecoverProgram);
+      exit_code = code;
       return;
     }
-    exit_code = Finish(*arguments, *set, Join(*arguments, *set));
+    std::string next;
+    const absl::StatusOr<Joined> joined = Join(*arguments, *set, next);
+    exit_code = Finish(*arguments, *set, joined, next);
   });
 }
 

@@ -1,21 +1,18 @@
 // worldb-recover split FILE|- --out DIR
 
-#include <array>
+#include <climits>
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "cryptoscatter/base/status_macros.h"
-#include "cryptoscatter/script_text.h"
-#include "tools/files.h"
 #include "tools/recover/command.h"
 #include "tools/recover/share_files.h"
 #include "tools/recover/split_file.h"
+#include "tools/script_choice.h"
 
 namespace worldb::tools {
 namespace {
@@ -31,7 +28,7 @@ constexpr char kDescription[] =
     "default,\n"
     "two shares of each of two places. Whoever holds such a set reads the file: the shares protect "
     "it\n"
-    "by where you put them. Up to 1 TiB, from a file or a pipe.";
+    "by where you put them. Up to 512 GiB with the default script, from a file or a pipe.";
 
 struct SplitArguments {
   SplitOptions options;
@@ -39,38 +36,6 @@ struct SplitArguments {
   std::string names;
   OutputFormat format = OutputFormat::kText;
 };
-
-// A shipped script by its name, any other one from its file.
-absl::StatusOr<std::shared_ptr<const Script>> ScriptFor(const std::string& name,
-                                                        const cryptoscatter::ScriptNames& names) {
-  if (name == "nested") return Script::Nested();
-  if (name == "flat") return Script::Flat();
-  if (name == "copy") return Script::Copy();
-  WORLDB_ASSIGN_OR_RETURN(const SecretBytes text,
-                          ReadWholeFile(name, cryptoscatter::kScriptTextBytesMax));
-  return Script::Compile(AsText(text.ExposeSecret()), names);
-}
-
-struct Places {
-  std::array<std::string, kDataCenterCount> names;
-  cryptoscatter::ScriptNames script_names = cryptoscatter::ScriptNames::Indices();
-};
-
-// Names of the three places; "dc0" to "dc2" when none are given.
-absl::StatusOr<Places> PlacesFor(const std::string& list) {
-  if (list.empty()) return Places{{"dc0", "dc1", "dc2"}};
-  const std::vector<std::string> parts = absl::StrSplit(list, ',');
-  if (parts.size() != kDataCenterCount) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--names ", Printable(list), ": three names, with commas between them"));
-  }
-  Places places;
-  for (std::size_t d = 0; d < parts.size(); ++d) places.names[d] = parts[d];
-  WORLDB_ASSIGN_OR_RETURN(places.script_names, cryptoscatter::ScriptNames::Create(places.names));
-  // In the order given when sorted, too.
-  for (std::size_t d = 0; d < parts.size(); ++d) places.names[d] = absl::StrCat(d, "-", parts[d]);
-  return places;
-}
 
 absl::StatusOr<SplitResult> Split(SplitArguments arguments) {
   SplitOptions& options = arguments.options;
@@ -81,12 +46,23 @@ absl::StatusOr<SplitResult> Split(SplitArguments arguments) {
   if (options.base_name.empty() || options.base_name.find('/') != std::string::npos) {
     return absl::InvalidArgumentError("the file needs a name with no slash in it: --name NAME");
   }
-  WORLDB_ASSIGN_OR_RETURN(const Places places, PlacesFor(arguments.names));
-  WORLDB_ASSIGN_OR_RETURN(options.script, ScriptFor(arguments.script, places.script_names));
+  WORLDB_ASSIGN_OR_RETURN(const DataCenterNames places, ParseDataCenterNames(arguments.names));
+  options.script = ShippedScript(arguments.script);
+  if (options.script == nullptr) {
+    WORLDB_ASSIGN_OR_RETURN(const std::string text, ReadScriptText(arguments.script));
+    WORLDB_ASSIGN_OR_RETURN(options.script, Script::Compile(text, places.script_names));
+  }
   for (std::size_t j = 0; j < options.share_names.size(); ++j) {
-    options.share_names[j] =
-        absl::StrCat(options.base_name, ".", places.names[j / kNodesPerDataCenter], "-",
-                     j % kNodesPerDataCenter + 1, kShareFileEnding);
+    const std::size_t place = j / kNodesPerDataCenter;
+    // Names of one's own come with a number, to be in the order given when sorted, too.
+    options.share_names[j] = absl::StrCat(
+        options.base_name, ".", arguments.names.empty() ? "" : absl::StrCat(place, "-"),
+        places.names[place], "-", j % kNodesPerDataCenter + 1, kShareFileEnding);
+    if (options.share_names[j].size() > NAME_MAX) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "the name of a share would have ", options.share_names[j].size(),
+          " bytes, more than the ", NAME_MAX, " of a file name: a shorter --name NAME"));
+    }
   }
   return SplitFile(options);
 }
@@ -105,13 +81,19 @@ void Print(const SplitArguments& arguments, const SplitResult& result) {
   for (const std::string& path : result.paths) PrintLine(Printable(path));
 }
 
-Failure FailureOf(const SplitArguments& arguments, const absl::Status& status) {
+ExitCode Fail(const SplitArguments& arguments, const absl::Status& status) {
   std::string next = "worldb-recover split --help";
   if (absl::IsAlreadyExists(status)) next = "another --out, or --force to replace what is there";
-  if (absl::IsResourceExhausted(status))
+  if (absl::IsResourceExhausted(status)) {
     next = "make room, or another --out; nothing was left behind";
-  return {absl::StrCat("split ", Printable(arguments.options.input), ": no share file was written"),
-          std::string(status.message()), std::move(next)};
+  }
+  std::string what = "no share file was written";
+  if (absl::IsInternal(status)) {
+    what = "old and new share files are mixed";
+    next = "split it again; join tells the shares of two splittings apart";
+  }
+  return ReportFailure(absl::StrCat("split ", Printable(arguments.options.input), ": ", what),
+                       status, arguments.format, next);
 }
 
 }  // namespace
@@ -143,9 +125,7 @@ void AddSplitCommand(CLI::App& app, int& exit_code) {
   AddOutputOption(*command, arguments->format);
   command->callback([arguments, &exit_code] {
     const absl::StatusOr<SplitResult> result = Split(*arguments);
-    exit_code = result.ok()
-                    ? int{kExitDone}
-                    : FailWith(FailureOf(*arguments, result.status()), ExitCodeOf(result.status()));
+    exit_code = result.ok() ? kExitDone : Fail(*arguments, result.status());
     if (result.ok()) Print(*arguments, *result);
   });
 }

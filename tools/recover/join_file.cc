@@ -15,6 +15,7 @@
 #include "cryptoscatter/file_scatter.h"
 #include "tools/files.h"
 #include "tools/output_file.h"
+#include "tools/recover/progress.h"
 #include "tools/recover/team.h"
 
 namespace worldb::tools {
@@ -193,7 +194,7 @@ absl::StatusOr<JoinResult> JoinFile(const ShareGroup& group, const JoinOptions& 
   WORLDB_ASSIGN_OR_RETURN(const std::unique_ptr<Sink> sink, Sink::Create(options.output));
   WORLDB_RETURN_IF_ERROR(sink->Write(0, first.ExposeSecret().subspan(preamble_bytes), never));
   std::atomic<std::uint64_t> next{1};
-  Progress progress("worldb-recover: join", result.file_bytes);
+  ByteProgress progress("worldb-recover: join", result.file_bytes);
   WORLDB_RETURN_IF_ERROR(RunTeam(
       [&](const std::atomic<bool>& stop) -> absl::Status {
         BlockGatherer gatherer(group, options.quick);

@@ -1,7 +1,6 @@
 #include "tools/recover/share_files.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "cryptoscatter/base/status_macros.h"
@@ -9,15 +8,11 @@
 #include "cryptoscatter/share_file.h"
 
 namespace worldb::tools {
-namespace {
-
-constexpr std::array<std::uint8_t, 8> kMagic = {0x89, 'W', 'D', 'S', 0x0d, 0x0a, 0x1a, 0x0a};
-
-}  // namespace
 
 bool LooksLikeShareFile(ByteSpan first_bytes) {
-  return first_bytes.size() >= kMagic.size() &&
-         std::equal(kMagic.begin(), kMagic.end(), first_bytes.begin());
+  const auto& magic = cryptoscatter::kShareFileMagic;
+  return first_bytes.size() >= magic.size() &&
+         std::equal(magic.begin(), magic.end(), first_bytes.begin());
 }
 
 absl::StatusOr<engine::FoundShare> ReadShareFile(const std::string& path) {
@@ -41,8 +36,9 @@ absl::Status AddShareFile(FileBatch& files, const std::string& name,
   constexpr std::size_t kBatchCountMax = 512;
   constexpr std::uint64_t kBatchBytesMax = std::uint64_t{32} << 20;
   WORLDB_RETURN_IF_ERROR(
-      files.Add(name, cryptoscatter::EncodeShareFile({found.share, found.holder, found.key_share,
-                                                      script_text, std::nullopt})));
+      files.Add(name, cryptoscatter::EncodeShareFile(
+                          {found.share, found.holder, found.key_share, script_text, std::nullopt})
+                          .ExposeSecret()));
   if (files.count() < kBatchCountMax && files.bytes() < kBatchBytesMax) return absl::OkStatus();
   return files.Commit();
 }

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <deque>
 #include <utility>
 #include <vector>
 
@@ -20,14 +19,14 @@
 #include "cryptoscatter/file_scatter.h"
 #include "tools/files.h"
 #include "tools/output_file.h"
+#include "tools/print.h"
+#include "tools/recover/progress.h"
 #include "tools/recover/team.h"
 
 namespace worldb::tools {
 namespace {
 
 using cryptoscatter::FileSealer;
-using cryptoscatter::ShareFileFrame;
-using cryptoscatter::WindowTops;
 
 // The plaintext, window by window: the preamble, then what is read. Knows that a window is the last
 // one because it has read a byte further.
@@ -117,11 +116,19 @@ struct Work {
 
   Mutex mu;
   PlaintextReader reader ABSL_GUARDED_BY(mu);
-  std::deque<WindowTops> tops ABSL_GUARDED_BY(mu);
+  cryptoscatter::FragmentBlockTops tops ABSL_GUARDED_BY(mu);
 };
 
+absl::Status CheckSize(const FileSealer& sealer, std::uint64_t plaintext_bytes) {
+  const std::uint64_t most = sealer.plaintext_bytes_max();
+  if (plaintext_bytes <= most) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("the file and its name have more than ", most,
+                                                 " bytes (", FormatBytes(most),
+                                                 "), the most under this script"));
+}
+
 absl::Status SealAll(const FileSealer& sealer, Work& work, const OutputFiles& outputs,
-                     Progress& progress, const std::atomic<bool>& stop) {
+                     ByteProgress& progress, const std::atomic<bool>& stop) {
   FileSealer::Worker worker(sealer);
   SecretBytes buffer(sealer.window_bytes() + 1);
   while (!stop) {
@@ -130,11 +137,8 @@ absl::Status SealAll(const FileSealer& sealer, Work& work, const OutputFiles& ou
       MutexLock lock(work.mu);
       if (work.reader.ended()) break;
       WORLDB_ASSIGN_OR_RETURN(window, work.reader.Next(buffer));
-      if (work.reader.plaintext_bytes() > cryptoscatter::kFilePlaintextBytesMax) {
-        return absl::InvalidArgumentError(absl::StrCat(
-            "the file has more than ", cryptoscatter::kFilePlaintextBytesMax, " bytes"));
-      }
-      work.tops.emplace_back();
+      WORLDB_RETURN_IF_ERROR(CheckSize(sealer, work.reader.plaintext_bytes()));
+      for (auto& tops : work.tops) tops.emplace_back();
     }
     const cryptoscatter::SealedWindow sealed =
         worker.Seal(window.index, window.last, buffer.ExposeSecret().first(window.bytes));
@@ -145,21 +149,35 @@ absl::Status SealAll(const FileSealer& sealer, Work& work, const OutputFiles& ou
     }
     progress.Add(window.bytes);
     MutexLock lock(work.mu);
-    work.tops[static_cast<std::size_t>(window.index)] = sealed.tops;
+    for (std::size_t j = 0; j < sealed.tops.size(); ++j) {
+      work.tops[j][static_cast<std::size_t>(window.index)] = sealed.tops[j];
+    }
   }
   return absl::OkStatus();
 }
 
-// All names or, when one cannot be given, none of those that were.
+// All names or, when one cannot be given, none. Where share files may be replaced, all that can be
+// undone comes first: a replaced one does not come back.
 absl::Status PublishAll(const SplitOptions& options, OutputFiles& outputs) {
   for (const auto& output : outputs) WORLDB_RETURN_IF_ERROR(output->Sync());
-  for (std::size_t j = 0; j < outputs.size(); ++j) {
-    absl::Status status = outputs[j]->Publish(options.overwrite);
-    if (status.ok()) continue;
-    for (std::size_t i = 0; i < j; ++i) ::unlink(outputs[i]->path().c_str());
-    return status;
+  if (options.overwrite) {
+    for (const auto& output : outputs) WORLDB_RETURN_IF_ERROR(output->Stage());
   }
-  return SyncDirectoryOf(outputs[0]->path());
+  std::size_t named = 0;
+  absl::Status status;
+  for (; named < outputs.size(); ++named) {
+    status = outputs[named]->Publish(options.overwrite);
+    if (!status.ok()) break;
+  }
+  if (status.ok()) status = SyncDirectoryOf(outputs[0]->path());
+  if (status.ok() || named == 0) return status;
+  if (options.overwrite) {
+    return absl::InternalError(
+        absl::StrCat(named, " of ", outputs.size(),
+                     " share files have their names, the others do not: ", status.message()));
+  }
+  for (std::size_t i = 0; i < named; ++i) ::unlink(outputs[i]->path().c_str());
+  return status;
 }
 
 }  // namespace
@@ -167,7 +185,7 @@ absl::Status PublishAll(const SplitOptions& options, OutputFiles& outputs) {
 absl::StatusOr<SplitResult> SplitFile(const SplitOptions& options) {
   Entropy& entropy = SystemEntropy();
   WORLDB_ASSIGN_OR_RETURN(
-      const FileSealer sealer,
+      FileSealer sealer,
       FileSealer::Create(options.script, options.suite, AsBytes(options.base_name),
                          arbiter::MakeOpId(absl::Now(), entropy), entropy));
   Work work(options.input, sealer.Preamble());
@@ -176,11 +194,12 @@ absl::StatusOr<SplitResult> SplitFile(const SplitOptions& options) {
     MutexLock lock(work.mu);
     WORLDB_RETURN_IF_ERROR(work.reader.Open());
     total = work.reader.file_bytes();
+    WORLDB_RETURN_IF_ERROR(CheckSize(sealer, total));
   }
   WORLDB_RETURN_IF_ERROR(MakePrivateDirectories(options.directory));
   WORLDB_ASSIGN_OR_RETURN(OutputFiles outputs, CreateOutputs(options));
   {
-    Progress progress("worldb-recover: split", total);
+    ByteProgress progress("worldb-recover: split", total);
     WORLDB_RETURN_IF_ERROR(RunTeam(
         [&](const std::atomic<bool>& stop) {
           return SealAll(sealer, work, outputs, progress, stop);
@@ -189,16 +208,19 @@ absl::StatusOr<SplitResult> SplitFile(const SplitOptions& options) {
   }
   SplitResult result;
   MutexLock lock(work.mu);
-  const std::vector<WindowTops> tops(work.tops.begin(), work.tops.end());
   WORLDB_ASSIGN_OR_RETURN(
-      const auto frames, sealer.Finish(work.reader.plaintext_bytes(), tops, entropy, &result.core));
+      const cryptoscatter::SealedFile sealed,
+      std::move(sealer).Finish(work.reader.plaintext_bytes(), work.tops, entropy));
+  result.core = sealed.core;
   for (std::size_t j = 0; j < outputs.size(); ++j) {
-    const std::uint64_t trailer_at =
-        cryptoscatter::kShareFileHeaderBytes + frames[j].fragment_bytes;
-    WORLDB_RETURN_IF_ERROR(outputs[j]->WriteAt(0, frames[j].header));
-    WORLDB_RETURN_IF_ERROR(outputs[j]->WriteAt(trailer_at, frames[j].trailer.ExposeSecret()));
-    result.share_bytes = std::max(result.share_bytes, trailer_at + frames[j].trailer.size());
+    const cryptoscatter::ShareFileFrame frame =
+        cryptoscatter::FrameShareFile(sealed.shares[j], sealed.fragment_bytes, work.tops[j]);
+    const std::uint64_t trailer_at = cryptoscatter::kShareFileHeaderBytes + frame.fragment_bytes;
+    WORLDB_RETURN_IF_ERROR(outputs[j]->WriteAt(0, frame.header));
+    WORLDB_RETURN_IF_ERROR(outputs[j]->WriteAt(trailer_at, frame.trailer.ExposeSecret()));
+    result.share_bytes = std::max(result.share_bytes, trailer_at + frame.trailer.size());
     result.paths[j] = outputs[j]->path();
+    std::vector<Hash256>().swap(work.tops[j]);
   }
   result.file_bytes = work.reader.plaintext_bytes() - 2 - options.base_name.size();
   WORLDB_RETURN_IF_ERROR(PublishAll(options, outputs));

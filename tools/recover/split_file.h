@@ -1,7 +1,8 @@
 // One file into nine share files: reads, seals and writes window by window, on several threads.
 //
 // Errors:  as in tools/files.h; AlreadyExists for a share file that is there; InvalidArgument for a
-//          file too large. All nine files appear, or none.
+//          file too large. All nine files appear, or none; but Internal when replacing share files
+//          stopped midway: those that have their names are new and whole, the others as they were.
 // Source:  docs/split-join.md.
 #ifndef WORLDB_TOOLS_RECOVER_SPLIT_FILE_H_
 #define WORLDB_TOOLS_RECOVER_SPLIT_FILE_H_
