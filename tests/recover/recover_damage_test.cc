@@ -9,12 +9,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <iterator>
 #include <map>
 #include <random>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "engine/share_store.h"
@@ -146,9 +148,12 @@ class RecoverDamageTest : public ::testing::Test {
       const std::string name = entry.path().filename();
       if (name[0] == '.') continue;
       ++files;
-      const auto key = tools::KeyOfFileName(name);
-      ASSERT_TRUE(key.has_value()) << name;
-      EXPECT_TRUE(ReadFile(entry.path()) == values_.at(ToString(*key))) << name;
+      const auto of_name = [&name](const auto& one) {
+        return tools::FileNameOf(AsBytes(one.first)) == name;
+      };
+      const auto value = std::find_if(values_.begin(), values_.end(), of_name);
+      ASSERT_NE(value, values_.end()) << name;
+      EXPECT_TRUE(ReadFile(entry.path()) == value->second) << name;
     }
     EXPECT_EQ(files, count);
   }
@@ -536,7 +541,8 @@ TEST_F(RecoverDamageTest, HostileArchivesAreRefused) {
   EXPECT_EQ(RunRecover({"inspect", directory_.path() + "/cut.tar.gz"}).exit_code, 65);
 }
 
-TEST(FileNameTest, SafeAndReversible) {
+TEST(FileNameTest, SafeAndDifferent) {
+  std::set<std::string> names;
   for (const std::string& key :
        {std::string(), std::string("plain-Name_1.txt"), std::string(".hidden"), std::string(".."),
         std::string("a/b\\c:d"), std::string("\0\xff%", 3), std::string("%41"),
@@ -544,18 +550,12 @@ TEST(FileNameTest, SafeAndReversible) {
     const std::string name = tools::FileNameOf(AsBytes(key));
     EXPECT_EQ(name.find_first_of("/\\:@"), std::string::npos) << name;
     EXPECT_NE(name[0], '.');
-    const auto back = tools::KeyOfFileName(name);
-    ASSERT_TRUE(back.has_value()) << name;
-    EXPECT_EQ(ToString(*back), key);
+    EXPECT_TRUE(names.insert(name).second) << name;
   }
   const std::string one(1024, '/');
   const std::string other = one.substr(1) + "x";
   EXPECT_LE(tools::FileNameOf(AsBytes(one)).size(), tools::kFileNameBytesMax);
   EXPECT_NE(tools::FileNameOf(AsBytes(one)), tools::FileNameOf(AsBytes(other)));
-  EXPECT_FALSE(tools::KeyOfFileName(tools::FileNameOf(AsBytes(one))).has_value());
-  for (const char* never : {"", "%4", "%zz", "%61", "a%2fb", ".a", "a%"}) {
-    EXPECT_FALSE(tools::KeyOfFileName(never).has_value()) << never;
-  }
 }
 
 }  // namespace

@@ -55,7 +55,7 @@ TEST(RecoverSubsetsTest, EverySetThatMayReadDoesAndNoOther) {
     int deleted = 0;
     int lost = 0;
     const absl::Status status = recovery.Run(
-        [](const tools::VersionName&, std::size_t) { return false; },
+        [](const tools::VersionName&, const Hash256&) { return false; },
         [&](const tools::VersionReport& report, SecretBytes value) {
           if (report.status == tools::VersionReport::Status::kLost) {
             ++lost;

@@ -106,7 +106,7 @@ std::string NodeNames(NodeSet nodes, const engine::Cell* cell) {
   for (int i = 0; i < kNodeCount; ++i) {
     if (!nodes.Has(i)) continue;
     absl::StrAppend(&out, out.empty() ? "" : ", ",
-                    cell == nullptr ? absl::StrCat(i) : cell->node(NodeAt(i)).name);
+                    cell == nullptr ? absl::StrCat(i) : Printable(cell->node(NodeAt(i)).name));
   }
   return out;
 }
