@@ -79,6 +79,10 @@ ExitCode ReportNothing(const std::string& command, const absl::Status& status,
 }
 
 void ReportBadSources(const Catalog& catalog, OutputFormat format) {
+  for (const std::string& where : catalog.skipped()) {
+    std::fprintf(stderr, "%s: skipped %s: it holds recovered values\n", kRecoverProgram,
+                 Printable(where).c_str());
+  }
   for (const BadSource& bad : catalog.bad()) {
     if (format == OutputFormat::kJson) {
       PrintJson({{"event", "bad_source"}, {"where", bad.where}, {"why", bad.why}});

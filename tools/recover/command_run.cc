@@ -87,6 +87,8 @@ Json ToEvent(const VersionReport& report, const engine::Cell* cell) {
   event["commitment"] = report.commitment.Hex();
   event["conflict"] = report.conflict;
   event["file"] = nullptr;
+  event["instead_of"] = nullptr;
+  event["retired"] = nullptr;
   event["bytes"] = report.value_bytes;
   event["good"] = Indices(report.good);
   event["bad"] = Indices(report.bad);
@@ -140,13 +142,13 @@ class Teller {
     again_ += again ? 1 : 0;
     bad_ += event["bad_shares"].size();
     conflicts_ += event["conflict"] == true ? 1 : 0;
-    if (event.contains("instead_of") && event["instead_of"].is_string()) {
+    if (event["instead_of"].is_string()) {
       ++renamed_;
       std::fprintf(stderr, "%s: another key has the file name %s, too: this one is %s\n",
                    kRecoverProgram, Printable(event["instead_of"].get<std::string>()).c_str(),
                    Printable(event["file"].get<std::string>()).c_str());
     }
-    if (event.contains("retired") && event["retired"].is_object() && !again) {
+    if (!again && event["retired"].is_object()) {
       std::fprintf(stderr, "%s: %s held an older value: it is %s now\n", kRecoverProgram,
                    Printable(event["retired"]["from"].get<std::string>()).c_str(),
                    Printable(event["retired"]["to"].get<std::string>()).c_str());

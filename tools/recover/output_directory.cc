@@ -222,9 +222,6 @@ absl::Status OutputDirectory::Put(const Output& output, ByteSpan value, Json eve
   std::string file;
   Json line = {{"of", ToJson(output.name)}, {"cell", output.cell.Hex()}};
   Json intent;
-  event["file"] = nullptr;
-  event["instead_of"] = nullptr;
-  event["retired"] = nullptr;
   const std::string hash = output.file.empty() ? "" : HashOf(value);
   if (!output.file.empty()) {
     WORLDB_ASSIGN_OR_RETURN(file, PlaceOf(output, value));

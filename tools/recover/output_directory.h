@@ -66,8 +66,8 @@ class OutputDirectory {
   // nothing about them was bad and their files are still there and have the bytes the journal says;
   // else none.
   std::vector<Json> Find(const VersionName& name, const Hash256& digest);
-  // Queues a value. The event gets fields: `file` the name it has, `instead_of` the one it could not
-  // have, `retired` null or where an older value was moved: {from, to}.
+  // Queues a value. Of the event, `file` becomes the name it has, `instead_of` the one it could not have,
+  // `retired` where an older value was moved, {from, to}; each stays null where that is nothing.
   absl::Status Put(const Output& output, ByteSpan value, Json event);
   // Makes durable what is queued and tells of it.
   absl::Status Flush();
