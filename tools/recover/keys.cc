@@ -37,7 +37,7 @@ absl::StatusOr<engine::NodeSecrets> ReadSecretsFile(const std::string& path) {
 }
 
 absl::StatusOr<std::shared_ptr<const engine::Cell>> ReadCellFile(const std::string& path) {
-  WORLDB_ASSIGN_OR_RETURN(const SecretBytes bytes, ReadWholeFile(path, kKeyFileBytesMax));
+  WORLDB_ASSIGN_OR_RETURN(const SecretBytes bytes, ReadWholeFile(path, engine::kCellFileBytesMax));
   auto cell = engine::Cell::Decode(bytes.ExposeSecret());
   if (!cell.ok()) return InFile(path, cell.status());
   return cell;
