@@ -8,6 +8,7 @@
 #define WORLDB_ENGINE_CELL_H_
 
 #include <array>
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,6 +26,8 @@
 namespace worldb::engine {
 
 inline constexpr int kSlotCount = 4096;
+// No directory file is larger, whatever scripts the cell has.
+inline constexpr std::size_t kCellFileBytesMax = std::size_t{2} << 20;
 
 struct NodePublic {
   std::string name;

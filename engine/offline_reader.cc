@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -24,9 +25,25 @@ using cryptoscatter::Share;
 
 void OfflineKeys::Add(const NodeId& node, const SecretArray<32>& storage_key,
                       const SecretArray<32>& exchange_secret) {
-  if (nodes_.contains(node)) return;
-  nodes_.emplace(node, Node{storage_key.Duplicate(),
-                            cryptoscatter::ExchangeKeyPair::FromPrivateKey(exchange_secret)});
+  auto exchange = cryptoscatter::ExchangeKeyPair::FromPrivateKey(exchange_secret);
+  const auto [begin, end] = nodes_.equal_range(node);
+  const bool known = std::any_of(begin, end, [&](const auto& entry) {
+    return entry.second.exchange.public_key() == exchange.public_key() &&
+           EqualConstantTime(entry.second.storage_key.ExposeSecret(), storage_key.ExposeSecret());
+  });
+  if (!known) nodes_.emplace(node, Node{storage_key.Duplicate(), std::move(exchange)});
+}
+
+Hash256 OfflineKeys::Fingerprint() const {
+  static constexpr HashLabel kLabel("wdb key set 1");
+  std::multiset<std::pair<NodeId, cryptoscatter::ExchangePublicKey>> sorted;
+  for (const auto& [id, node] : nodes_) sorted.emplace(id, node.exchange.public_key());
+  Bytes bytes;
+  for (const auto& [id, exchange] : sorted) {
+    bytes.insert(bytes.end(), id.bytes.begin(), id.bytes.end());
+    bytes.insert(bytes.end(), exchange.bytes.begin(), exchange.bytes.end());
+  }
+  return LabelledHash(kLabel, bytes);
 }
 
 std::optional<NodeId> OfflineKeys::HolderOf(const CoreId& core, std::uint32_t generation,

@@ -32,11 +32,14 @@ namespace worldb::engine {
 // The keys of those nodes whose disks shall open.
 class OfflineKeys {
  public:
-  // Adding a node twice changes nothing.
+  // Every distinct pair of keys under a node's id is kept: an export does not say who made it, so keys of
+  // somebody else's must not keep out the node's own.
   void Add(const NodeId& node, const SecretArray<32>& storage_key,
            const SecretArray<32>& exchange_secret);
   bool empty() const { return nodes_.empty(); }
   bool Has(const NodeId& node) const { return nodes_.contains(node); }
+  // Of node ids and public keys: differs where other keys were added.
+  Hash256 Fingerprint() const;
 
   // Whose storage key wraps this key share; nullopt when none of these does.
   std::optional<NodeId> HolderOf(const CoreId& core, std::uint32_t generation, NodeIndex index,
@@ -58,7 +61,7 @@ class OfflineKeys {
     SecretArray<32> storage_key;
     cryptoscatter::ExchangeKeyPair exchange;
   };
-  std::map<NodeId, Node> nodes_;
+  std::multimap<NodeId, Node> nodes_;
 };
 
 // The shipped scripts, and those that stores, share files and cell files brought.

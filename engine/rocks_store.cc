@@ -13,6 +13,8 @@
 #include <algorithm>
 #include <array>
 #include <deque>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -501,7 +503,9 @@ RocksReader::RocksReader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 RocksReader::~RocksReader() = default;
 
 bool RocksReader::IsStore(const std::string& dir) {
-  return rocksdb::Env::Default()->FileExists(dir + "/CURRENT").ok();
+  std::error_code error;
+  const auto facts = std::filesystem::symlink_status(dir + "/CURRENT", error);
+  return facts.type() == std::filesystem::file_type::regular;
 }
 
 absl::StatusOr<std::unique_ptr<RocksReader>> RocksReader::Open(const std::string& dir) {

@@ -11,7 +11,9 @@
 #include <system_error>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "cryptoscatter/base/entropy.h"
 #include "cryptoscatter/base/status_macros.h"
 
 namespace worldb::tools {
@@ -40,6 +42,19 @@ absl::Status WriteAll(int fd, ByteSpan bytes, const std::string& path) {
     done += static_cast<std::size_t>(count);
   }
   return absl::OkStatus();
+}
+
+// A whole, synced file beside `path`; returns its name.
+absl::StatusOr<std::string> WriteBeside(const std::string& path, ByteSpan bytes, int mode) {
+  std::string beside = absl::StrCat(path, ".", HexEncode(SystemEntropy().Draw<8>()), ".tmp");
+  const Descriptor file(
+      ::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
+  if (file.get() < 0) return SystemError("create", beside, errno);
+  absl::Status status = WriteAll(file.get(), bytes, beside);
+  if (status.ok() && ::fsync(file.get()) != 0) status = SystemError("sync", beside, errno);
+  if (status.ok()) return beside;
+  ::unlink(beside.c_str());
+  return status;
 }
 
 }  // namespace
@@ -105,23 +120,51 @@ absl::StatusOr<SecretBytes> ReadWholeFile(const std::string& path, std::size_t b
 }
 
 absl::Status WriteFileAtomically(const std::string& path, ByteSpan bytes, int mode) {
-  const std::string beside = path + ".tmp";
-  {
-    const Descriptor file(::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
-    if (file.get() < 0) return SystemError("create", beside, errno);
-    absl::Status status = WriteAll(file.get(), bytes, beside);
-    if (status.ok() && ::fsync(file.get()) != 0) status = SystemError("sync", beside, errno);
-    if (!status.ok()) {
-      ::unlink(beside.c_str());
-      return status;
-    }
-  }
+  WORLDB_ASSIGN_OR_RETURN(const std::string beside, WriteBeside(path, bytes, mode));
   if (::rename(beside.c_str(), path.c_str()) != 0) {
     const int error = errno;
     ::unlink(beside.c_str());
     return SystemError("rename to", path, error);
   }
   return SyncDirectoryOf(path);
+}
+
+absl::Status WriteNewFile(const std::string& path, ByteSpan bytes, int mode) {
+  WORLDB_ASSIGN_OR_RETURN(const std::string beside, WriteBeside(path, bytes, mode));
+  const absl::Status status = RenameToNew(beside, path);
+  if (!status.ok()) {
+    ::unlink(beside.c_str());
+    return status;
+  }
+  return SyncDirectoryOf(path);
+}
+
+absl::Status RenameToNew(const std::string& from, const std::string& to) {
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) {
+    return absl::OkStatus();
+  }
+  // File systems that cannot do it may know links.
+  const bool cannot = errno == EINVAL || errno == ENOSYS;
+  if (cannot && ::link(from.c_str(), to.c_str()) == 0) {
+    return ::unlink(from.c_str()) == 0 ? absl::OkStatus() : SystemError("remove", from, errno);
+  }
+  if (errno == EEXIST) return absl::AlreadyExistsError(absl::StrCat(to, " is there already"));
+  return SystemError("rename to", to, errno);
+}
+
+absl::Status RemoveFile(const std::string& path) {
+  if (::unlink(path.c_str()) != 0) return SystemError("remove", path, errno);
+  return SyncDirectoryOf(path);
+}
+
+void RemoveFiles(const std::string& directory, absl::string_view prefix) {
+  std::error_code error;
+  std::vector<std::string> paths;
+  std::filesystem::directory_iterator at(directory, error);
+  for (; !error && at != std::filesystem::directory_iterator(); at.increment(error)) {
+    if (absl::StartsWith(at->path().filename().string(), prefix)) paths.push_back(at->path());
+  }
+  for (const std::string& path : paths) ::unlink(path.c_str());
 }
 
 absl::Status MakePrivateDirectories(const std::string& path) {
@@ -162,7 +205,7 @@ absl::Status FileBatch::Add(const std::string& name, ByteSpan bytes) {
   File file{absl::StrCat(directory_, "/", beside_, files_.size()),
             absl::StrCat(directory_, "/", name), -1};
   file.descriptor =
-      ::open(file.beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+      ::open(file.beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (file.descriptor < 0) return SystemError("create", file.beside, errno);
   files_.push_back(file);
   bytes_ += bytes.size();
@@ -213,7 +256,7 @@ absl::Status LineFile::Append(absl::string_view lines) {
 }
 
 absl::StatusOr<std::unique_ptr<LockFile>> LockFile::Acquire(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (fd < 0) return SystemError("open", path, errno);
   std::unique_ptr<LockFile> lock(new LockFile(fd));
   if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {

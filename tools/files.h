@@ -23,9 +23,17 @@ namespace worldb::tools {
 
 // All of the file, or of standard input for "-"; InvalidArgument when it has more than `bytes_max`.
 absl::StatusOr<SecretBytes> ReadWholeFile(const std::string& path, std::size_t bytes_max);
-// Writes beside `path`, syncs, renames into place and syncs the directory. `mode` is 0600 for what
-// only the owner may read.
+// Writes beside `path`, under a name nobody can foretell, syncs, renames into place and syncs the
+// directory. `mode` is 0600 for what only the owner may read.
 absl::Status WriteFileAtomically(const std::string& path, ByteSpan bytes, int mode);
+// The same for a file that is not there yet: AlreadyExists when something has its name.
+absl::Status WriteNewFile(const std::string& path, ByteSpan bytes, int mode);
+// Renames within a file system, but never over something: AlreadyExists then.
+absl::Status RenameToNew(const std::string& from, const std::string& to);
+// Removes one file, durably.
+absl::Status RemoveFile(const std::string& path);
+// Removes what begins with `prefix` in a directory; directories stay.
+void RemoveFiles(const std::string& directory, absl::string_view prefix);
 // Creates the directory and missing parents; the ones it creates are for the owner alone.
 absl::Status MakePrivateDirectories(const std::string& path);
 bool FileExists(const std::string& path);
@@ -39,7 +47,8 @@ absl::Status SyncDirectoryOf(const std::string& path);
 // system, which reports write errors from Linux 5.8 on. After a crash each is there whole or not at all.
 class FileBatch {
  public:
-  // Temporary names are `beside` and a number.
+  // Temporary names are `beside` and a number. REQUIRES: no other process uses them (LockFile), and
+  // none is left over from one that did (RemoveFiles); what stands there all the same is an error.
   FileBatch(std::string directory, std::string beside);
   // Drops what was not committed.
   ~FileBatch();

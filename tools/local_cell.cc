@@ -17,7 +17,7 @@
 namespace worldb::tools {
 namespace {
 
-constexpr std::size_t kIdentityFileBytesMax = std::size_t{2} << 20;
+constexpr std::size_t kSecretsFileBytesMax = std::size_t{64} << 10;
 constexpr int kOwnerOnly = 0600;
 
 std::string NodeNameOf(int index) {
@@ -171,7 +171,7 @@ absl::Status LocalCell::AddScripts(const Options& options, Identity& identity) {
 absl::StatusOr<LocalCell::Identity> LocalCell::ReadIdentity(const std::string& data_dir) {
   Identity identity;
   WORLDB_ASSIGN_OR_RETURN(const SecretBytes cell,
-                          ReadWholeFile(CellPath(data_dir), kIdentityFileBytesMax));
+                          ReadWholeFile(CellPath(data_dir), engine::kCellFileBytesMax));
   absl::StatusOr<std::shared_ptr<const engine::Cell>> decoded =
       engine::Cell::Decode(cell.ExposeSecret());
   if (!decoded.ok()) {
@@ -181,7 +181,7 @@ absl::StatusOr<LocalCell::Identity> LocalCell::ReadIdentity(const std::string& d
   for (int i = 0; i < kNodeCount; ++i) {
     const engine::NodePublic& node = identity.cell->node(NodeAt(i));
     const std::string path = NodeDir(data_dir, node.name) + "/secrets";
-    absl::StatusOr<SecretBytes> bytes = ReadWholeFile(path, kIdentityFileBytesMax);
+    absl::StatusOr<SecretBytes> bytes = ReadWholeFile(path, kSecretsFileBytesMax);
     if (absl::IsNotFound(bytes.status())) return HalfMade(data_dir, path);
     WORLDB_RETURN_IF_ERROR(bytes.status());
     absl::StatusOr<engine::NodeSecrets> secrets =

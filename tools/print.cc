@@ -1,11 +1,33 @@
 #include "tools/print.h"
 
+#include <algorithm>
 #include <cstdio>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
 namespace worldb::tools {
+namespace {
+
+// Bytes of the well-formed UTF-8 character above ASCII in front, or 0.
+std::size_t WideCharacterBytes(absl::string_view text) {
+  const auto at = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char lead = at(0);
+  std::size_t count = 0;
+  if (lead >= 0xc2 && lead <= 0xdf) count = 2;
+  if (lead >= 0xe0 && lead <= 0xef) count = 3;
+  if (lead >= 0xf0 && lead <= 0xf4) count = 4;
+  if (count == 0 || text.size() < count) return 0;
+  for (std::size_t i = 1; i < count; ++i) {
+    if ((at(i) & 0xc0) != 0x80) return 0;
+  }
+  const bool overlong = (lead == 0xe0 && at(1) < 0xa0) || (lead == 0xf0 && at(1) < 0x90);
+  const bool no_character = (lead == 0xed && at(1) > 0x9f) || (lead == 0xf4 && at(1) > 0x8f);
+  const bool control = lead == 0xc2 && at(1) < 0xa0;
+  return overlong || no_character || control ? 0 : count;
+}
+
+}  // namespace
 
 std::string FormatMoment(absl::Time time) {
   return absl::FormatTime("%Y-%m-%dT%H:%M:%E9SZ", time, absl::UTCTimeZone());
@@ -36,13 +58,16 @@ std::string FormatBytes(std::uint64_t bytes) {
 
 std::string Printable(absl::string_view text) {
   std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f) {
+  while (!text.empty()) {
+    const auto byte = static_cast<unsigned char>(text[0]);
+    const bool ascii = byte >= 0x20 && byte < 0x7f;
+    const std::size_t plain = ascii ? 1 : WideCharacterBytes(text);
+    if (plain == 0) {
       absl::StrAppendFormat(&out, "\\x%02x", byte);
     } else {
-      out.push_back(c);
+      out.append(text.data(), plain);
     }
+    text.remove_prefix(std::max<std::size_t>(plain, 1));
   }
   return out;
 }
@@ -59,7 +84,8 @@ void PrintJson(const Json& object) {
 
 void PrintFailure(const Failure& failure, absl::string_view program) {
   std::fprintf(stderr, "%s: %s\n  why:  %s\n  next: %s\n", std::string(program).c_str(),
-               failure.what.c_str(), failure.why.c_str(), failure.next.c_str());
+               Printable(failure.what).c_str(), Printable(failure.why).c_str(),
+               Printable(failure.next).c_str());
 }
 
 }  // namespace worldb::tools

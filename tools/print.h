@@ -24,13 +24,15 @@ std::string FormatMoment(absl::Time time);
 std::string FormatSpan(absl::Duration span);
 // "17 B", "4.0 KiB", "2.3 GiB"
 std::string FormatBytes(std::uint64_t bytes);
-// Key or other bytes as text; what a terminal could trip over is escaped.
+// Key or other bytes as text; what a terminal could trip over is escaped: controls, also those of
+// Latin 1 in both their forms, and bytes that are not UTF-8. Doing it twice changes nothing.
 std::string Printable(absl::string_view text);
 
 void PrintLine(const std::string& text);
 void PrintJson(const Json& object);
 
 // The three lines of an error on stderr: what failed (with place and cause), why, what to type next.
+// Each is made Printable().
 struct Failure {
   std::string what;
   std::string why;

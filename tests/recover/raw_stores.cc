@@ -79,10 +79,11 @@ std::vector<SealedValue> RawStores::Seal(const std::vector<Write>& writes) {
   for (const Write& write : writes) {
     OpId op;
     op.bytes = entropy_.Draw<16>();
-    auto one = cryptoscatter::Seal(ScriptOf(write),
-                                   {cell_->id(), cell_->KeyTagOf(AsBytes(write.key)), op,
-                                    AsBytes(write.key), write.value, write.kind},
-                                   session_, entropy_);
+    auto one = cryptoscatter::Seal(
+        ScriptOf(write),
+        {cell_->id(), cell_->KeyTagOf(AsBytes(write.key)), op,
+         AsBytes(write.sealed_name.value_or(write.key)), write.value, write.kind},
+        session_, entropy_);
     WORLDB_CHECK(one.ok());
     commitments.push_back(one->Commitment());
     sealed.push_back(*std::move(one));

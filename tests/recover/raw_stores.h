@@ -9,6 +9,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,7 @@ class RawStores {
     Version version{1};
     cryptoscatter::ValueKind kind = cryptoscatter::ValueKind::kValue;
     const cryptoscatter::Script* script = nullptr;  // nested without one
+    std::optional<std::string> sealed_name{};       // what a lying writer seals for the key's
   };
   // What one node is to store of a write: its row, and the blob apart from it, if any.
   struct Rows {

@@ -12,7 +12,6 @@
 #include "tests/recover/raw_stores.h"
 #include "tests/support/temp_directory.h"
 #include "tools/recover/catalog.h"
-#include "tools/recover/keys.h"
 #include "tools/recover/recovery.h"
 
 namespace worldb::testing {
@@ -33,10 +32,15 @@ TEST(RecoverSubsetsTest, EverySetThatMayReadDoesAndNoOther) {
   stores.Store(writes);
   stores.Close();
 
-  tools::KeyOptions secrets;
-  for (int i = 0; i < kNodeCount; ++i) secrets.secrets.push_back(stores.secrets_file(i));
-  const auto keys = tools::LoadKeys(secrets);
-  ASSERT_TRUE(keys.ok());
+  // Somebody else's keys under the nodes' ids, and first: they must not keep out the right ones.
+  engine::OfflineKeys keys;
+  for (const std::size_t shift : {1u, 0u}) {
+    for (std::size_t i = 0; i < kNodeCount; ++i) {
+      const engine::NodeSecrets& secrets = stores.secrets()[(i + shift) % kNodeCount];
+      keys.Add(stores.cell().node(NodeAt(static_cast<int>(i))).id, secrets.storage_key,
+               secrets.exchange.PrivateKey());
+    }
+  }
   const auto script = cryptoscatter::Script::Nested();
   int readable = 0;
   int of_four = 0;
@@ -48,14 +52,14 @@ TEST(RecoverSubsetsTest, EverySetThatMayReadDoesAndNoOther) {
     }
     const auto catalog = tools::Catalog::Read(sources, {}, {});
     EXPECT_TRUE(catalog->bad().empty());
-    catalog->Unlock(**keys);
+    catalog->Unlock(keys);
     ASSERT_EQ(catalog->spots().size(), static_cast<std::size_t>(set.Count()) * writes.size());
     tools::Recovery recovery(*catalog, {});
     int recovered = 0;
     int deleted = 0;
     int lost = 0;
     const absl::Status status = recovery.Run(
-        [](const tools::VersionName&, std::size_t) { return false; },
+        [](const tools::VersionName&, const Hash256&) { return false; },
         [&](const tools::VersionReport& report, SecretBytes value) {
           if (report.status == tools::VersionReport::Status::kLost) {
             ++lost;

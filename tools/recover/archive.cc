@@ -46,8 +46,8 @@ std::string Reason(struct archive* archive) {
 
 class Unpacking {
  public:
-  Unpacking(struct archive* archive, const std::string& directory, const UnpackLimits& limits)
-      : archive_(archive), directory_(directory), limits_(limits), buffer_(kReadBytes) {}
+  Unpacking(struct archive* archive, const std::string& directory, UnpackLimits& left)
+      : archive_(archive), directory_(directory), left_(left), buffer_(kReadBytes) {}
 
   absl::Status Run() {
     struct archive_entry* entry = nullptr;
@@ -55,10 +55,10 @@ class Unpacking {
       const int result = archive_read_next_header(archive_, &entry);
       if (result == ARCHIVE_EOF) return absl::OkStatus();
       if (result != ARCHIVE_OK) return absl::InvalidArgumentError(Reason(archive_));
-      if (++entries_ > limits_.entry_count_max) {
-        return absl::ResourceExhaustedError(
-            absl::StrCat("it has more than ", limits_.entry_count_max, " entries"));
+      if (left_.entry_count_max == 0) {
+        return absl::ResourceExhaustedError("there are more entries than all archives may have");
       }
+      --left_.entry_count_max;
       WORLDB_RETURN_IF_ERROR(Take(entry));
     }
   }
@@ -68,7 +68,7 @@ class Unpacking {
     const char* raw = archive_entry_pathname(entry);
     if (raw == nullptr) return absl::InvalidArgumentError("an entry has no readable name");
     const std::string shown = Printable(raw);
-    WORLDB_ASSIGN_OR_RETURN(const std::string path, SafeEntryPath(raw, limits_.depth_max));
+    WORLDB_ASSIGN_OR_RETURN(const std::string path, SafeEntryPath(raw, left_.depth_max));
     if (archive_entry_hardlink(entry) != nullptr || archive_entry_symlink(entry) != nullptr) {
       return absl::InvalidArgumentError(absl::StrCat("entry ", shown, " is a link"));
     }
@@ -80,7 +80,7 @@ class Unpacking {
           absl::StrCat("entry ", shown, " is neither a plain file nor a directory"));
     }
     if (archive_entry_size_is_set(entry) &&
-        static_cast<std::uint64_t>(archive_entry_size(entry)) > limits_.bytes_max - bytes_) {
+        static_cast<std::uint64_t>(archive_entry_size(entry)) > left_.bytes_max) {
       return TooLarge();
     }
     WORLDB_RETURN_IF_ERROR(MakePrivateDirectories(target.substr(0, target.rfind('/'))));
@@ -108,8 +108,8 @@ class Unpacking {
         return absl::InvalidArgumentError(absl::StrCat("entry ", shown, ": ", Reason(archive_)));
       }
       const auto size = static_cast<std::size_t>(count);
-      if (size > limits_.bytes_max - bytes_) return TooLarge();
-      bytes_ += size;
+      if (size > left_.bytes_max) return TooLarge();
+      left_.bytes_max -= size;
       std::size_t done = 0;
       while (done < size) {
         const ssize_t written = ::write(file, buffer_.data() + done, size - done);
@@ -126,15 +126,14 @@ class Unpacking {
 
   absl::Status TooLarge() const {
     return absl::ResourceExhaustedError(
-        absl::StrCat("it unpacks to more than ", FormatBytes(limits_.bytes_max)));
+        absl::StrCat("it unpacks to more than the ", FormatBytes(left_.bytes_max),
+                     " that are left of the limit for all archives"));
   }
 
   struct archive* const archive_;
   const std::string directory_;
-  const UnpackLimits limits_;
+  UnpackLimits& left_;
   std::vector<char> buffer_;
-  std::uint64_t entries_ = 0;
-  std::uint64_t bytes_ = 0;
 };
 
 }  // namespace
@@ -166,21 +165,21 @@ absl::StatusOr<std::string> SafeEntryPath(absl::string_view path, std::size_t de
 }
 
 absl::Status UnpackArchive(const std::string& archive, const std::string& directory,
-                           const UnpackLimits& limits) {
+                           UnpackLimits& left) {
   const ArchivePtr reader = NewReader();
   if (archive_read_open_filename(reader.get(), archive.c_str(), kReadBytes) != ARCHIVE_OK) {
     return absl::InvalidArgumentError(Reason(reader.get()));
   }
-  return Unpacking(reader.get(), directory, limits).Run();
+  return Unpacking(reader.get(), directory, left).Run();
 }
 
 absl::Status UnpackArchiveBytes(ByteSpan archive, const std::string& directory,
-                                const UnpackLimits& limits) {
+                                UnpackLimits& left) {
   const ArchivePtr reader = NewReader();
   if (archive_read_open_memory(reader.get(), archive.data(), archive.size()) != ARCHIVE_OK) {
     return absl::InvalidArgumentError(Reason(reader.get()));
   }
-  return Unpacking(reader.get(), directory, limits).Run();
+  return Unpacking(reader.get(), directory, left).Run();
 }
 
 }  // namespace worldb::tools

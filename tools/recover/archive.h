@@ -30,11 +30,11 @@ bool IsArchiveName(absl::string_view path);
 // An entry's path below the directory it is unpacked to: no empty, "." or ".." parts are left.
 absl::StatusOr<std::string> SafeEntryPath(absl::string_view path, std::size_t depth_max);
 // REQUIRES: `directory` exists, is empty and private.
+// `left` is what may still be unpacked, and becomes less by what was.
 absl::Status UnpackArchive(const std::string& archive, const std::string& directory,
-                           const UnpackLimits& limits);
+                           UnpackLimits& left);
 // The same from memory.
-absl::Status UnpackArchiveBytes(ByteSpan archive, const std::string& directory,
-                                const UnpackLimits& limits);
+absl::Status UnpackArchiveBytes(ByteSpan archive, const std::string& directory, UnpackLimits& left);
 
 }  // namespace worldb::tools
 

@@ -13,6 +13,8 @@
 #include "engine/name_index.h"
 #include "engine/share_store.h"
 #include "engine/staging.h"
+#include "tools/recover/keys.h"
+#include "tools/recover/output_directory.h"
 #include "tools/recover/share_files.h"
 
 namespace worldb::tools {
@@ -22,8 +24,8 @@ using engine::RowFamily;
 using engine::StoreRow;
 
 constexpr int kDepthMax = 64;
+constexpr int kArchivesAroundMax = 3;
 constexpr std::size_t kFirstBytes = 8;
-constexpr std::size_t kCellFileBytesMax = 4096;
 constexpr char kCellFileName[] = "cell";
 
 auto Order(const Spot& spot) {
@@ -43,7 +45,7 @@ Bytes FirstBytes(const std::string& path) {
 }  // namespace
 
 Catalog::Catalog(const UnpackLimits& limits, Progress progress)
-    : limits_(limits), progress_(std::move(progress)) {}
+    : left_(limits), progress_(std::move(progress)) {}
 
 std::unique_ptr<Catalog> Catalog::Read(const std::vector<std::string>& sources,
                                        const UnpackLimits& limits, const Progress& progress) {
@@ -71,6 +73,10 @@ void Catalog::AddPath(const std::string& path, const std::string& where, int dep
     bad_.push_back({where, "it lies too deep"});
     return;
   }
+  if (depth > 0 && FileExists(absl::StrCat(path, "/", kJournalName))) {
+    skipped_.push_back(where);
+    return;
+  }
   std::vector<std::string> names;
   std::filesystem::directory_iterator at(path, error);
   for (; !error && at != std::filesystem::directory_iterator(); at.increment(error)) {
@@ -90,18 +96,19 @@ void Catalog::AddFile(const std::string& path, const std::string& where, int dep
     return AddShareFile(path, where);
   }
   if (cell_ == nullptr && std::filesystem::path(path).filename() == kCellFileName) {
-    const auto bytes = ReadWholeFile(path, kCellFileBytesMax);
-    if (!bytes.ok()) return;
-    auto cell = engine::Cell::Decode(bytes->ExposeSecret());
-    if (!cell.ok()) return;
+    auto cell = ReadCellFile(path);
+    if (!cell.ok()) {
+      bad_.push_back({where, std::string(cell.status().message())});
+      return;
+    }
     cell_ = *std::move(cell);
     known_scripts_.AddOf(*cell_);
   }
 }
 
 void Catalog::AddArchive(const std::string& path, const std::string& where, int depth) {
-  if (depth > kDepthMax) {
-    bad_.push_back({where, "it lies too deep"});
+  if (archives_around_ >= kArchivesAroundMax) {
+    bad_.push_back({where, absl::StrCat("it lies in ", kArchivesAroundMax, " archives already")});
     return;
   }
   auto directory = TemporaryDirectory::Create("worldb-recover");
@@ -109,13 +116,17 @@ void Catalog::AddArchive(const std::string& path, const std::string& where, int 
     bad_.push_back({where, std::string(directory.status().message())});
     return;
   }
-  const absl::Status status = UnpackArchive(path, (*directory)->path(), limits_);
+  UnpackLimits left = left_;  // what is refused is removed again
+  const absl::Status status = UnpackArchive(path, (*directory)->path(), left);
   if (!status.ok()) {
     bad_.push_back({where, absl::StrCat("archive refused: ", status.message())});
     return;
   }
+  left_ = left;
   unpacked_.push_back(*std::move(directory));
+  ++archives_around_;
   AddPath(unpacked_.back()->path(), where, depth + 1);
+  --archives_around_;
 }
 
 void Catalog::AddStore(const std::string& path, const std::string& where) {
@@ -213,7 +224,7 @@ void Catalog::AddStagedRow(const StoreRow& row) {
 }
 
 void Catalog::AddShareFile(const std::string& path, const std::string& where) {
-  const auto found = ReadShareFile(path);
+  const auto found = ReadShareFile(path, *known_scripts_.book());
   if (!found.ok()) {
     bad_.push_back({where, std::string(found.status().message())});
     return;
@@ -261,7 +272,7 @@ std::string Catalog::WhereOf(const Spot& spot) const {
 absl::StatusOr<engine::FoundShare> Catalog::Fetch(const Spot& spot) const {
   engine::FoundShare found;
   if (spot.kind == Spot::Kind::kFile) {
-    WORLDB_ASSIGN_OR_RETURN(found, ReadShareFile(files_[spot.source].path));
+    WORLDB_ASSIGN_OR_RETURN(found, ReadShareFile(files_[spot.source].path, *known_scripts_.book()));
   } else {
     const engine::RocksReader& store = *stores_[spot.source];
     StoreRow row;

@@ -75,6 +75,8 @@ class Catalog {
   std::uint64_t share_file_count() const { return files_.size(); }
   // Unreadable sources, damaged stretches of stores, share files that do not decode.
   const std::vector<BadSource>& bad() const { return bad_; }
+  // Directories below a source with recovered values: those are no shares.
+  const std::vector<std::string>& skipped() const { return skipped_; }
   const std::set<CellId>& cells() const { return cells_; }
   // Those that shares name, and those that are known: the shipped ones and what the sources brought.
   const std::set<ScriptId>& scripts() const { return scripts_; }
@@ -117,7 +119,8 @@ class Catalog {
     std::string where;
   };
 
-  const UnpackLimits limits_;
+  UnpackLimits left_;  // of all archives together
+  int archives_around_ = 0;
   const Progress progress_;
   std::vector<std::unique_ptr<TemporaryDirectory>> unpacked_;
   std::vector<std::unique_ptr<engine::RocksReader>> stores_;  // facts_ goes with it
@@ -129,6 +132,7 @@ class Catalog {
   std::vector<CommitmentId> staged_rows_;
   std::vector<std::string> reasons_;
   std::vector<BadSource> bad_;
+  std::vector<std::string> skipped_;
   std::set<CellId> cells_;
   std::set<ScriptId> scripts_;
   engine::OfflineScripts known_scripts_;

@@ -57,6 +57,10 @@ ExitCode ReportNothing(const std::string& command, const absl::Status& status,
 }
 
 void ReportBadSources(const Catalog& catalog, OutputFormat format) {
+  for (const std::string& where : catalog.skipped()) {
+    std::fprintf(stderr, "%s: skipped %s: it holds recovered values\n", kRecoverProgram,
+                 Printable(where).c_str());
+  }
   for (const BadSource& bad : catalog.bad()) {
     if (format == OutputFormat::kJson) {
       PrintJson({{"event", "bad_source"}, {"where", bad.where}, {"why", bad.why}});
@@ -86,7 +90,7 @@ std::string NodeNames(NodeSet nodes, const engine::Cell* cell) {
   for (int i = 0; i < kNodeCount; ++i) {
     if (!nodes.Has(i)) continue;
     absl::StrAppend(&out, out.empty() ? "" : ", ",
-                    cell == nullptr ? absl::StrCat(i) : cell->node(NodeAt(i)).name);
+                    cell == nullptr ? absl::StrCat(i) : Printable(cell->node(NodeAt(i)).name));
   }
   return out;
 }

@@ -7,6 +7,7 @@
 #include "cryptoscatter/base/status_macros.h"
 #include "tools/recover/command.h"
 #include "tools/recover/keys.h"
+#include "tools/recover/output_directory.h"
 #include "tools/recover/share_files.h"
 
 namespace worldb::tools {
@@ -42,8 +43,8 @@ absl::StatusOr<Exported> Export(const ExportArguments& arguments, const Catalog&
   if (!arguments.cell.empty()) {
     WORLDB_ASSIGN_OR_RETURN(cell, ReadCellFile(arguments.cell));
   }
-  WORLDB_RETURN_IF_ERROR(MakePrivateDirectories(arguments.out));
-  FileBatch files(arguments.out, ".worldb-recover.new-");
+  WORLDB_ASSIGN_OR_RETURN(const auto lock, LockOutput(arguments.out));
+  FileBatch files(arguments.out, kTemporaryPrefix);
   Exported exported;
   for (const Spot& spot : catalog.spots()) {
     if (spot.kind == Spot::Kind::kStaged) continue;

@@ -38,16 +38,10 @@ struct ExportKeysArguments {
   std::string out;
 };
 
-absl::Status RefuseToReplace(const std::string& path) {
-  if (!FileExists(path)) return absl::OkStatus();
-  return absl::AlreadyExistsError(absl::StrCat(path, " is there already"));
-}
-
 absl::Status Keygen(const KeygenArguments& arguments) {
-  WORLDB_RETURN_IF_ERROR(RefuseToReplace(arguments.out));
   const auto key = cryptoscatter::ExchangeKeyPair::Generate(SystemEntropy());
   const SecretBytes file = cryptoscatter::EncodeRecoveryKeyFile(key);
-  WORLDB_RETURN_IF_ERROR(WriteFileAtomically(arguments.out, file.ExposeSecret(), 0600));
+  WORLDB_RETURN_IF_ERROR(WriteNewFile(arguments.out, file.ExposeSecret(), 0600));
   const std::string text = cryptoscatter::FormatRecoveryPublicKey(key.public_key());
   if (arguments.format == OutputFormat::kJson) {
     PrintJson({{"event", "recovery_key"}, {"public", text}, {"file", arguments.out}});
@@ -58,7 +52,6 @@ absl::Status Keygen(const KeygenArguments& arguments) {
 }
 
 absl::Status ExportKeys(const ExportKeysArguments& arguments) {
-  WORLDB_RETURN_IF_ERROR(RefuseToReplace(arguments.out));
   WORLDB_ASSIGN_OR_RETURN(const auto recovery_key,
                           cryptoscatter::ParseRecoveryPublicKey(arguments.to));
   WORLDB_ASSIGN_OR_RETURN(const auto cell, ReadCellFile(arguments.cell));
@@ -93,7 +86,7 @@ absl::Status ExportKeys(const ExportKeysArguments& arguments) {
   }
   WORLDB_ASSIGN_OR_RETURN(const Bytes sealed,
                           cryptoscatter::SealKeyExport(keys, recovery_key, SystemEntropy()));
-  return WriteFileAtomically(arguments.out, sealed, 0600);
+  return WriteNewFile(arguments.out, sealed, 0600);
 }
 
 }  // namespace
@@ -108,7 +101,7 @@ void AddKeygenCommand(CLI::App& app, int& exit_code) {
   command->callback([arguments, &exit_code] {
     const absl::Status status = Keygen(*arguments);
     exit_code = status.ok() ? kExitDone
-                            : ReportFailure("keygen", status, OutputFormat::kText,
+                            : ReportFailure("keygen", status, arguments->format,
                                             "name a new file in a directory you may write to");
   });
 }

@@ -1,8 +1,9 @@
 // worldb-recover run SOURCE... --out DIR
 
+#include <algorithm>
 #include <cstdio>
-#include <set>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "cryptoscatter/base/status_macros.h"
@@ -36,15 +37,18 @@ struct RunArguments {
   bool staged = false;
 };
 
-// Several versions of one key never share a name, and no name of a key has an '@'.
+// Several values of one key never share a name, and no name of a key has an '@'.
+constexpr std::size_t kCommitmentDigits = 32;
 std::string FileOf(const VersionReport& report, ByteSpan key, bool all_versions) {
   std::string name = FileNameOf(key);
   if (report.name.version.value() == 0)
-    return absl::StrCat(name, "@staged.", report.core.Hex().substr(0, 16));
+    return absl::StrCat(name, "@staged.", report.commitment.Hex().substr(0, kCommitmentDigits));
   if (all_versions || report.conflict) {
     absl::StrAppend(&name, "@", report.name.slot_epoch.value(), ".", report.name.version.value());
   }
-  if (report.conflict) absl::StrAppend(&name, ".", report.core.Hex().substr(0, 16));
+  if (report.conflict) {
+    absl::StrAppend(&name, ".", report.commitment.Hex().substr(0, kCommitmentDigits));
+  }
   return name;
 }
 
@@ -67,7 +71,7 @@ std::string SoFar(const VersionReport& report, const engine::Cell* cell) {
                           {{"key: ", ""}}));
 }
 
-Json ToEvent(const VersionReport& report, const std::string& file, const engine::Cell* cell) {
+Json ToEvent(const VersionReport& report, const engine::Cell* cell) {
   Json event = {{"event", "version"}, {"status", StatusName(report.status)}};
   if (report.key.has_value()) {
     AddKeyText(*report.key, event);
@@ -80,8 +84,11 @@ Json ToEvent(const VersionReport& report, const std::string& file, const engine:
   event["version"] = report.name.version.value();
   event["kind"] = report.kind == cryptoscatter::ValueKind::kTombstone ? "delete" : "set";
   event["core"] = report.core.Hex();
+  event["commitment"] = report.commitment.Hex();
   event["conflict"] = report.conflict;
-  event["file"] = file.empty() ? Json() : Json(file);
+  event["file"] = nullptr;
+  event["instead_of"] = nullptr;
+  event["retired"] = nullptr;
   event["bytes"] = report.value_bytes;
   event["good"] = Indices(report.good);
   event["bad"] = Indices(report.bad);
@@ -95,6 +102,28 @@ Json ToEvent(const VersionReport& report, const std::string& file, const engine:
     event["would_do"] = Indices(report.shortfall.missing);
   }
   return event;
+}
+
+// Whether a journal's event has what Teller needs: anybody may have written to it.
+bool IsVersionEvent(const Json& event) {
+  const auto is = [&event](const char* field, bool (Json::*kind)() const noexcept) {
+    return event.contains(field) && (event[field].*kind)();
+  };
+  for (const char* field : {"status", "kind", "key_tag", "core", "commitment"}) {
+    if (!is(field, &Json::is_string)) return false;
+  }
+  for (const char* field : {"version", "bytes"}) {
+    if (!is(field, &Json::is_number_unsigned)) return false;
+  }
+  for (const char* field : {"good", "bad", "locked", "missing", "bad_shares"}) {
+    if (!is(field, &Json::is_array)) return false;
+  }
+  for (const char* field : {"key", "key_base64", "file", "instead_of"}) {
+    if (!is(field, &Json::is_string) && !is(field, &Json::is_null)) return false;
+  }
+  if (event["instead_of"].is_string() && !event["file"].is_string()) return false;
+  return event["bad_shares"].empty() && event["status"] != "lost" &&
+         is("conflict", &Json::is_boolean);
 }
 
 // Tells what became of each version, and counts.
@@ -113,6 +142,17 @@ class Teller {
     again_ += again ? 1 : 0;
     bad_ += event["bad_shares"].size();
     conflicts_ += event["conflict"] == true ? 1 : 0;
+    if (event["instead_of"].is_string()) {
+      ++renamed_;
+      std::fprintf(stderr, "%s: another key has the file name %s, too: this one is %s\n",
+                   kRecoverProgram, Printable(event["instead_of"].get<std::string>()).c_str(),
+                   Printable(event["file"].get<std::string>()).c_str());
+    }
+    if (!again && event["retired"].is_object()) {
+      std::fprintf(stderr, "%s: %s held an older value: it is %s now\n", kRecoverProgram,
+                   Printable(event["retired"]["from"].get<std::string>()).c_str(),
+                   Printable(event["retired"]["to"].get<std::string>()).c_str());
+    }
     for (const Json& reason : event["bad_shares"]) {
       std::fprintf(stderr, "%s: bad share: %s\n", kRecoverProgram,
                    Printable(reason.get<std::string>()).c_str());
@@ -131,6 +171,7 @@ class Teller {
                  {"lost", lost_},
                  {"again", again_},
                  {"conflicts", conflicts_},
+                 {"renamed", renamed_},
                  {"bad_shares", bad_},
                  {"bad_sources", catalog.bad().size()},
                  {"locked_stores", locked},
@@ -177,8 +218,8 @@ class Teller {
     const std::uint64_t version = event["version"];
     absl::StrAppend(&line, version == 0 ? "staged" : absl::StrCat("version ", version));
     if (event["conflict"] == true) {
-      absl::StrAppend(&line, "  one of two values: core ",
-                      event["core"].get<std::string>().substr(0, 16));
+      absl::StrAppend(&line, "  one of several values: commitment ",
+                      event["commitment"].get<std::string>().substr(0, kCommitmentDigits));
     }
     if (event["status"] == "lost") {
       absl::StrAppend(&line, "  ", event["so_far"].get<std::string>());
@@ -201,47 +242,68 @@ class Teller {
   unsigned long long lost_ = 0;
   unsigned long long again_ = 0;
   unsigned long long conflicts_ = 0;
+  unsigned long long renamed_ = 0;
   unsigned long long bad_ = 0;
 };
+
+// Keys of which there is no share, but a staged payload.
+std::uint64_t OnlyStagedKeys(const Catalog& catalog) {
+  std::uint64_t count = 0;
+  const Spot* previous = nullptr;
+  for (const Spot& spot : catalog.spots()) {  // staged payloads are a key's last
+    const bool first = previous == nullptr || previous->key_tag != spot.key_tag;
+    count += first && spot.kind == Spot::Kind::kStaged ? 1 : 0;
+    previous = &spot;
+  }
+  return count;
+}
 
 absl::Status Recover(const RunArguments& arguments, const Catalog& catalog, Teller& teller,
                      ProgressLine& progress) {
   WORLDB_ASSIGN_OR_RETURN(
       const std::unique_ptr<OutputDirectory> out,
-      OutputDirectory::Open(arguments.out, arguments.all_versions ? "all versions" : "newest",
+      OutputDirectory::Open(arguments.out, arguments.all_versions,
                             [&](const Json& event) { teller.Tell(event, false); }));
   RecoveryOptions options;
   options.all_versions = arguments.all_versions;
   options.staged = arguments.staged;
   if (!arguments.key.empty()) options.only_key = ToBytes(AsBytes(arguments.key.front()));
   Recovery recovery(catalog, options);
-  std::uint64_t spots = 0;
-  const auto seen = [&](std::size_t count) {
-    spots += count;
-    progress.Show(absl::StrCat("recovering: ", spots, " of ", catalog.spots().size(), " shares"));
+  std::uint64_t versions = 0;
+  const auto seen = [&] {
+    progress.Show(absl::StrCat("recovering: ", ++versions, " versions so far"));
   };
   WORLDB_RETURN_IF_ERROR(recovery.Run(
-      [&](const VersionName& name, std::size_t spot_count) -> absl::StatusOr<bool> {
-        std::vector<Json> events = out->Find(name, spot_count);
-        if (events.empty()) return false;
-        seen(spot_count);
-        for (Json& event : events) teller.Tell(std::move(event), true);
-        return true;
+      [&](const VersionName& name, const Hash256& digest) -> absl::StatusOr<bool> {
+        std::vector<Json> events = out->Find(name, digest);
+        if (!std::all_of(events.begin(), events.end(), IsVersionEvent)) return false;
+        seen();
+        for (Json& event : events) {
+          if (options.only_key.has_value() &&
+              event["key_base64"] != absl::Base64Escape(AsText(*options.only_key))) {
+            continue;
+          }
+          teller.Tell(std::move(event), true);
+        }
+        return !events.empty();
       },
       [&](VersionReport report, SecretBytes value) -> absl::Status {
-        seen(report.spot_count);
+        seen();
         const bool lost = report.status == VersionReport::Status::kLost;
         const bool deleted = report.kind == cryptoscatter::ValueKind::kTombstone;
-        const std::string file =
-            lost || deleted ? "" : FileOf(report, *report.key, arguments.all_versions);
-        Json event = ToEvent(report, file, catalog.cell().get());
+        Json event = ToEvent(report, catalog.cell().get());
         // What is lost is tried again by the next run, so it stays out of the journal.
         if (lost) {
           teller.Tell(std::move(event), false);
           return absl::OkStatus();
         }
-        return out->Put(report.name, report.spot_count, file, value.ExposeSecret(),
-                        std::move(event));
+        Output output{
+            report.name, report.cell, report.commitment, report.digest, report.value_count, "", ""};
+        if (!deleted) output.file = FileOf(report, *report.key, arguments.all_versions);
+        if (!arguments.all_versions && report.name.version.value() != 0) {
+          output.plain_file = FileNameOf(*report.key);
+        }
+        return out->Put(output, value.ExposeSecret(), std::move(event));
       }));
   return out->Flush();
 }
@@ -269,12 +331,23 @@ ExitCode Run(const RunArguments& arguments) {
   if (catalog->spots().empty() && catalog->bad().empty()) {
     return ReportNothing("run", NothingFound(), format);
   }
+  const std::uint64_t only_staged = OnlyStagedKeys(*catalog);
+  if (only_staged > 0 && !arguments.staged) {
+    std::fprintf(stderr, "%s: %llu keys have staged payloads only: --staged writes them, too\n",
+                 kRecoverProgram, static_cast<unsigned long long>(only_staged));
+  }
   Teller teller(format, progress);
   const absl::Status status = Recover(arguments, *catalog, teller, progress);
   progress.Clear();
   if (!status.ok()) {
     return ReportFailure("run: stopped", status, format,
                          "make room or name another --out, and run it again: it goes on from here");
+  }
+  if (!teller.any() && !arguments.staged && only_staged > 0 && catalog->bad().empty()) {
+    return ReportFailure(
+        "run: only staged payloads found",
+        absl::NotFoundError("they are of writes of which nobody knows whether they won"), format,
+        "the same command with --staged");
   }
   if (!teller.any() && !arguments.key.empty() && catalog->bad().empty()) {
     return ReportFailure(absl::StrCat("run: ", Printable(arguments.key.front()), " not found"),

@@ -1,11 +1,12 @@
 // worldb-recover verify SOURCE...
 
-#include <map>
-#include <set>
+#include <optional>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "tools/recover/claims.h"
 #include "tools/recover/command.h"
 #include "tools/recover/keys.h"
 
@@ -35,10 +36,7 @@ struct Verifying {
   std::uint64_t staged = 0;
   std::uint64_t key_shares = 0;
   std::uint64_t bad = 0;
-  // Commitments of good shares under the version at hand.
-  std::set<CommitmentId> commitments{};
-  // Of the key at hand: how many shares of a core claim which version.
-  std::map<CoreId, std::map<std::pair<SlotEpoch, Version>, int>> claims{};
+  std::uint64_t done = 0;
 
   void Report(const Spot& spot, const std::string& why) {
     ++bad;
@@ -58,8 +56,12 @@ struct Verifying {
     }
   }
 
-  void Check(const Spot& spot) {
-    if (spot.kind == Spot::Kind::kBadRow) return Report(spot, catalog.WhyBad(spot));
+  // Judges one by itself; of a good share, says whose it is.
+  std::optional<CommitmentId> Check(const Spot& spot) {
+    if (spot.kind == Spot::Kind::kBadRow) {
+      Report(spot, catalog.WhyBad(spot));
+      return std::nullopt;
+    }
     engine::OfflineValue value(catalog.keys(), catalog.script_book(), verifier);
     if (spot.kind == Spot::Kind::kStaged) {
       ++staged;
@@ -67,64 +69,65 @@ struct Verifying {
       const std::string wrong = sealed.ok() ? value.AddStaged(*sealed, catalog.WhereOf(spot))
                                             : std::string(sealed.status().message());
       if (!wrong.empty()) Report(spot, wrong);
-      return;
+      return std::nullopt;
     }
     ++shares;
     auto found = catalog.Fetch(spot);
     if (!found.ok()) {
-      return Report(spot, absl::StrCat(NameOf(spot), ": ", found.status().message()));
+      Report(spot, absl::StrCat(NameOf(spot), ": ", found.status().message()));
+      return std::nullopt;
     }
     const CommitmentId commitment = found->share.Commitment();
     const std::string wrong = value.Add(*std::move(found));
     key_shares += value.key_shares().Count();
-    if (!wrong.empty()) return Report(spot, wrong);
-    commitments.insert(commitment);
-    if (commitments.size() < 2) return CheckClaim(spot);
-    Report(spot, absl::StrCat(NameOf(spot),
-                              ": it is of another value than other shares of this version"));
+    if (wrong.empty()) return commitment;
+    Report(spot, wrong);
+    return std::nullopt;
   }
 
-  // A core belongs to one version alone: where it stands under several, those with the fewest shares
-  // are wrong about it.
-  void CountClaims(std::span<const Spot> rest) {
-    claims.clear();
-    for (const Spot& spot : rest) {
-      if (spot.key_tag != rest.front().key_tag) break;
-      if (IsShare(spot)) ++claims[spot.core][{spot.slot_epoch, spot.version}];
-    }
-  }
-  static bool IsShare(const Spot& spot) {
-    return spot.kind == Spot::Kind::kRow || spot.kind == Spot::Kind::kFile;
-  }
-  void CheckClaim(const Spot& spot) {
-    const auto& versions = claims[spot.core];
-    const int own = versions.at({spot.slot_epoch, spot.version});
-    for (const auto& [version, count] : versions) {
-      if (count <= own) continue;
-      return Report(spot, absl::StrCat(NameOf(spot), ": the same value stands as version ",
-                                       version.second.value(), " elsewhere"));
-    }
-  }
   std::string NameOf(const Spot& spot) const {
     return absl::StrCat("share ", spot.index, " of version ", spot.version.value(), " on node ",
                         catalog.WhereOf(spot));
   }
 
-  void CheckAll() {
-    const Spot* previous = nullptr;
-    std::uint64_t done = 0;
-    for (const Spot& spot : catalog.spots()) {
-      if (previous == nullptr || previous->key_tag != spot.key_tag) {
-        CountClaims(catalog.spots().subspan(done));
+  // All shares that claim one version.
+  void CheckVersion(std::span<const Spot> spots, const VersionClaims& claims) {
+    std::vector<std::pair<const Spot*, CommitmentId>> good;
+    Tally<CommitmentId> values;
+    for (const Spot& spot : spots) {
+      if (const auto commitment = Check(spot)) {
+        good.emplace_back(&spot, *commitment);
+        values.Count(*commitment, NodeAt(spot.index));
       }
-      if (previous == nullptr || previous->key_tag != spot.key_tag ||
-          previous->version != spot.version || previous->slot_epoch != spot.slot_epoch) {
-        commitments.clear();
-      }
-      previous = &spot;
-      Check(spot);
       progress.Show(
           absl::StrCat("verified ", ++done, " of ", catalog.spots().size(), ", ", bad, " bad"));
+    }
+    for (const auto& [spot, commitment] : good) {
+      if (values.InsteadOf(commitment).has_value()) {
+        Report(*spot, absl::StrCat(NameOf(*spot),
+                                   ": it is of another value than other shares of this version"));
+      } else if (const auto other = claims.InsteadOf(spot->core, spot->slot_epoch, spot->version)) {
+        Report(*spot, absl::StrCat(NameOf(*spot), ": the same value stands as version ",
+                                   other->value(), " elsewhere"));
+      }
+    }
+  }
+
+  void CheckAll() {
+    const std::span<const Spot> all = catalog.spots();
+    for (std::size_t key = 0; key < all.size();) {
+      std::size_t key_end = key;
+      while (key_end < all.size() && all[key_end].key_tag == all[key].key_tag) ++key_end;
+      const VersionClaims claims(catalog, verifier, all.subspan(key, key_end - key));
+      while (key < key_end) {
+        std::size_t end = key;
+        while (end < key_end && all[end].version == all[key].version &&
+               all[end].slot_epoch == all[key].slot_epoch) {
+          ++end;
+        }
+        CheckVersion(all.subspan(key, end - key), claims);
+        key = end;
+      }
     }
     progress.Clear();
   }

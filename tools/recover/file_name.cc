@@ -24,11 +24,6 @@ std::string Encode(ByteSpan key) {
   return out;
 }
 
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 }  // namespace
 
 std::string FileNameOf(ByteSpan key) {
@@ -42,25 +37,6 @@ std::string FileNameOf(ByteSpan key) {
     out += next;
   }
   return absl::StrCat(out, "%%", LabelledHash(kLongNameLabel, key).Hex().substr(0, kHashDigits));
-}
-
-std::optional<Bytes> KeyOfFileName(absl::string_view name) {
-  Bytes key;
-  for (std::size_t i = 0; i < name.size(); ++i) {
-    if (name[i] != '%') {
-      key.push_back(static_cast<std::uint8_t>(name[i]));
-      continue;
-    }
-    if (name == "%") break;
-    if (name.size() - i < 3) return std::nullopt;
-    const int high = HexDigit(name[i + 1]);
-    const int low = HexDigit(name[i + 2]);
-    if (high < 0 || low < 0) return std::nullopt;
-    key.push_back(static_cast<std::uint8_t>(high * 16 + low));
-    i += 2;
-  }
-  if (Encode(key) != name) return std::nullopt;
-  return key;
 }
 
 }  // namespace worldb::tools

@@ -2,10 +2,8 @@
 #ifndef WORLDB_TOOLS_RECOVER_FILE_NAME_H_
 #define WORLDB_TOOLS_RECOVER_FILE_NAME_H_
 
-#include <optional>
 #include <string>
 
-#include "absl/strings/string_view.h"
 #include "cryptoscatter/base/bytes.h"
 
 namespace worldb::tools {
@@ -13,11 +11,9 @@ namespace worldb::tools {
 // Letters, digits, '-', '_' and '.' stand for themselves, but for a '.' in front; any other byte is
 // %XX, in capitals. The empty key is "%". A name that would be longer than kFileNameBytesMax ends
 // early, in "%%" and 32 hexadecimal digits of the key's hash: such a name alone does not give the key
-// back, the journal beside it does.
-inline constexpr std::size_t kFileNameBytesMax = 160;
+// back, the journal beside it does. What a run appends to a name fits into the 255 bytes of a file system.
+inline constexpr std::size_t kFileNameBytesMax = 120;
 std::string FileNameOf(ByteSpan key);
-// The key, or nullopt for a shortened name and for what FileNameOf() never makes.
-std::optional<Bytes> KeyOfFileName(absl::string_view name);
 
 }  // namespace worldb::tools
 

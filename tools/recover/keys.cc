@@ -37,7 +37,7 @@ absl::StatusOr<engine::NodeSecrets> ReadSecretsFile(const std::string& path) {
 }
 
 absl::StatusOr<std::shared_ptr<const engine::Cell>> ReadCellFile(const std::string& path) {
-  WORLDB_ASSIGN_OR_RETURN(const SecretBytes bytes, ReadWholeFile(path, kKeyFileBytesMax));
+  WORLDB_ASSIGN_OR_RETURN(const SecretBytes bytes, ReadWholeFile(path, engine::kCellFileBytesMax));
   auto cell = engine::Cell::Decode(bytes.ExposeSecret());
   if (!cell.ok()) return InFile(path, cell.status());
   return cell;
@@ -67,7 +67,9 @@ absl::StatusOr<std::unique_ptr<engine::OfflineKeys>> LoadKeys(const KeyOptions& 
   for (const std::string& path : options.exports) {
     WORLDB_ASSIGN_OR_RETURN(const SecretBytes bytes, ReadWholeFile(path, kKeyFileBytesMax));
     const auto opened = cryptoscatter::OpenKeyExport(bytes.ExposeSecret(), recovery_key);
-    if (!opened.ok()) return InFile(path, opened.status());
+    if (!opened.ok()) {  // of another recovery key, or damaged: the wrong file either way
+      return InFile(path, absl::InvalidArgumentError(opened.status().message()));
+    }
     for (const cryptoscatter::ExportedNode& node : opened->nodes) {
       keys->Add(node.id, node.storage_key, node.exchange_secret);
     }

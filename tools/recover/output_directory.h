@@ -1,7 +1,9 @@
 // Where recovered values go: one file for each, and a journal of what has been done.
 //
-// Values become durable in batches, and after them their lines of the journal. So whenever the process
-// is killed, every file under a value's name is whole, and what the journal names is there.
+// Values become durable in batches: first a line of the journal says which files are meant to come, then
+// come the files, and after them their own lines. So whenever the process is killed, every file under
+// a value's name is whole, what the journal names is there, and what is there is known to be ours.
+// A name belongs to the key that had it first; another key of the same name gets NAME@tag.TAG.
 //
 //   DIR/NAME                           a value (tools/recover/file_name.h)
 //   DIR/.worldb-recover.journal        one JSON object a line
@@ -9,7 +11,7 @@
 //   DIR/.worldb-recover.new-N          a value that is being written
 // Errors:  AlreadyExists for a file in a value's place that no run of this tool wrote;
 //          FailedPrecondition while another process uses the directory; else as tools/files.h.
-// Bounds:  some 150 bytes for each value in the journal, and one batch of values.
+// Bounds:  some 350 bytes for each value in the journal, and one batch of values.
 // Threads: one owner; calls block on the disk.
 // Secrets: values pass through; files are for their owner alone.
 #ifndef WORLDB_TOOLS_RECOVER_OUTPUT_DIRECTORY_H_
@@ -20,8 +22,8 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -33,45 +35,82 @@
 
 namespace worldb::tools {
 
+inline constexpr char kJournalName[] = ".worldb-recover.journal";
+inline constexpr char kTemporaryPrefix[] = ".worldb-recover.new-";
+// Makes the directory if it is missing, and removes what a killed process left under temporary names.
+absl::StatusOr<std::unique_ptr<LockFile>> LockOutput(const std::string& path);
+
+// What is to be written of a version.
+struct Output {
+  VersionName name;
+  CellId cell;
+  CommitmentId commitment;
+  Hash256 digest;
+  std::size_t value_count = 1;  // that stand under the version, this one included
+  std::string file;             // wanted; empty for an event alone
+  // When only newest versions are kept: the name under which an older one of this key may lie.
+  std::string plain_file;
+};
+
 class OutputDirectory {
  public:
   // Runs when what was put is durable.
   using Written = std::function<void(const Json& event)>;
 
-  // Runs of different `mode` name their files differently: none takes another's for its own work.
+  // Runs for newest and for all versions name their files differently: none takes the other's for its
+  // own work.
   static absl::StatusOr<std::unique_ptr<OutputDirectory>> Open(const std::string& path,
-                                                               std::string mode, Written written);
+                                                               bool all_versions, Written written);
 
-  // The events an earlier run wrote for this version out of as many spots, when their files are still
-  // there and have the bytes the journal says; else none.
-  std::vector<Json> Find(const VersionName& name, std::size_t spot_count);
-  // Queues a value for the file `file`, or with an empty `file` the event alone.
-  absl::Status Put(const VersionName& name, std::size_t spot_count, const std::string& file,
-                   ByteSpan value, Json event);
+  // The events an earlier run wrote for this version out of the same, one for each of its values, when
+  // nothing about them was bad and their files are still there and have the bytes the journal says;
+  // else none.
+  std::vector<Json> Find(const VersionName& name, const Hash256& digest);
+  // Queues a value. Of the event, `file` becomes the name it has, `instead_of` the one it could not have,
+  // `retired` where an older value was moved, {from, to}; each stays null where that is nothing.
+  absl::Status Put(const Output& output, ByteSpan value, Json event);
   // Makes durable what is queued and tells of it.
   absl::Status Flush();
 
  private:
+  // Whose a file is.
+  struct Own {
+    CellId cell;
+    VersionName name;
+    bool IsOf(const Output& output) const {
+      return cell == output.cell && name.key_tag == output.name.key_tag;
+    }
+  };
   struct Pending {
     VersionName name;
     std::string line;
     Json event;
+    Json intent;  // null without a file
+    std::pair<std::string, std::string> retired;
   };
 
-  OutputDirectory(std::string path, std::string mode, std::unique_ptr<LockFile> lock,
+  OutputDirectory(std::string path, bool all_versions, std::unique_ptr<LockFile> lock,
                   Written written);
   void ReadJournal(const std::string& path);
-  absl::Status CheckPlace(const std::string& file, ByteSpan value) const;
-  bool IsIntact(const Json& line) const;
+  // The file's name: what is wanted, or else another.
+  absl::StatusOr<std::string> PlaceOf(const Output& output, ByteSpan value) const;
+  // The file of an older version of this key, and where it goes; empty when there is none.
+  std::pair<std::string, std::string> RetiredBy(const Output& output,
+                                                const std::string& file) const;
+  absl::Status Retire(const std::pair<std::string, std::string>& retired) const;
+  void Remember(const VersionName& name, std::uint64_t offset);
+  std::string PathOf(const std::string& file) const { return path_ + "/" + file; }
+  bool Has(const std::string& file, const std::string& hash) const;
 
   const std::string path_;
-  const std::string mode_;
+  const bool all_versions_;
   const std::unique_ptr<LockFile> lock_;
   const Written written_;
   std::unique_ptr<LineFile> journal_;
   std::ifstream reader_;
   std::map<VersionName, std::vector<std::uint64_t>> lines_;  // offsets in the journal
-  std::set<std::string> own_files_;
+  std::map<KeyTag, VersionName> latest_;  // as the journal has them, staged apart
+  std::map<std::string, Own> own_files_;
   FileBatch files_;
   std::vector<Pending> queue_;
 };

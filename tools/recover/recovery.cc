@@ -7,7 +7,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "cryptoscatter/base/hash.h"
 #include "cryptoscatter/base/status_macros.h"
+#include "tools/print.h"
 
 namespace worldb::tools {
 namespace {
@@ -21,7 +23,9 @@ struct Candidate {
   Candidate(const Catalog& catalog, cryptoscatter::BatchVerifier& verifier)
       : value(catalog.keys(), catalog.script_book(), verifier) {}
   OfflineValue value;
+  CellId cell;
   CoreId core;
+  CommitmentId commitment;
   cryptoscatter::ValueKind kind = cryptoscatter::ValueKind::kValue;
   NodeSet indices;
   NodeSet bad;
@@ -35,15 +39,15 @@ struct Candidate {
   }
 };
 
-// A core belongs to one version alone: another one under which shares of it were found, if any.
-std::optional<Version> OtherVersionOf(std::span<const Spot> spots, const CoreId& core,
-                                      const VersionName& name) {
-  for (const Spot& spot : spots) {
-    const bool stored = spot.kind == Spot::Kind::kRow || spot.kind == Spot::Kind::kFile;
-    const bool same = spot.version == name.version && spot.slot_epoch == name.slot_epoch;
-    if (stored && spot.core == core && !same) return spot.version;
-  }
-  return std::nullopt;
+constexpr HashLabel kSpotsLabel("wdb spots 1");
+
+// As long as this is the same for all of a key, so is what becomes of it. It does not depend on the
+// order of the sources.
+Bytes DigestBytes(const Spot& spot) {
+  const std::string text = absl::StrCat(static_cast<int>(spot.kind), ".", spot.slot_epoch.value(),
+                                        ".", spot.version.value(), ".", spot.core.Hex(), ".",
+                                        spot.index, ".", static_cast<int>(spot.value_kind), ";");
+  return ToBytes(AsBytes(text));
 }
 
 }  // namespace
@@ -65,13 +69,14 @@ struct Recovery::Reading {
   Reading(const Catalog& catalog, cryptoscatter::BatchVerifier& verifier)
       : catalog(catalog), verifier(verifier) {}
 
-  Candidate& CandidateOf(const CommitmentId& commitment, const CoreId& core,
-                         cryptoscatter::ValueKind kind) {
+  Candidate& CandidateOf(const CommitmentId& commitment, const cryptoscatter::Core& core) {
     const auto [at, added] = candidates.try_emplace(commitment);
     if (added) {
       at->second = std::make_unique<Candidate>(catalog, verifier);
-      at->second->core = core;
-      at->second->kind = kind;
+      at->second->cell = core.cell;
+      at->second->core = core.Id();
+      at->second->commitment = commitment;
+      at->second->kind = core.kind;
     }
     return *at->second;
   }
@@ -91,7 +96,7 @@ struct Recovery::Reading {
     const cryptoscatter::Share& share = found->share;
     const NodeIndex index = share.index;
     const bool locked = found->locked;
-    Candidate& candidate = CandidateOf(share.Commitment(), share.core.Id(), share.core.kind);
+    Candidate& candidate = CandidateOf(share.Commitment(), share.core);
     std::string wrong = candidate.value.Add(*std::move(found));
     if (!wrong.empty()) {
       candidate.bad.Add(index);
@@ -115,7 +120,7 @@ struct Recovery::Reading {
     }
     const CommitmentId commitment = sealed->Commitment();
     if (only_known && !candidates.contains(commitment)) return;
-    Candidate& candidate = CandidateOf(commitment, spot.core, sealed->core.kind);
+    Candidate& candidate = CandidateOf(commitment, sealed->core);
     std::string wrong = candidate.value.AddStaged(*sealed, catalog.WhereOf(spot));
     if (!wrong.empty()) candidate.bad_shares.push_back(std::move(wrong));
   }
@@ -153,9 +158,27 @@ struct Recovery::Reading {
     }
     kept.resize(count);
     if (kept.empty()) return kept;
+    if (!readable) BlameMinority(kept);
     for (std::string& reason : stray) kept.front()->bad_shares.push_back(std::move(reason));
     stray.clear();
     return kept;
+  }
+
+  // Of several values, none readable: the one most nodes hold is not to blame.
+  static void BlameMinority(const std::vector<Candidate*>& kept) {
+    Tally<CommitmentId> values;
+    for (const Candidate* candidate : kept) {
+      for (int i = 0; i < kNodeCount; ++i) {
+        if (candidate->indices.Has(i)) values.Count(candidate->commitment, NodeAt(i));
+      }
+    }
+    for (Candidate* candidate : kept) {
+      if (!values.InsteadOf(candidate->commitment).has_value()) continue;
+      for (const std::string& source : candidate->sources) {
+        candidate->bad_shares.push_back(
+            absl::StrCat(source, ": it is of another value than other shares of this version"));
+      }
+    }
   }
 
   const Catalog& catalog;
@@ -196,6 +219,8 @@ absl::Status Recovery::RunKey(Spots spots, const Done& done, const Sink& sink) {
   }
   const Spots staged = spots.subspan(versions_end);
   if (only_tag_.has_value() && *only_tag_ != spots[0].key_tag) return absl::OkStatus();
+  const VersionClaims claims(catalog_, verifier_, spots);
+  const Hash256 digest = DigestOf(spots);
   bool readable = false;
   for (std::size_t begin = 0; begin < versions_end && (options_.all_versions || !readable);) {
     std::size_t end = begin;
@@ -206,13 +231,12 @@ absl::Status Recovery::RunKey(Spots spots, const Done& done, const Sink& sink) {
     const Spots group = spots.subspan(begin, end - begin);
     begin = end;
     WORLDB_ASSIGN_OR_RETURN(
-        const bool known,
-        done({group[0].key_tag, group[0].slot_epoch, group[0].version}, group.size()));
+        const bool known, done({group[0].key_tag, group[0].slot_epoch, group[0].version}, digest));
     if (known) {
       readable = true;
       continue;
     }
-    WORLDB_ASSIGN_OR_RETURN(const bool read, RunVersion(group, staged, spots, sink));
+    WORLDB_ASSIGN_OR_RETURN(const bool read, RunVersion(group, staged, claims, digest, sink));
     readable |= read;
   }
   if (!options_.staged) return absl::OkStatus();
@@ -225,13 +249,38 @@ absl::Status Recovery::RunKey(Spots spots, const Done& done, const Sink& sink) {
         std::any_of(spots.begin(), spots.begin() + static_cast<std::ptrdiff_t>(versions_end),
                     [&group](const Spot& spot) { return spot.core == group[0].core; });
     if (scattered) continue;
-    WORLDB_RETURN_IF_ERROR(RunVersion({}, group, spots, sink).status());
+    // Staged payloads of a key have one version name, so their core must tell them apart.
+    Bytes own(digest.bytes.begin(), digest.bytes.end());
+    own.insert(own.end(), group[0].core.bytes.begin(), group[0].core.bytes.end());
+    const Hash256 own_digest = LabelledHash(kSpotsLabel, own);
+    WORLDB_ASSIGN_OR_RETURN(const bool known, done({group[0].key_tag, {}, {}}, own_digest));
+    if (known) continue;
+    WORLDB_RETURN_IF_ERROR(RunVersion({}, group, claims, own_digest, sink).status());
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> Recovery::RunVersion(Spots spots, Spots staged, Spots key_spots,
-                                          const Sink& sink) {
+Hash256 Recovery::DigestOf(Spots key_spots) const {
+  std::vector<Bytes> parts;
+  for (const Spot& spot : key_spots) parts.push_back(DigestBytes(spot));
+  std::sort(parts.begin(), parts.end());
+  parts.push_back(ToBytes(catalog_.keys().Fingerprint().bytes));
+  if (catalog_.cell() != nullptr) parts.push_back(ToBytes(catalog_.cell()->id().bytes));
+  Bytes all;
+  for (const Bytes& part : parts) all.insert(all.end(), part.begin(), part.end());
+  return LabelledHash(kSpotsLabel, all);
+}
+
+std::string Recovery::WrongNameOf(const VersionReport& report, ByteSpan key_name) const {
+  const auto& cell = catalog_.cell();
+  if (cell == nullptr || cell->id() != report.cell) return "";
+  if (cell->KeyTagOf(key_name) == report.name.key_tag) return "";
+  return absl::StrCat("its shares verify, but the name sealed with it, ",
+                      Printable(AsText(key_name)), ", is that of another key");
+}
+
+absl::StatusOr<bool> Recovery::RunVersion(Spots spots, Spots staged, const VersionClaims& claims,
+                                          const Hash256& digest, const Sink& sink) {
   Reading reading(catalog_, verifier_);
   for (const Spot& spot : spots) reading.AddShare(spot);
   if (!reading.IsReadable()) {
@@ -241,21 +290,33 @@ absl::StatusOr<bool> Recovery::RunVersion(Spots spots, Spots staged, Spots key_s
   const std::vector<Candidate*> values = reading.Sift();
   VersionReport common;
   common.name = {first.key_tag, first.slot_epoch, first.version};
-  common.spot_count = spots.empty() ? staged.size() : spots.size();
+  common.digest = digest;
   bool readable = false;
   for (Candidate* candidate : values) {
     VersionReport report = common;
+    report.cell = candidate->cell;
     report.core = candidate->core;
+    report.commitment = candidate->commitment;
     report.kind = candidate->kind;
     report.conflict = values.size() > 1;
+    report.value_count = values.size();
     report.good = candidate->value.whole();
     report.bad = candidate->bad;
     report.locked = candidate->locked.Minus(report.good);
     report.bad_shares = std::move(candidate->bad_shares);
+    if (const auto other =
+            claims.InsteadOf(candidate->core, common.name.slot_epoch, common.name.version);
+        other.has_value() && !spots.empty()) {
+      for (const std::string& source : candidate->sources) {
+        report.bad_shares.push_back(absl::StrCat(source, ": the same value stands as version ",
+                                                 other->value(), " elsewhere"));
+      }
+    }
     SecretBytes value;
     if (candidate->value.IsReadable()) {
       auto opened = candidate->value.Open();
-      if (opened.ok()) {
+      if (opened.ok()) report.why_lost = WrongNameOf(report, opened->key_name);
+      if (opened.ok() && report.why_lost.empty()) {
         readable = true;
         report.key = std::move(opened->key_name);
         value = std::move(opened->value);
@@ -264,19 +325,15 @@ absl::StatusOr<bool> Recovery::RunVersion(Spots spots, Spots staged, Spots key_s
                             ? VersionReport::Status::kRecovered
                             : VersionReport::Status::kDegraded;
       } else {
-        report.why_lost =
-            absl::StrCat("its shares verify, but do not open: ", opened.status().message());
+        if (!opened.ok()) {
+          report.why_lost =
+              absl::StrCat("its shares verify, but do not open: ", opened.status().message());
+        }
         report.bad_shares.push_back(
             absl::StrCat("version ", report.name.version.value(), ": ", report.why_lost));
       }
     } else {
       report.shortfall = candidate->value.shortfall();
-      if (const auto elsewhere = OtherVersionOf(key_spots, candidate->core, report.name)) {
-        for (const std::string& source : candidate->sources) {
-          report.bad_shares.push_back(absl::StrCat(source, ": the same value stands as version ",
-                                                   elsewhere->value(), " elsewhere"));
-        }
-      }
     }
     if (!report.key.has_value()) report.key = catalog_.NameOf(report.name.key_tag);
     if (!IsWanted(report.key)) continue;

@@ -19,6 +19,7 @@
 #include "cryptoscatter/records.h"
 #include "engine/offline_reader.h"
 #include "tools/recover/catalog.h"
+#include "tools/recover/claims.h"
 
 namespace worldb::tools {
 
@@ -36,10 +37,13 @@ struct VersionReport {
   VersionName name;
   Status status = Status::kLost;
   std::optional<Bytes> key;  // nullopt when it could not be found out
+  CellId cell;               // as core
   CoreId core;               // zero when no share gives it
+  CommitmentId commitment;   // as core
   cryptoscatter::ValueKind kind = cryptoscatter::ValueKind::kValue;
   // Two different values stand under this name; each has a report of its own.
   bool conflict = false;
+  std::size_t value_count = 1;  // that stand under this name
   std::uint64_t value_bytes = 0;
   NodeSet good;    // fragment and key share verified
   NodeSet bad;     // indices of shares with something wrong
@@ -47,7 +51,7 @@ struct VersionReport {
   std::vector<std::string> bad_shares;
   engine::OfflineValue::Shortfall shortfall;
   std::string why_lost;
-  std::size_t spot_count = 0;  // what was there to read it from
+  Hash256 digest;  // of what was there to read it from, and of the keys
 
   NodeSet missing() const { return NodeSet::All().Minus(good | bad | locked); }
 };
@@ -64,8 +68,8 @@ class Recovery {
   // What to do with a version that was read, or could not be. The value is that of a readable version
   // that is no tombstone. An error ends the recovery.
   using Sink = std::function<absl::Status(VersionReport report, SecretBytes value)>;
-  // True when an earlier run dealt with this version, from that many spots, and it was readable.
-  using Done = std::function<absl::StatusOr<bool>(const VersionName& name, std::size_t spot_count)>;
+  // True when an earlier run dealt with this version, out of the same, and it was readable.
+  using Done = std::function<absl::StatusOr<bool>(const VersionName& name, const Hash256& digest)>;
 
   // `catalog` must outlive it and be unlocked.
   Recovery(const Catalog& catalog, RecoveryOptions options);
@@ -77,8 +81,11 @@ class Recovery {
 
   absl::Status RunKey(Spots spots, const Done& done, const Sink& sink);
   // Reports all values that stand under one version; true when one of them was readable.
-  // `key_spots` are all of the key.
-  absl::StatusOr<bool> RunVersion(Spots spots, Spots staged, Spots key_spots, const Sink& sink);
+  absl::StatusOr<bool> RunVersion(Spots spots, Spots staged, const VersionClaims& claims,
+                                  const Hash256& digest, const Sink& sink);
+  // What is wrong with the name that was sealed with a value, or nothing.
+  std::string WrongNameOf(const VersionReport& report, ByteSpan key_name) const;
+  Hash256 DigestOf(Spots key_spots) const;
   bool IsWanted(const std::optional<Bytes>& key) const;
 
   const Catalog& catalog_;

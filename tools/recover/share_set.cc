@@ -56,18 +56,6 @@ absl::StatusOr<std::vector<std::string>> Expand(const std::vector<std::string>& 
   return out;
 }
 
-// The script a share file brings along; shipped ones are compiled already.
-absl::StatusOr<std::shared_ptr<const Script>> ScriptOf(const cryptoscatter::ShareFile& file) {
-  if (auto shipped = cryptoscatter::ScriptBook::Shipped()->Find(file.share.script); shipped.ok()) {
-    return shipped;
-  }
-  WORLDB_ASSIGN_OR_RETURN(std::shared_ptr<const Script> script, Script::Compile(file.script_text));
-  if (script->id() != file.share.script) {
-    return absl::InvalidArgumentError("its script text is not in the canonical form");
-  }
-  return script;
-}
-
 int Rank(const Script& script, NodeSet set) {
   std::vector<int> rows;
   for (int node = 0; node < kNodeCount; ++node) {
@@ -199,7 +187,8 @@ void GivenShare::Judge(cryptoscatter::BatchVerifier& verifier) {
   if (file.share.core.kind != cryptoscatter::ValueKind::kFile) {
     return AddReason("it is a share of a value in a cell, not of a file");
   }
-  absl::StatusOr<std::shared_ptr<const Script>> script = ScriptOf(file);
+  absl::StatusOr<std::shared_ptr<const Script>> script =
+      ScriptOf(file, *cryptoscatter::ScriptBook::Shipped());
   if (!script.ok()) return AddReason(std::string(script.status().message()));
   const cryptoscatter::KeyShare* key_share = file.open_key_share ? &*file.open_key_share : nullptr;
   const cryptoscatter::ShareVerdict verdict =
