@@ -1,11 +1,8 @@
 // worldb demo
 
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <csignal>
-#include <cstdio>
 #include <optional>
 #include <utility>
 
@@ -93,15 +90,6 @@ absl::Status AddScripts(const DemoArguments& arguments, LocalCell::Options& opti
   return absl::OkStatus();
 }
 
-// Secrets stay out of core files, of other processes and of other users' files.
-void KeepSecretsIn() {
-  umask(0077);
-  const rlimit none = {0, 0};
-  if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
-    std::fprintf(stderr, "worldb: core dumps could not be switched off\n");
-  }
-}
-
 void PrintBanner(const DemoCell& demo, const DemoCell::Options& options, bool temporary) {
   const LocalCell& cell = demo.cell();
   const WanDelays& wan = options.cell.delays;
@@ -149,7 +137,7 @@ absl::Status Run(const DemoArguments& arguments) {
                           ParseWindow(arguments.window, arguments.window_factor));
   WORLDB_RETURN_IF_ERROR(AddScripts(arguments, options.cell));
   options.port = arguments.port >= 0 ? arguments.port : arguments.once ? 0 : kDefaultPort;
-  KeepSecretsIn();
+  umask(0077);  // what the demo writes is for its owner alone
 
   // Blocked before any thread is made, so that all of them inherit it and only sigwait() sees them.
   sigset_t ending;
