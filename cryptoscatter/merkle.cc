@@ -41,15 +41,14 @@ Hash256 HashTriple(const HashLabel& label, const Hash256& a, const Hash256& b, c
   return LabelledHash(label, FixedInput<96>().Raw(a.bytes).Raw(b.bytes).Raw(c.bytes).span());
 }
 
-// One to four nodes of a fragment tree become one of the next level; a lone one goes up unchanged.
+// Nodes of a fragment tree become one of the next level; a lone one goes up unchanged.
 Hash256 Parent(TreeHash& hash, std::span<const Hash256> children) {
   static_assert(sizeof(Hash256) == Hash256::kBytes);
   if (children.size() == 1) return children.front();
   return hash.Of(labels::kFragmentNode, {children.front().bytes.data(), children.size_bytes()});
 }
 
-static_assert(kMerkleBlockBytes ==
-                  kMerkleLeafBytes * kFragmentTreeArity * kFragmentTreeArity * kFragmentTreeArity,
+static_assert(kMerkleBlockBytes == kMerkleLeafBytes * kFragmentUnitLeaves * kFragmentTreeArity,
               "a block is a subtree");
 
 // One level up; an odd last node is promoted unchanged. May work in place.
@@ -94,13 +93,17 @@ void FragmentHasher::Update(ByteSpan bytes) {
 }
 
 void FragmentHasher::AddLeaf(const Hash256& leaf) {
-  Hash256 node = leaf;
-  for (std::size_t level = 0;; ++level) {
-    if (level == groups_.size()) groups_.emplace_back();
-    const std::size_t count = CountAt(level);
-    groups_[level][count] = node;
-    if (count + 1 < kFragmentTreeArity) break;
-    node = Parent(hash_, groups_[level]);
+  const std::size_t at = leaf_count_ % kFragmentUnitLeaves;
+  unit_[at] = leaf;
+  if (at + 1 == kFragmentUnitLeaves) {
+    Hash256 node = Parent(hash_, unit_);
+    for (std::size_t level = 0;; ++level) {
+      if (level == groups_.size()) groups_.emplace_back();
+      const std::size_t count = CountAt(level);
+      groups_[level][count] = node;
+      if (count + 1 < kFragmentTreeArity) break;
+      node = Parent(hash_, groups_[level]);
+    }
   }
   ++leaf_count_;
 }
@@ -111,13 +114,14 @@ Hash256 FragmentHasher::Top() {
   Hash256 node;
   bool any = pending > 0 || bytes_ == 0;
   if (any) node = hash_.Of(labels::kFragmentLeaf, ByteSpan(pending_).first(pending));
-  for (std::size_t level = 0; level < groups_.size(); ++level) {
-    std::size_t count = CountAt(level);
-    if (any) groups_[level][count++] = node;
-    if (count == 0) continue;
-    node = Parent(hash_, std::span(groups_[level]).first(count));
+  const auto fold = [&](std::span<Hash256> group, std::size_t count) {
+    if (any) group[count++] = node;
+    if (count == 0) return;
+    node = Parent(hash_, group.first(count));
     any = true;
-  }
+  };
+  fold(unit_, leaf_count_ % kFragmentUnitLeaves);
+  for (std::size_t level = 0; level < groups_.size(); ++level) fold(groups_[level], CountAt(level));
   return node;
 }
 
