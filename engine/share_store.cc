@@ -11,19 +11,11 @@
 namespace worldb::engine {
 namespace {
 
-constexpr std::uint8_t kRowFormat = 1;
-constexpr std::uint8_t kScriptRowFormat = 1;
-constexpr std::size_t kMetadataBytesMax = 4096;
 constexpr std::size_t kPairwiseKeysMax = 4096;
 // A reader wants the newest few.
 constexpr std::size_t kVersionsListedMax = 64;
 
-std::string BigEndian(std::uint64_t value, int bytes) {
-  std::string out;
-  for (int i = bytes - 1; i >= 0; --i) out.push_back(static_cast<char>(value >> (8 * i)));
-  return out;
-}
-
+using cryptoscatter::BatchRef;
 using cryptoscatter::PairwiseKey;
 using cryptoscatter::Share;
 
@@ -31,38 +23,45 @@ cryptoscatter::KeySharePlace PlaceOf(const Cell& cell, const Share& share) {
   return {share.core.Id(), share.generation, share.index, cell.node(share.index).id};
 }
 
-// A share as it is written.
+// A share as it is written, when it is known where its proof goes.
 struct StoredForm {
-  SharedBytes row;
+  ShareRow row;
   SharedBytes fragment;  // null when it lies in the row
+  CommitmentId commitment;
 };
 StoredForm MakeStoredForm(const Cell& cell, const cryptoscatter::StorageKey& storage_key,
                           Share share, const cryptoscatter::KeyShare& key_share, Entropy& entropy) {
   StoredForm form;
-  ShareRow row;
-  row.fragment_apart = share.fragment.size() > ShareRow::kFragmentInRowBytesMax;
-  if (row.fragment_apart) {
+  form.commitment = share.Commitment();
+  form.row.fragment_apart = share.fragment.size() > ShareRow::kFragmentInRowBytesMax;
+  if (form.row.fragment_apart) {
     form.fragment = std::make_shared<const Bytes>(std::exchange(share.fragment, {}));
   }
-  row.key_share =
+  form.row.key_share =
       cryptoscatter::WrapKeyShare(storage_key, PlaceOf(cell, share), key_share, entropy);
-  row.share = std::move(share);
-  form.row = std::make_shared<const Bytes>(row.Encode());
+  form.row.script = cryptoscatter::ScriptBook::PrefixOf(share.script);
+  form.row.share = std::move(share);
   return form;
+}
+
+SharedBytes EncodeRow(const ShareRow& row) { return std::make_shared<const Bytes>(row.Encode()); }
+StoreWrite PutBatchRow(const BatchRef& ref, const BatchRows::Batch& batch) {
+  return StoreWrite::Put(RowFamily::kRows, BatchRow::Key(ref),
+                         std::make_shared<const Bytes>(BatchRow::Encode(*batch.part)));
+}
+// Null for a batch of one.
+std::optional<BatchRef> BatchRefOf(const Share& share, const CommitmentId& commitment) {
+  if (share.proof.count == 1) return std::nullopt;
+  return cryptoscatter::BatchRefOf(share.core.cell, share.proof, commitment);
 }
 
 // Empty when the share is this node's and of this version.
 std::string Misplaced(const Cell& cell, NodeIndex index, const VersionRef& version,
                       const Share& share) {
-  if (share.index == index && share.core.key_tag == version.key_tag &&
-      share.slot == cell.SlotOf(version.key_tag) && share.slot_epoch == version.slot_epoch &&
-      share.version == version.version) {
-    return {};
-  }
+  if (share.index == index && share.slot == cell.SlotOf(version.key_tag)) return {};
   return absl::StrCat("share ", index.value(), " of version ", version.version.value(), " on node ",
                       cell.node(index).name, ": in its place lies share ", share.index.value(),
-                      " of version ", share.version.value(),
-                      share.core.key_tag == version.key_tag ? "" : " of another key");
+                      " of slot ", share.slot.value());
 }
 
 // All that judging needs, by value: it may run on the pool while the node is being taken down.
@@ -72,6 +71,7 @@ struct ShareJudge {
   const cryptoscatter::StorageKey* storage_key;  // outlives the pool's work, as NodeParts demands
   VersionRef version;
   bool with_fragment = true;
+  absl::Status proof;  // why it is without one
 
   void operator()(HeldShare& held, cryptoscatter::BatchVerifier& verifier) const {
     held.reason = Misplaced(*cell, index, version, held.share);
@@ -86,6 +86,7 @@ struct ShareJudge {
     held.fragment_ok = !with_fragment || verdict.fragment_usable();
     held.key_share_ok = verdict.key_share_usable();
     held.reason = verdict.reason;
+    if (!proof.ok()) absl::StrAppend(&held.reason, "; ", proof.message());
     if (!held.key_share.has_value()) {
       absl::StrAppend(&held.reason, held.reason.empty() ? "" : "; ", "share ", index.value(),
                       " of version ", version.version.value(), " on node ", cell->node(index).name,
@@ -95,85 +96,6 @@ struct ShareJudge {
 };
 
 }  // namespace
-
-Bytes ShareRow::Encode() const {
-  ByteWriter w(1024 + share.fragment.size());
-  w.U8(kRowFormat).U8(fragment_apart ? 1 : 0);
-  w.Sized(share.EncodeMetadata()).Raw(key_share.Encode());
-  if (!fragment_apart) w.Raw(share.fragment);
-  return std::move(w).Take();
-}
-
-absl::StatusOr<ShareRow> ShareRow::Decode(ByteSpan bytes) {
-  ByteReader r(bytes);
-  ShareRow row;
-  if (r.U8() != kRowFormat) r.Fail("unknown format");
-  const std::uint8_t apart = r.U8();
-  if (apart > 1) r.Fail("flag out of range");
-  row.fragment_apart = apart == 1;
-  const ByteSpan metadata = r.Sized(kMetadataBytesMax);
-  const ByteSpan key_share = r.View(cryptoscatter::StoredKeyShare::kBytes);
-  const ByteSpan fragment = r.ok() ? r.View(row.fragment_apart ? 0 : r.remaining()) : ByteSpan();
-  WORLDB_RETURN_IF_ERROR(r.Finish("share row"));
-  WORLDB_ASSIGN_OR_RETURN(row.share, Share::DecodeMetadata(metadata));
-  WORLDB_ASSIGN_OR_RETURN(row.key_share, cryptoscatter::StoredKeyShare::Decode(key_share));
-  row.share.fragment = ToBytes(fragment);
-  return row;
-}
-
-std::string ShareRow::KeyPrefix(const KeyTag& key_tag) {
-  return absl::StrCat(kFamilyPrefix, AsText(key_tag.span()));
-}
-
-std::string ShareRow::Key(const KeyTag& key_tag, SlotEpoch slot_epoch, Version version) {
-  return absl::StrCat(KeyPrefix(key_tag), BigEndian(~std::uint64_t{slot_epoch.value()}, 4),
-                      BigEndian(~version.value(), 8));
-}
-
-absl::StatusOr<ListedShare> ShareRow::List(ByteSpan bytes) {
-  WORLDB_ASSIGN_OR_RETURN(const ShareRow row, Decode(bytes));
-  return ListedShare{row.share.slot_epoch, row.share.version, row.share.core.Id(),
-                     row.share.script};
-}
-
-std::optional<VersionRef> ShareRow::ParseKey(absl::string_view row_key) {
-  VersionRef version;
-  if (row_key.size() != 2 + version.key_tag.bytes.size() + 12) return std::nullopt;
-  if (row_key.substr(0, 2) != kFamilyPrefix) return std::nullopt;
-  const ByteSpan bytes = AsBytes(row_key.substr(2));
-  const auto big_endian = [&bytes](std::size_t at, std::size_t count) {
-    std::uint64_t value = 0;
-    for (const std::uint8_t byte : bytes.subspan(at, count)) value = value << 8 | byte;
-    return ~value;
-  };
-  std::copy_n(bytes.begin(), 16, version.key_tag.bytes.begin());
-  version.slot_epoch = SlotEpoch(static_cast<std::uint32_t>(big_endian(16, 4)));
-  version.version = Version(big_endian(20, 8));
-  return version;
-}
-
-std::string ScriptRow::Key(const ScriptId& id) {
-  return absl::StrCat(kFamilyPrefix, AsText(id.span()));
-}
-
-Bytes ScriptRow::Encode(const cryptoscatter::Script& script) {
-  ByteWriter w(1 + script.text().size());
-  return std::move(w.U8(kScriptRowFormat).Raw(AsBytes(script.text()))).Take();
-}
-
-absl::StatusOr<CellScripts::ScriptPtr> ScriptRow::Decode(absl::string_view row_key,
-                                                         ByteSpan bytes) {
-  ByteReader r(bytes);
-  if (r.U8() != kScriptRowFormat) r.Fail("unknown format");
-  const ByteSpan text = r.ok() ? r.View(r.remaining()) : ByteSpan();
-  WORLDB_RETURN_IF_ERROR(r.Finish("script row"));
-  WORLDB_ASSIGN_OR_RETURN(CellScripts::ScriptPtr script,
-                          cryptoscatter::Script::Compile(AsText(text)));
-  if (script->text() != AsText(text) || Key(script->id()) != row_key) {
-    return absl::InvalidArgumentError("script row: it is not the canonical text of its script id");
-  }
-  return script;
-}
 
 absl::StatusOr<cryptoscatter::KeyShare> CheckDelivery(const Cell& cell, NodeIndex index,
                                                       const ShareDelivery& delivery,
@@ -214,8 +136,8 @@ struct ShareStore::IntakeItem {
   absl::Status status;
   std::string row_key;
   // Set by Check when the share is good.
-  SharedBytes row;
-  SharedBytes fragment;
+  std::optional<StoredForm> form;
+  std::optional<BatchRef> batch;  // null for a batch of one
   bool known = false;      // stored before: receipt again, nothing to write
   bool under_way = false;  // named in under_way_ until its commit is answered
 };
@@ -227,11 +149,13 @@ struct ShareStore::Checker {
   Entropy* entropy;
 
   void Check(IntakeItem& item, cryptoscatter::BatchVerifier& verifier) const;
+  void Check(std::vector<IntakeItem>& items, cryptoscatter::BatchVerifier& verifier) const;
 };
 struct ShareStore::Intake {
   NodeIndex from;
   RequestId id = 0;
   std::vector<IntakeItem> items;
+  BatchRows::BatchPtrs batches;  // held until the commit is answered
 };
 
 absl::StatusOr<ShareStore::PairwiseKeyPtr> ShareStore::KeyWith(
@@ -277,14 +201,14 @@ void ShareStore::On(NodeIndex from, PutShares request) {
   const Checker checker{context_.parts.cell, context_.index(), &context_.parts.secrets->storage_key,
                         context_.parts.entropy};
   if (bytes <= kOffloadBytes) {
-    for (IntakeItem& item : intake->items) checker.Check(item, context_.verifier);
+    checker.Check(intake->items, context_.verifier);
     Resolve(std::move(intake));
     return;
   }
   context_.executor().Offload(
       [checker, intake] {
         cryptoscatter::BatchVerifier verifier;
-        for (IntakeItem& item : intake->items) checker.Check(item, verifier);
+        checker.Check(intake->items, verifier);
       },
       [this, intake] { Resolve(intake); });
 }
@@ -294,53 +218,102 @@ void ShareStore::Checker::Check(IntakeItem& item, cryptoscatter::BatchVerifier& 
   const auto key_share = CheckDelivery(*cell, index, *item.delivery, *item.opener, verifier);
   item.status = key_share.status();
   if (!item.status.ok()) return;
+  item.form = MakeStoredForm(*cell, *storage_key, item.delivery->share, *key_share, *entropy);
+}
 
-  StoredForm stored =
-      MakeStoredForm(*cell, *storage_key, item.delivery->share, *key_share, *entropy);
-  item.row = std::move(stored.row);
-  item.fragment = std::move(stored.fragment);
+void ShareStore::Checker::Check(std::vector<IntakeItem>& items,
+                                cryptoscatter::BatchVerifier& verifier) const {
+  const IntakeItem* last = nullptr;
+  for (IntakeItem& item : items) {
+    Check(item, verifier);
+    if (!item.status.ok()) continue;
+    const cryptoscatter::CommitProof& proof = item.delivery->share.proof;
+    if (last != nullptr && last->delivery->share.proof.signature == proof.signature) {
+      item.batch = last->batch;  // one signature, one batch
+    } else {
+      item.batch = BatchRefOf(item.delivery->share, item.form->commitment);
+    }
+    last = &item;
+  }
 }
 
 // Looks up what is stored under the same version: the same value is a repeat, another one an alarm.
 void ShareStore::Resolve(std::shared_ptr<Intake> intake) {
   std::vector<std::string> keys;
   for (const IntakeItem& item : intake->items) {
-    if (item.status.ok()) keys.push_back(item.row_key);
+    if (!item.status.ok()) continue;
+    keys.push_back(item.row_key);
+    if (item.batch.has_value()) intake->batches[*item.batch] = batches_.Hold(*item.batch);
   }
+  for (const auto& [ref, batch] : intake->batches) keys.push_back(BatchRow::Key(ref));
   context_.parts.store->GetMany(RowFamily::kRows, std::move(keys),
-                                [this, intake](std::vector<absl::StatusOr<Bytes>> stored) {
-                                  auto next = stored.begin();
-                                  for (IntakeItem& item : intake->items) {
-                                    if (item.status.ok()) ResolveItem(item, *next++);
-                                  }
-                                  Commit(intake);
+                                [this, intake](const std::vector<absl::StatusOr<Bytes>>& rows) {
+                                  OnStored(intake, rows);
                                 });
 }
 
-void ShareStore::ResolveItem(IntakeItem& item, const absl::StatusOr<Bytes>& stored) {
-  if (!stored.ok() && !absl::IsNotFound(stored.status())) {
-    item.status = stored.status();
-    return;
+void ShareStore::OnStored(std::shared_ptr<Intake> intake,
+                          const std::vector<absl::StatusOr<Bytes>>& rows) {
+  std::vector<ShareRow> stored;
+  std::vector<IntakeItem*> of_stored;
+  auto next = rows.begin();
+  for (IntakeItem& item : intake->items) {
+    if (!item.status.ok()) continue;
+    const absl::StatusOr<Bytes>& bytes = *next++;
+    if (!bytes.ok() && !absl::IsNotFound(bytes.status())) {
+      item.status = bytes.status();
+      continue;
+    }
+    // A row that is damaged counts as none: it is written anew.
+    absl::StatusOr<ShareRow> row =
+        bytes.ok() ? ShareRow::Decode(item.row_key, *bytes) : bytes.status();
+    if (!row.ok()) {
+      ResolveItem(item, nullptr);
+    } else {
+      stored.push_back(*std::move(row));
+      of_stored.push_back(&item);
+    }
   }
-  const CommitmentId offered = item.delivery->share.Commitment();
+  for (const auto& [ref, batch] : intake->batches) {
+    const absl::Status loaded = batches_.Load(ref, *batch, *next++);
+    if (loaded.ok()) continue;
+    for (IntakeItem& item : intake->items) {
+      if (item.status.ok() && item.batch == ref) item.status = loaded;
+    }
+  }
+  Complete(std::move(stored), BatchRows::From::kDisk,
+           [this, intake, of_stored = std::move(of_stored)](
+               absl::StatusOr<std::vector<CompletedRow>> completed) {
+             for (std::size_t i = 0; i < of_stored.size(); ++i) {
+               IntakeItem& item = *of_stored[i];
+               if (!item.status.ok()) continue;
+               if (!completed.ok()) {
+                 item.status = completed.status();
+               } else {
+                 const CompletedRow& one = (*completed)[i];
+                 ResolveItem(item, one.share.ok() && one.proof.ok() ? &one.row : nullptr);
+               }
+             }
+             Commit(intake);
+           });
+}
+
+void ShareStore::ResolveItem(IntakeItem& item, const ShareRow* stored) {
+  const CommitmentId& offered = item.form->commitment;
   std::optional<CommitmentId> present;
   if (const auto it = under_way_.find(item.row_key); it != under_way_.end()) {
     present = it->second;
-  } else if (stored.ok()) {
-    // A row that is damaged counts as none: it is written anew.
-    const absl::StatusOr<ShareRow> row = ShareRow::Decode(*stored);
-    if (row.ok()) {
-      const auto key_share =
-          cryptoscatter::UnwrapKeyShare(context_.parts.secrets->storage_key,
-                                        PlaceOf(context_.cell(), row->share), row->key_share);
-      const auto verdict = cryptoscatter::VerifyShare(
-          row->share, context_.cell().id(), context_.verifier,
-          key_share.ok() ? &*key_share : nullptr, {}, /*has_fragment=*/!row->fragment_apart,
-          context_.cell().scripts().book());
-      if (verdict.proof_ok) present = verdict.commitment;
-      // What is not known to be whole is written again before a receipt says that it is held.
-      item.known = present == offered && verdict.fragment_usable() && verdict.key_share_usable();
-    }
+  } else if (stored != nullptr) {
+    const auto key_share =
+        cryptoscatter::UnwrapKeyShare(context_.parts.secrets->storage_key,
+                                      PlaceOf(context_.cell(), stored->share), stored->key_share);
+    const auto verdict = cryptoscatter::VerifyShare(
+        stored->share, context_.cell().id(), context_.verifier,
+        key_share.ok() ? &*key_share : nullptr, {}, /*has_fragment=*/!stored->fragment_apart,
+        context_.cell().scripts().book());
+    if (verdict.proof_ok) present = verdict.commitment;
+    // What is not known to be whole is written again before a receipt says that it is held.
+    item.known = present == offered && verdict.fragment_usable() && verdict.key_share_usable();
   }
   if (item.known) return;
   if (present.value_or(offered) == offered) {
@@ -355,16 +328,23 @@ void ShareStore::ResolveItem(IntakeItem& item, const absl::StatusOr<Bytes>& stor
 void ShareStore::Commit(std::shared_ptr<Intake> intake) {
   std::vector<StoreWrite> writes;
   std::set<ScriptId> scripts;
+  std::set<BatchRef> grown;
   std::size_t fresh = 0;
-  for (const IntakeItem& item : intake->items) {
+  for (IntakeItem& item : intake->items) {
     if (!item.status.ok() || item.known) continue;
     ++fresh;
-    writes.push_back(StoreWrite::Put(RowFamily::kRows, item.row_key, item.row));
-    if (item.fragment != nullptr) {
-      writes.push_back(StoreWrite::Put(RowFamily::kBlobs, item.row_key, item.fragment));
+    StoredForm& form = *item.form;
+    if (item.batch.has_value()) {
+      BatchRows::Place(form.row, *item.batch, *intake->batches[*item.batch], form.commitment);
     }
-    AddScriptRow(item.delivery->share.script, writes, scripts);
+    if (form.row.batch.has_value()) grown.insert(*form.row.batch);
+    writes.push_back(StoreWrite::Put(RowFamily::kRows, item.row_key, EncodeRow(form.row)));
+    if (form.fragment != nullptr) {
+      writes.push_back(StoreWrite::Put(RowFamily::kBlobs, item.row_key, form.fragment));
+    }
+    AddScriptRow(form.row.share.script, writes, scripts);
   }
+  for (const BatchRef& ref : grown) writes.push_back(PutBatchRow(ref, *intake->batches[ref]));
   // An empty commit still comes back after everything committed before it.
   context_.parts.store->Commit(
       std::move(writes), /*sync=*/true,
@@ -392,6 +372,40 @@ void ShareStore::Commit(std::shared_ptr<Intake> intake) {
       });
 }
 
+absl::Status ShareStore::CompleteWithoutProof(ShareRow& row) const {
+  const auto script = context_.cell().scripts().book().Find(row.script);
+  if (!script.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("share row: ", script.status().message()));
+  }
+  return row.Complete(context_.cell().id(), **script);
+}
+
+void ShareStore::Complete(std::vector<ShareRow> rows, BatchRows::From from,
+                          std::function<void(absl::StatusOr<std::vector<CompletedRow>>)> done) {
+  std::vector<CompletedRow> completed;
+  std::set<BatchRef> refs;
+  for (ShareRow& row : rows) {
+    const absl::Status share = CompleteWithoutProof(row);
+    if (row.batch.has_value()) refs.insert(*row.batch);
+    completed.push_back({std::move(row), share, absl::OkStatus()});
+  }
+  batches_.Read(refs, from,
+                [completed = std::move(completed),
+                 done = std::move(done)](const absl::StatusOr<BatchRows::Parts>& parts) mutable {
+                  if (!parts.ok()) return done(parts.status());
+                  for (CompletedRow& one : completed) {
+                    if (!one.row.batch.has_value()) continue;
+                    const auto& part = parts->at(*one.row.batch);
+                    one.proof = part != nullptr
+                                    ? one.row.TakeProof(*part)
+                                    : absl::InvalidArgumentError(absl::StrCat(
+                                          "the row of its batch, ", one.row.batch->Hex(),
+                                          ", is missing or damaged"));
+                  }
+                  done(std::move(completed));
+                });
+}
+
 void ShareStore::AddScriptRow(const ScriptId& id, std::vector<StoreWrite>& writes,
                               std::set<ScriptId>& added) const {
   if (scripts_kept_.contains(id) || !added.insert(id).second) return;
@@ -413,9 +427,11 @@ void ShareStore::On(NodeIndex from, const ListShares& request) {
         if (rows.ok()) {
           for (const StoreRow& row : *rows) {
             // A row that does not decode is as good as lost; the others still help a reader.
-            if (const auto listed = ShareRow::List(row.value); listed.ok()) {
-              reply.shares.push_back(*listed);
-            }
+            absl::StatusOr<ShareRow> held = ShareRow::Decode(row.key, row.value);
+            if (!held.ok() || !CompleteWithoutProof(*held).ok()) continue;
+            const Share& share = held->share;
+            reply.shares.push_back(
+                {share.slot_epoch, share.version, share.core.Id(), share.script});
           }
         }
         context_.Send(from, std::move(reply));
@@ -430,33 +446,53 @@ void ShareStore::On(NodeIndex from, const FetchShare& request) {
     reply.status = std::move(status);
     context_.Send(from, std::move(reply));
   };
+  const VersionRef version{request.key_tag, request.slot_epoch, request.version};
+  const auto damaged = [this, version, fail](absl::string_view why) {
+    NoteDamage(version);
+    fail(absl::DataLossError(why));
+  };
+  const auto on_row = [this, from, request, key, version, fail,
+                       damaged](absl::StatusOr<std::vector<CompletedRow>> rows) {
+    if (!rows.ok()) return fail(rows.status());
+    CompletedRow& one = rows->front();
+    const std::string misplaced =
+        Misplaced(context_.cell(), context_.index(), version, one.row.share);
+    if (!misplaced.empty()) return damaged(misplaced);
+    if (!one.share.ok()) return damaged(one.share.message());
+    if (!one.proof.ok()) return damaged(one.proof.message());
+    if (!one.row.fragment_apart) return Answer(from, request, one.row);
+    auto held = std::make_shared<ShareRow>(std::move(one.row));
+    context_.parts.store->Get(
+        RowFamily::kBlobs, key,
+        [this, from, request, version, held](absl::StatusOr<Bytes> fragment) {
+          // Without its fragment the key share may still be what is missing.
+          if (fragment.ok()) {
+            held->share.fragment = *std::move(fragment);
+          } else {
+            NoteDamage(version);
+          }
+          Answer(from, request, *held);
+        });
+  };
   context_.parts.store->Get(
-      RowFamily::kRows, key, [this, from, request, key, fail](absl::StatusOr<Bytes> bytes) {
-        const VersionRef version{request.key_tag, request.slot_epoch, request.version};
+      RowFamily::kRows, key,
+      [this, key, version, fail, damaged, on_row](absl::StatusOr<Bytes> bytes) {
         if (absl::IsDataLoss(bytes.status())) NoteDamage(version);
         if (!bytes.ok()) return fail(bytes.status());
-        absl::StatusOr<ShareRow> row = ShareRow::Decode(*bytes);
-        const std::string wrong =
-            row.ok() ? Misplaced(context_.cell(), context_.index(), version, row->share)
-                     : std::string(row.status().message());
-        if (!wrong.empty()) {
-          NoteDamage(version);
-          return fail(absl::DataLossError(wrong));
-        }
-        if (!row->fragment_apart) return Answer(from, request, *row);
-        auto held = std::make_shared<ShareRow>(*std::move(row));
-        context_.parts.store->Get(
-            RowFamily::kBlobs, key,
-            [this, from, request, version, held](absl::StatusOr<Bytes> fragment) {
-              // Without its fragment the key share may still be what is missing.
-              if (fragment.ok()) {
-                held->share.fragment = *std::move(fragment);
-              } else {
-                NoteDamage(version);
-              }
-              Answer(from, request, *held);
-            });
+        absl::StatusOr<ShareRow> row = ShareRow::Decode(key, *bytes);
+        if (!row.ok()) return damaged(row.status().message());
+        Complete({*std::move(row)}, BatchRows::From::kMemory, on_row);
       });
+}
+
+HeldShare ShareStore::Unusable(const VersionRef& version, const absl::Status& row) const {
+  HeldShare held;
+  held.row = row;
+  held.reason = absl::StrCat("share ", context_.index().value(), " of version ",
+                             version.version.value(), " on node ",
+                             context_.cell().node(context_.index()).name, ": ",
+                             absl::IsNotFound(row) ? "missing" : row.message());
+  return held;
 }
 
 void ShareStore::Inspect(const VersionRef& version, bool with_fragment,
@@ -465,40 +501,52 @@ void ShareStore::Inspect(const VersionRef& version, bool with_fragment,
   context_.parts.store->Get(
       RowFamily::kRows, key,
       [this, version, with_fragment, key, done = std::move(done)](absl::StatusOr<Bytes> bytes) {
-        auto held = std::make_shared<HeldShare>();
-        held->row = bytes.status();
-        absl::StatusOr<ShareRow> row = bytes.ok() ? ShareRow::Decode(*bytes) : bytes.status();
-        if (!row.ok()) {
-          if (bytes.ok()) held->row = absl::DataLossError(row.status().message());
-          held->reason = absl::StrCat(
-              "share ", context_.index().value(), " of version ", version.version.value(),
-              " on node ", context_.cell().node(context_.index()).name, ": ",
-              absl::IsNotFound(held->row) ? "missing" : row.status().message());
-          return done(std::move(*held));
-        }
-        held->share = std::move(row->share);
-        held->stored_key_share = row->key_share;
-        if (!row->fragment_apart || !with_fragment) {
-          return Judge(version, with_fragment, held, done);
-        }
-        context_.parts.store->Get(RowFamily::kBlobs, key,
-                                  [this, version, held, done](absl::StatusOr<Bytes> fragment) {
-                                    // Without it the fragment is empty, and judged as such.
-                                    if (fragment.ok()) held->share.fragment = *std::move(fragment);
-                                    if (!fragment.ok() && !absl::IsNotFound(fragment.status()) &&
-                                        !absl::IsDataLoss(fragment.status())) {
-                                      held->row = fragment.status();
-                                      return done(std::move(*held));
-                                    }
-                                    Judge(version, /*with_fragment=*/true, held, done);
-                                  });
+        if (!bytes.ok()) return done(Unusable(version, bytes.status()));
+        absl::StatusOr<ShareRow> row = ShareRow::Decode(key, *bytes);
+        if (!row.ok()) return done(Unusable(version, absl::DataLossError(row.status().message())));
+        Complete({*std::move(row)}, BatchRows::From::kDisk,
+                 [this, version, with_fragment,
+                  done](absl::StatusOr<std::vector<CompletedRow>> completed) {
+                   if (!completed.ok()) return done(Unusable(version, completed.status()));
+                   InspectRow(version, with_fragment, std::move(completed->front()), done);
+                 });
       });
 }
 
-void ShareStore::Judge(const VersionRef& version, bool with_fragment,
+void ShareStore::InspectRow(const VersionRef& version, bool with_fragment, CompletedRow completed,
+                            std::function<void(HeldShare)> done) {
+  if (!completed.share.ok()) {
+    return done(Unusable(version, absl::DataLossError(completed.share.message())));
+  }
+  auto held = std::make_shared<HeldShare>();
+  held->stored_key_share = completed.row.key_share;
+  held->share = std::move(completed.row.share);
+  if (!completed.row.fragment_apart || !with_fragment) {
+    return Judge(version, with_fragment, completed.proof, held, std::move(done));
+  }
+  context_.parts.store->Get(
+      RowFamily::kBlobs, ShareRow::Key(version),
+      [this, version, proof = completed.proof, held,
+       done = std::move(done)](absl::StatusOr<Bytes> fragment) {
+        // Without it the fragment is empty, and judged as such.
+        if (fragment.ok()) held->share.fragment = *std::move(fragment);
+        if (!fragment.ok() && !absl::IsNotFound(fragment.status()) &&
+            !absl::IsDataLoss(fragment.status())) {
+          held->row = fragment.status();
+          return done(std::move(*held));
+        }
+        Judge(version, /*with_fragment=*/true, proof, held, done);
+      });
+}
+
+void ShareStore::Judge(const VersionRef& version, bool with_fragment, const absl::Status& proof,
                        std::shared_ptr<HeldShare> held, std::function<void(HeldShare)> done) {
-  const ShareJudge judge{context_.parts.cell, context_.index(),
-                         &context_.parts.secrets->storage_key, version, with_fragment};
+  const ShareJudge judge{context_.parts.cell,
+                         context_.index(),
+                         &context_.parts.secrets->storage_key,
+                         version,
+                         with_fragment,
+                         proof};
   if (held->share.fragment.size() <= kOffloadBytes) {
     judge(*held, context_.verifier);
     return done(std::move(*held));
@@ -520,33 +568,44 @@ absl::StatusOr<cryptoscatter::KeyShare> ShareStore::OpenOwed(const ShareDelivery
 void ShareStore::Mend(Share share, const cryptoscatter::KeyShare& key_share,
                       std::function<void(absl::Status)> done) {
   const VersionRef version{share.core.key_tag, share.slot_epoch, share.version};
-  const CommitmentId commitment = share.Commitment();
   const std::string key = ShareRow::Key(version);
-  const ScriptId script = share.script;
-  if (!under_way_.emplace(key, commitment).second) {
+  if (!under_way_.emplace(key, share.Commitment()).second) {
     return done(absl::UnavailableError("the share is being written"));
   }
-  const StoredForm stored = MakeStoredForm(context_.cell(), context_.parts.secrets->storage_key,
-                                           std::move(share), key_share, *context_.parts.entropy);
-  const auto end = [this, key, done = std::move(done)](absl::Status status) {
+  const auto form = std::make_shared<StoredForm>(
+      MakeStoredForm(context_.cell(), context_.parts.secrets->storage_key, std::move(share),
+                     key_share, *context_.parts.entropy));
+  const std::optional<BatchRef> ref = BatchRefOf(form->row.share, form->commitment);
+  const BatchRows::BatchPtr batch = ref.has_value() ? batches_.Hold(*ref) : nullptr;
+  // Holds the batch until it runs.
+  const auto end = [this, key, batch, done = std::move(done)](absl::Status status) {
     under_way_.erase(key);
     if (status.ok()) ++stored_count_;
     if (status.ok()) store_status_ = status;
     done(std::move(status));
   };
-  Inspect(version, /*with_fragment=*/false,
-          [this, key, commitment, script, stored, end](HeldShare held) {
-            if (held.metadata_ok && held.share.Commitment() != commitment) {
-              return end(absl::AlreadyExistsError("a good share of another value is stored"));
-            }
-            std::vector<StoreWrite> writes = {StoreWrite::Put(RowFamily::kRows, key, stored.row)};
-            writes.push_back(stored.fragment != nullptr
-                                 ? StoreWrite::Put(RowFamily::kBlobs, key, stored.fragment)
-                                 : StoreWrite::Delete(RowFamily::kBlobs, key));
-            std::set<ScriptId> scripts;
-            AddScriptRow(script, writes, scripts);
-            context_.parts.store->Commit(std::move(writes), /*sync=*/true, end);
-          });
+  const auto write = [this, key, form, ref, batch,
+                      end](const absl::StatusOr<BatchRows::Parts>& read) {
+    if (!read.ok()) return end(read.status());
+    std::vector<StoreWrite> writes;
+    if (ref.has_value()) BatchRows::Place(form->row, *ref, *batch, form->commitment);
+    if (form->row.batch.has_value()) writes.push_back(PutBatchRow(*ref, *batch));
+    writes.push_back(StoreWrite::Put(RowFamily::kRows, key, EncodeRow(form->row)));
+    writes.push_back(form->fragment != nullptr
+                         ? StoreWrite::Put(RowFamily::kBlobs, key, form->fragment)
+                         : StoreWrite::Delete(RowFamily::kBlobs, key));
+    std::set<ScriptId> scripts;
+    AddScriptRow(form->row.share.script, writes, scripts);
+    context_.parts.store->Commit(std::move(writes), /*sync=*/true, end);
+  };
+  Inspect(version, /*with_fragment=*/false, [this, form, ref, write, end](const HeldShare& held) {
+    if (held.metadata_ok && held.share.Commitment() != form->commitment) {
+      return end(absl::AlreadyExistsError("a good share of another value is stored"));
+    }
+    std::set<BatchRef> refs;
+    if (ref.has_value()) refs.insert(*ref);
+    batches_.Read(refs, BatchRows::From::kMemory, write);
+  });
 }
 
 void ShareStore::Answer(NodeIndex to, const FetchShare& request, const ShareRow& row) {
