@@ -190,8 +190,8 @@ BatchPart BatchPart::ReadFrom(ByteReader& in) {
   if (part.held_.none()) in.Fail("no member is held");
   if (!in.ok()) return part;
   const Place top{part.top_level(), 0};
-  part.ForEachWritten(
-      top, [&](Place place) { part.nodes_[part.At(place)].bytes = in.Array<32>(); });
+  part.ForEachWritten(top,
+                      [&](Place place) { part.nodes_[part.At(place)].bytes = in.Array<32>(); });
   part.Fold(top);
   return part;
 }

@@ -24,7 +24,7 @@ class ScriptBook {
 
   absl::StatusOr<std::shared_ptr<const Script>> Find(const ScriptId& id) const;
   // The one whose id begins so; NotFound too when there are several.
-  using IdPrefix = FixedId<struct ScriptIdPrefixTag, 8>;
+  using IdPrefix = FixedId<struct ScriptIdPrefixTag, 4>;
   static IdPrefix PrefixOf(const ScriptId& id);
   absl::StatusOr<std::shared_ptr<const Script>> Find(const IdPrefix& prefix) const;
 

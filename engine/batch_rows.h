@@ -55,8 +55,7 @@ class BatchRows {
   // Which are in memory need not be read from the disk, unless it is the disk that is in question.
   enum class From { kMemory, kDisk };
   // Null for what is missing or bad.
-  using Parts =
-      std::map<cryptoscatter::BatchRef, std::shared_ptr<const cryptoscatter::BatchPart>>;
+  using Parts = std::map<cryptoscatter::BatchRef, std::shared_ptr<const cryptoscatter::BatchPart>>;
   void Read(const std::set<cryptoscatter::BatchRef>& refs, From from,
             std::function<void(absl::StatusOr<Parts>)> done);
 

@@ -49,9 +49,9 @@ absl::StatusOr<CellScripts::ScriptPtr> OfflineRows::AddScript(const StoreRow& ro
   const ScriptRef ref = ScriptBook::PrefixOf(script->id());
   const auto [it, added] = scripts_.emplace(ref, script);
   if (!added && it->second->id() != script->id()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "script row: a share row could mean this script or the one with id ",
-        it->second->id().Hex()));
+    return absl::InvalidArgumentError(
+        absl::StrCat("script row: a share row could mean this script or the one with id ",
+                     it->second->id().Hex()));
   }
   return script;
 }

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cryptoscatter/base/check.h"
+#include "cryptoscatter/base/hash.h"
 #include "cryptoscatter/base/status_macros.h"
 #include "cryptoscatter/merkle.h"
 
@@ -25,12 +26,23 @@ constexpr std::uint8_t kScriptRowFormat = 1;
 constexpr std::uint8_t kFragmentApart = 1;
 constexpr std::uint8_t kProofOfOne = 2;  // in the row; the batch has no other member
 constexpr std::uint8_t kProofInRow = 4;  // whole
-constexpr std::uint8_t kFlagsKnown = 7;
+constexpr std::uint8_t kTombstone = 8;
+constexpr std::uint8_t kFlagsKnown = 15;
 
 std::string BigEndian(std::uint64_t value, int bytes) {
   std::string out;
   for (int i = bytes - 1; i >= 0; --i) out.push_back(static_cast<char>(value >> (8 * i)));
   return out;
+}
+
+// Nobody signed the version: this tells a row that lies in another version's place.
+using PlaceCheck = std::array<std::uint8_t, 4>;
+PlaceCheck PlaceCheckOf(absl::string_view row_key, const OpId& op) {
+  static constexpr HashLabel kLabel("wdb row place 1");
+  const Hash256 hash = LabelledHash(kLabel, AsBytes(absl::StrCat(row_key, AsText(op.span()))));
+  PlaceCheck check;
+  std::copy_n(hash.bytes.begin(), check.size(), check.begin());
+  return check;
 }
 
 void AppendKeyShare(const StoredKeyShare& key_share, ByteWriter& w) { w.Raw(key_share.Encode()); }
@@ -78,9 +90,12 @@ Bytes ShareRow::Encode() const {
   ByteWriter w(1024 + share.fragment.size());
   std::uint8_t flags = fragment_apart ? kFragmentApart : 0;
   if (!batch.has_value()) flags |= share.proof.count == 1 ? kProofOfOne : kProofInRow;
-  w.U8(kShareRowFormat).U8(flags);
-  w.U8(static_cast<std::uint8_t>(share.core.suite)).U8(static_cast<std::uint8_t>(share.core.kind));
-  w.U8(share.index.value()).U16(share.slot.value()).Raw(script.bytes).Raw(share.core.op_id.bytes);
+  WORLDB_CHECK(share.core.kind != cryptoscatter::ValueKind::kFile);
+  if (share.core.kind == cryptoscatter::ValueKind::kTombstone) flags |= kTombstone;
+  w.U8(kShareRowFormat).U8(flags).U8(static_cast<std::uint8_t>(share.core.suite));
+  w.U8(share.index.value()).U16(share.slot.value());
+  w.Raw(PlaceCheckOf(Key(share.core.key_tag, share.slot_epoch, share.version), share.core.op_id));
+  w.Raw(script.bytes).Raw(share.core.op_id.bytes);
   w.U32(static_cast<std::uint32_t>(share.core.plaintext_bytes)).Raw(share.core.key_commit.bytes);
   w.Raw(share.key_share_hash.bytes);
   for (const Hash256& hash : share.path.leaves) w.Raw(hash.bytes);
@@ -106,16 +121,16 @@ absl::StatusOr<ShareRow> ShareRow::Decode(absl::string_view row_key, ByteSpan by
   if (flags > kFlagsKnown || (flags & kProofOfOne && flags & kProofInRow)) r.Fail("unknown flags");
   row.fragment_apart = (flags & kFragmentApart) != 0;
   share.core.suite = static_cast<cryptoscatter::Suite>(r.U8());
-  const std::uint8_t kind = r.U8();
-  if (kind > static_cast<std::uint8_t>(cryptoscatter::ValueKind::kTombstone)) {
-    r.Fail("a kind that nodes do not keep");
-  }
-  share.core.kind = static_cast<cryptoscatter::ValueKind>(kind);
+  if ((flags & kTombstone) != 0) share.core.kind = cryptoscatter::ValueKind::kTombstone;
   share.index = NodeIndex(r.U8());
   if (share.index.value() >= kNodeCount) r.Fail("share index above 8");
   share.slot = Slot(r.U16());
-  row.script.bytes = r.Array<8>();
+  const auto place_check = r.Array<4>();
+  row.script.bytes = r.Array<4>();
   share.core.op_id.bytes = r.Array<16>();
+  if (place_check != PlaceCheckOf(row_key, share.core.op_id)) {
+    r.Fail("it lies in another share's place");
+  }
   share.core.plaintext_bytes = r.U32();
   share.core.key_commit.bytes = r.Array<32>();
   share.key_share_hash.bytes = r.Array<32>();
@@ -155,8 +170,8 @@ absl::Status ShareRow::TakeProof(const BatchPart& part) {
   WORLDB_CHECK(batch.has_value());
   const std::uint32_t index = share.proof.index;
   if (!part.Holds(index)) {
-    return absl::InvalidArgumentError(absl::StrCat("share row: member ", index,
-                                                   " of its batch is not in the batch's row"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("share row: member ", index, " of its batch is not in the batch's row"));
   }
   share.proof = part.ProofOf(index);
   return absl::OkStatus();

@@ -138,8 +138,8 @@ struct ShareStore::IntakeItem {
   // Set by Check when the share is good.
   std::optional<StoredForm> form;
   std::optional<BatchRef> batch;  // null for a batch of one
-  bool known = false;      // stored before: receipt again, nothing to write
-  bool under_way = false;  // named in under_way_ until its commit is answered
+  bool known = false;             // stored before: receipt again, nothing to write
+  bool under_way = false;         // named in under_way_ until its commit is answered
 };
 // All that checking needs, by value: it may run on the pool while the node is being taken down.
 struct ShareStore::Checker {
@@ -246,10 +246,9 @@ void ShareStore::Resolve(std::shared_ptr<Intake> intake) {
     if (item.batch.has_value()) intake->batches[*item.batch] = batches_.Hold(*item.batch);
   }
   for (const auto& [ref, batch] : intake->batches) keys.push_back(BatchRow::Key(ref));
-  context_.parts.store->GetMany(RowFamily::kRows, std::move(keys),
-                                [this, intake](const std::vector<absl::StatusOr<Bytes>>& rows) {
-                                  OnStored(intake, rows);
-                                });
+  context_.parts.store->GetMany(
+      RowFamily::kRows, std::move(keys),
+      [this, intake](const std::vector<absl::StatusOr<Bytes>>& rows) { OnStored(intake, rows); });
 }
 
 void ShareStore::OnStored(std::shared_ptr<Intake> intake,
@@ -282,8 +281,8 @@ void ShareStore::OnStored(std::shared_ptr<Intake> intake,
     }
   }
   Complete(std::move(stored), BatchRows::From::kDisk,
-           [this, intake, of_stored = std::move(of_stored)](
-               absl::StatusOr<std::vector<CompletedRow>> completed) {
+           [this, intake,
+            of_stored = std::move(of_stored)](absl::StatusOr<std::vector<CompletedRow>> completed) {
              for (std::size_t i = 0; i < of_stored.size(); ++i) {
                IntakeItem& item = *of_stored[i];
                if (!item.status.ok()) continue;
@@ -462,17 +461,16 @@ void ShareStore::On(NodeIndex from, const FetchShare& request) {
     if (!one.proof.ok()) return damaged(one.proof.message());
     if (!one.row.fragment_apart) return Answer(from, request, one.row);
     auto held = std::make_shared<ShareRow>(std::move(one.row));
-    context_.parts.store->Get(
-        RowFamily::kBlobs, key,
-        [this, from, request, version, held](absl::StatusOr<Bytes> fragment) {
-          // Without its fragment the key share may still be what is missing.
-          if (fragment.ok()) {
-            held->share.fragment = *std::move(fragment);
-          } else {
-            NoteDamage(version);
-          }
-          Answer(from, request, *held);
-        });
+    context_.parts.store->Get(RowFamily::kBlobs, key,
+                              [this, from, request, version, held](absl::StatusOr<Bytes> fragment) {
+                                // Without its fragment the key share may still be what is missing.
+                                if (fragment.ok()) {
+                                  held->share.fragment = *std::move(fragment);
+                                } else {
+                                  NoteDamage(version);
+                                }
+                                Answer(from, request, *held);
+                              });
   };
   context_.parts.store->Get(
       RowFamily::kRows, key,
@@ -488,10 +486,10 @@ void ShareStore::On(NodeIndex from, const FetchShare& request) {
 HeldShare ShareStore::Unusable(const VersionRef& version, const absl::Status& row) const {
   HeldShare held;
   held.row = row;
-  held.reason = absl::StrCat("share ", context_.index().value(), " of version ",
-                             version.version.value(), " on node ",
-                             context_.cell().node(context_.index()).name, ": ",
-                             absl::IsNotFound(row) ? "missing" : row.message());
+  held.reason =
+      absl::StrCat("share ", context_.index().value(), " of version ", version.version.value(),
+                   " on node ", context_.cell().node(context_.index()).name, ": ",
+                   absl::IsNotFound(row) ? "missing" : row.message());
   return held;
 }
 
@@ -524,19 +522,18 @@ void ShareStore::InspectRow(const VersionRef& version, bool with_fragment, Compl
   if (!completed.row.fragment_apart || !with_fragment) {
     return Judge(version, with_fragment, completed.proof, held, std::move(done));
   }
-  context_.parts.store->Get(
-      RowFamily::kBlobs, ShareRow::Key(version),
-      [this, version, proof = completed.proof, held,
-       done = std::move(done)](absl::StatusOr<Bytes> fragment) {
-        // Without it the fragment is empty, and judged as such.
-        if (fragment.ok()) held->share.fragment = *std::move(fragment);
-        if (!fragment.ok() && !absl::IsNotFound(fragment.status()) &&
-            !absl::IsDataLoss(fragment.status())) {
-          held->row = fragment.status();
-          return done(std::move(*held));
-        }
-        Judge(version, /*with_fragment=*/true, proof, held, done);
-      });
+  context_.parts.store->Get(RowFamily::kBlobs, ShareRow::Key(version),
+                            [this, version, proof = completed.proof, held,
+                             done = std::move(done)](absl::StatusOr<Bytes> fragment) {
+                              // Without it the fragment is empty, and judged as such.
+                              if (fragment.ok()) held->share.fragment = *std::move(fragment);
+                              if (!fragment.ok() && !absl::IsNotFound(fragment.status()) &&
+                                  !absl::IsDataLoss(fragment.status())) {
+                                held->row = fragment.status();
+                                return done(std::move(*held));
+                              }
+                              Judge(version, /*with_fragment=*/true, proof, held, done);
+                            });
 }
 
 void ShareStore::Judge(const VersionRef& version, bool with_fragment, const absl::Status& proof,

@@ -47,9 +47,8 @@ struct Batch {
 std::size_t HashesWritten(const Members& held, std::uint32_t begin, std::uint32_t width,
                           std::uint32_t count) {
   if (begin >= count) return 0;
-  const bool any = std::any_of(held.begin(), held.end(), [&](std::uint32_t i) {
-    return i >= begin && i < begin + width;
-  });
+  const bool any = std::any_of(held.begin(), held.end(),
+                               [&](std::uint32_t i) { return i >= begin && i < begin + width; });
   if (width == 1 || !any) return 1;
   return HashesWritten(held, begin, width / 2, count) +
          HashesWritten(held, begin + width / 2, width / 2, count);

@@ -287,9 +287,8 @@ absl::StatusOr<engine::FoundShare> Catalog::Fetch(const Spot& spot) const {
     StoreRow row;
     row.key = engine::ShareRow::Key(spot.key_tag, spot.slot_epoch, spot.version);
     WORLDB_ASSIGN_OR_RETURN(row.value, store.Get(RowFamily::kRows, row.key));
-    WORLDB_ASSIGN_OR_RETURN(
-        engine::FoundRow decoded,
-        stores_[spot.source].rows->DecodeShare(row, *known_scripts_.book()));
+    WORLDB_ASSIGN_OR_RETURN(engine::FoundRow decoded,
+                            stores_[spot.source].rows->DecodeShare(row, *known_scripts_.book()));
     found = std::move(decoded.found);
     if (decoded.fragment_apart) {
       absl::StatusOr<Bytes> fragment = store.Get(RowFamily::kBlobs, row.key);
