@@ -45,13 +45,6 @@ PlaceCheck PlaceCheckOf(absl::string_view row_key, const OpId& op) {
   return check;
 }
 
-void AppendKeyShare(const StoredKeyShare& key_share, ByteWriter& w) { w.Raw(key_share.Encode()); }
-
-absl::StatusOr<StoredKeyShare> ReadKeyShare(ByteReader& r) {
-  const ByteSpan bytes = r.View(StoredKeyShare::kBytes);
-  return r.ok() ? StoredKeyShare::Decode(bytes) : StoredKeyShare();
-}
-
 void AppendProof(const ShareRow& row, ByteWriter& w) {
   const CommitProof& proof = row.share.proof;
   if (row.batch.has_value()) {
@@ -102,7 +95,7 @@ Bytes ShareRow::Encode() const {
   for (const Hash256& hash : share.path.data_centers) w.Raw(hash.bytes);
   if (fragment_apart) w.Raw(share.fragment_root.bytes);
   AppendProof(*this, w);
-  AppendKeyShare(key_share, w);
+  key_share.AppendTo(w);
   if (!fragment_apart) w.Raw(share.fragment);
   return std::move(w).Take();
 }
@@ -138,7 +131,7 @@ absl::StatusOr<ShareRow> ShareRow::Decode(absl::string_view row_key, ByteSpan by
   for (Hash256& hash : share.path.data_centers) hash.bytes = r.Array<32>();
   if (row.fragment_apart) share.fragment_root.bytes = r.Array<32>();
   ReadProof(r, flags, row);
-  WORLDB_ASSIGN_OR_RETURN(row.key_share, ReadKeyShare(r));
+  row.key_share = StoredKeyShare::ReadFrom(r);
   if (r.ok() && !row.fragment_apart) {
     if (r.remaining() > kFragmentInRowBytesMax) r.Fail("a fragment that should lie apart");
     share.fragment = ToBytes(r.View(r.ok() ? r.remaining() : 0));

@@ -20,7 +20,8 @@ using cryptoscatter::PairwiseKey;
 using cryptoscatter::Share;
 
 cryptoscatter::KeySharePlace PlaceOf(const Cell& cell, const Share& share) {
-  return {share.core.Id(), share.generation, share.index, cell.node(share.index).id};
+  return {share.core.Id(), share.generation, share.index, cell.node(share.index).id,
+          share.key_share_hash};
 }
 
 // A share as it is written, when it is known where its proof goes.
@@ -30,15 +31,14 @@ struct StoredForm {
   CommitmentId commitment;
 };
 StoredForm MakeStoredForm(const Cell& cell, const cryptoscatter::StorageKey& storage_key,
-                          Share share, const cryptoscatter::KeyShare& key_share, Entropy& entropy) {
+                          Share share, const cryptoscatter::KeyShare& key_share) {
   StoredForm form;
   form.commitment = share.Commitment();
   form.row.fragment_apart = share.fragment.size() > ShareRow::kFragmentInRowBytesMax;
   if (form.row.fragment_apart) {
     form.fragment = std::make_shared<const Bytes>(std::exchange(share.fragment, {}));
   }
-  form.row.key_share =
-      cryptoscatter::WrapKeyShare(storage_key, PlaceOf(cell, share), key_share, entropy);
+  form.row.key_share = cryptoscatter::WrapKeyShare(storage_key, PlaceOf(cell, share), key_share);
   form.row.script = cryptoscatter::ScriptBook::PrefixOf(share.script);
   form.row.share = std::move(share);
   return form;
@@ -121,9 +121,10 @@ absl::StatusOr<cryptoscatter::KeyShare> CheckDelivery(const Cell& cell, NodeInde
         absl::StrCat("share ", index.value(), " of version ", share.version.value(), ": key ",
                      share.proof.signer.Hex(), " that signed it is no writer of this cell"));
   }
-  WORLDB_ASSIGN_OR_RETURN(cryptoscatter::KeyShare key_share,
-                          cryptoscatter::OpenKeyShare(opener, share.core.Id(), index,
-                                                      cell.node(index).id, delivery.key_share));
+  WORLDB_ASSIGN_OR_RETURN(
+      cryptoscatter::KeyShare key_share,
+      cryptoscatter::OpenKeyShare(opener, {share.core.Id(), index, share.key_share_hash},
+                                  cell.node(index).id, delivery.key_share));
   WORLDB_RETURN_IF_ERROR(cryptoscatter::ToStatus(
       cryptoscatter::VerifyShare(share, cell.id(), verifier, &key_share, /*source=*/{},
                                  with_fragment, cell.scripts().book())));
@@ -146,7 +147,6 @@ struct ShareStore::Checker {
   std::shared_ptr<const Cell> cell;
   NodeIndex index;
   const cryptoscatter::StorageKey* storage_key;  // outlives the pool's work, as NodeParts demands
-  Entropy* entropy;
 
   void Check(IntakeItem& item, cryptoscatter::BatchVerifier& verifier) const;
   void Check(std::vector<IntakeItem>& items, cryptoscatter::BatchVerifier& verifier) const;
@@ -198,8 +198,8 @@ void ShareStore::On(NodeIndex from, PutShares request) {
     item.delivery = std::move(delivery);
     intake->items.push_back(std::move(item));
   }
-  const Checker checker{context_.parts.cell, context_.index(), &context_.parts.secrets->storage_key,
-                        context_.parts.entropy};
+  const Checker checker{context_.parts.cell, context_.index(),
+                        &context_.parts.secrets->storage_key};
   if (bytes <= kOffloadBytes) {
     checker.Check(intake->items, context_.verifier);
     Resolve(std::move(intake));
@@ -218,7 +218,7 @@ void ShareStore::Checker::Check(IntakeItem& item, cryptoscatter::BatchVerifier& 
   const auto key_share = CheckDelivery(*cell, index, *item.delivery, *item.opener, verifier);
   item.status = key_share.status();
   if (!item.status.ok()) return;
-  item.form = MakeStoredForm(*cell, *storage_key, item.delivery->share, *key_share, *entropy);
+  item.form = MakeStoredForm(*cell, *storage_key, item.delivery->share, *key_share);
 }
 
 void ShareStore::Checker::Check(std::vector<IntakeItem>& items,
@@ -569,9 +569,8 @@ void ShareStore::Mend(Share share, const cryptoscatter::KeyShare& key_share,
   if (!under_way_.emplace(key, share.Commitment()).second) {
     return done(absl::UnavailableError("the share is being written"));
   }
-  const auto form = std::make_shared<StoredForm>(
-      MakeStoredForm(context_.cell(), context_.parts.secrets->storage_key, std::move(share),
-                     key_share, *context_.parts.entropy));
+  const auto form = std::make_shared<StoredForm>(MakeStoredForm(
+      context_.cell(), context_.parts.secrets->storage_key, std::move(share), key_share));
   const std::optional<BatchRef> ref = BatchRefOf(form->row.share, form->commitment);
   const BatchRows::BatchPtr batch = ref.has_value() ? batches_.Hold(*ref) : nullptr;
   // Holds the batch until it runs.
@@ -618,10 +617,9 @@ void ShareStore::Answer(NodeIndex to, const FetchShare& request, const ShareRow&
     NoteDamage({request.key_tag, request.slot_epoch, request.version});
     reply.status = absl::DataLossError(key_share.status().message());
   } else {
-    reply.key_share =
-        cryptoscatter::SealKeyShare(**sealer, row.share.core.Id(), row.share.index,
-                                    cryptoscatter::ReaderIdOf(request.reader_exchange_key),
-                                    *key_share, *context_.parts.entropy);
+    reply.key_share = cryptoscatter::SealKeyShare(
+        **sealer, {row.share.core.Id(), row.share.index, row.share.key_share_hash},
+        cryptoscatter::ReaderIdOf(request.reader_exchange_key), *key_share);
   }
   context_.Send(to, std::move(reply));
 }

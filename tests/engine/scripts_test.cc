@@ -112,9 +112,11 @@ class ScriptsTest : public ::testing::Test {
     const auto found = cell_.StoredShare(node, RefOf(key));
     if (!found.ok()) return false;
     const cryptoscatter::Share& share = found->share;
-    const auto key_share = cryptoscatter::UnwrapKeyShare(
-        cell_.secrets(node).storage_key,
-        {share.core.Id(), 0, NodeAt(node), cell_.cell().node(NodeAt(node)).id}, *found->key_share);
+    const auto key_share =
+        cryptoscatter::UnwrapKeyShare(cell_.secrets(node).storage_key,
+                                      {share.core.Id(), 0, NodeAt(node),
+                                       cell_.cell().node(NodeAt(node)).id, share.key_share_hash},
+                                      *found->key_share);
     cryptoscatter::BatchVerifier verifier;
     return key_share.ok() && share.script == values_.at(key).script &&
            cryptoscatter::VerifyShare(share, cell_.cell().id(), verifier, &*key_share, {},
@@ -161,7 +163,7 @@ TEST_F(ScriptsTest, DamagedAndLostSharesAreRepairedUnderEachScript) {
   constexpr int kBad = 4;
   for (const auto& [key, value] : values_) {
     Bytes row = *Row(kBad, RowFamily::kRows, RowKeyOf(key));
-    row[KeyShareAt(row)] ^= 1;
+    row[KeyShareAt(row) + 10] ^= 1;
     cell_.disk(kBad).Tamper(RowFamily::kRows, RowKeyOf(key),
                             std::make_shared<const Bytes>(std::move(row)));
     if (auto apart = Row(kBad, RowFamily::kBlobs, RowKeyOf(key)); apart.has_value()) {
