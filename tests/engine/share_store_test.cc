@@ -9,6 +9,10 @@
 #include <gtest/gtest.h>
 
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -331,6 +335,50 @@ TEST_F(ShareStoreTest, ARawStoreIsReadWithItsOwnRowsAlone) {
     EXPECT_THAT(read(1, 4).status().message(), ::testing::HasSubstr("the row of its batch"));
     EXPECT_EQ(read(2, 5).ok(), i == 0);
   }
+}
+
+// tests/engine/row_seeds.py made them, out of docs/share-format.md alone.
+TEST(ShareRows, ThoseAnOutsiderWroteAreRead) {
+  const char* root = std::getenv("WORLDB_SOURCE_DIR");
+  ASSERT_NE(root, nullptr);
+  std::map<std::string, engine::StoreRow> seeds;
+  std::map<std::string, Bytes> store;
+  const auto corpus = std::filesystem::path(root) / "tests" / "fuzz" / "corpus" / "store_row_fuzz";
+  for (const auto& entry : std::filesystem::directory_iterator(corpus)) {
+    std::ifstream in(entry.path(), std::ios::binary);
+    const std::string bytes((std::istreambuf_iterator<char>(in)), {});
+    const std::size_t key_bytes = static_cast<unsigned char>(bytes.at(0));
+    engine::StoreRow row{bytes.substr(1, key_bytes), {bytes.begin() + 1 + key_bytes, bytes.end()}};
+    store[row.key] = row.value;
+    seeds[entry.path().filename()] = std::move(row);
+  }
+  engine::OfflineRows rows(
+      [&store](const std::string& key) -> absl::StatusOr<Bytes> {
+        const auto it = store.find(key);
+        if (it == store.end()) return absl::NotFoundError("no such row");
+        return it->second;
+      },
+      std::make_shared<engine::OfflineBatches>());
+  const auto read = [&](const char* name) {
+    auto found = rows.DecodeShare(seeds.at(name), *cryptoscatter::ScriptBook::Shipped());
+    EXPECT_TRUE(found.ok()) << name << found.status();
+    EXPECT_EQ(found->found.share.version, Version(3)) << name;
+    EXPECT_EQ(found->found.share.slot_epoch, SlotEpoch(1)) << name;
+    EXPECT_EQ(found->found.share.script, Script::Nested()->id()) << name;
+    return std::move(found->found);
+  };
+  const auto inside = read("inline");
+  EXPECT_EQ(inside.share.proof.index, 2u);
+  EXPECT_EQ(inside.share.proof.count, 5u);
+  EXPECT_EQ(inside.share.fragment.size(), 23u);
+  EXPECT_EQ(read("several_rows").key_share->rows(), 3);
+  EXPECT_EQ(read("alone").share.proof.count, 1u);
+  EXPECT_FALSE(read("apart").has_fragment);
+  // The same member, its proof from the batch's row and from its own.
+  const auto whole = read("whole_proof");
+  EXPECT_EQ(whole.share.proof, read("several_rows").share.proof);
+  EXPECT_EQ(whole.share.core.cell, inside.share.core.cell);
+  EXPECT_EQ(whole.share.core.kind, cryptoscatter::ValueKind::kTombstone);
 }
 
 class ScrubbedShareStoreTest : public ShareStoreTest {
