@@ -155,6 +155,11 @@ std::vector<CommitProof> SignBatch(const SigningKeyPair& writer, const CellId& c
   return Sign(writer, cell, items, labels::kCommitBatchNode, labels::kCommitBatchSigned);
 }
 
+Hash256 CommitBatchDigest(const CellId& cell, const Hash256& root, std::uint32_t count,
+                          const SigningPublicKey& signer) {
+  return SignedDigest(labels::kCommitBatchSigned, cell, root, count, signer);
+}
+
 Hash256 ReceiptClaim::Leaf() const {
   FixedWriter<kReceiptFixedBytes> input;
   input.U16(slot.value()).U32(slot_epoch.value()).U64(version.value());

@@ -90,6 +90,10 @@ using CommitProof = BatchProof;
 std::vector<CommitProof> SignBatch(const SigningKeyPair& writer, const CellId& cell,
                                    std::span<const CommitmentId> commitments);
 
+// What the writer of a commit batch signs.
+Hash256 CommitBatchDigest(const CellId& cell, const Hash256& root, std::uint32_t count,
+                          const SigningPublicKey& signer);
+
 // What a node says it holds durably: fragment and key share of one version.
 struct ReceiptClaim {
   Slot slot;

@@ -23,6 +23,10 @@ class ScriptBook {
   static const std::shared_ptr<const ScriptBook>& Shipped();
 
   absl::StatusOr<std::shared_ptr<const Script>> Find(const ScriptId& id) const;
+  // The one whose id begins so; NotFound too when there are several.
+  using IdPrefix = FixedId<struct ScriptIdPrefixTag, 4>;
+  static IdPrefix PrefixOf(const ScriptId& id);
+  absl::StatusOr<std::shared_ptr<const Script>> Find(const IdPrefix& prefix) const;
 
  private:
   std::map<ScriptId, std::shared_ptr<const Script>> scripts_;

@@ -54,6 +54,12 @@ absl::StatusOr<CellScripts> CellScripts::WithScript(const std::string& name,
         absl::StrCat("the script ", name, " is there already and says\n", it->second->text(),
                      "not\n", script->text(), "take another name: stored values depend on it"));
   }
+  const auto alike = book_->Find(cryptoscatter::ScriptBook::PrefixOf(script->id()));
+  if (alike.ok() && (*alike)->id() != script->id()) {
+    return absl::FailedPreconditionError(absl::StrCat("the script ", NameOf((*alike)->id()),
+                                                      " has an id that begins alike; the rows of "
+                                                      "shares could not tell them apart"));
+  }
   if (by_name_.size() >= kScriptsMax) {
     return absl::InvalidArgumentError(absl::StrCat("more than ", kScriptsMax, " scripts"));
   }

@@ -102,30 +102,8 @@ void OfflineScripts::Add(CellScripts::ScriptPtr script) {
   book_ = std::make_shared<const cryptoscatter::ScriptBook>(more_);
 }
 
-absl::Status OfflineScripts::AddRow(const StoreRow& row) {
-  WORLDB_ASSIGN_OR_RETURN(CellScripts::ScriptPtr script, ScriptRow::Decode(row.key, row.value));
-  Add(std::move(script));
-  return absl::OkStatus();
-}
-
 void OfflineScripts::AddOf(const Cell& cell) {
   for (const auto& [name, script] : cell.scripts().by_name()) Add(script);
-}
-
-absl::StatusOr<FoundRow> DecodeShareRow(const StoreRow& row) {
-  WORLDB_ASSIGN_OR_RETURN(ShareRow stored, ShareRow::Decode(row.value));
-  const Share& share = stored.share;
-  if (row.key != ShareRow::Key(share.core.key_tag, share.slot_epoch, share.version)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("in another share's place lies share ", share.index.value(), " of version ",
-                     share.version.value(), " of key tag ", share.core.key_tag.Hex()));
-  }
-  FoundRow out;
-  out.fragment_apart = stored.fragment_apart;
-  out.found.has_fragment = !stored.fragment_apart;
-  out.found.key_share = stored.key_share;
-  out.found.share = std::move(stored.share);
-  return out;
 }
 
 absl::StatusOr<SealedValue> DecodeStagedRow(const StoreRow& row) {
@@ -242,16 +220,28 @@ void OfflineReader::AddNode(NodeIndex node, const NodeSecrets& secrets,
                             const std::vector<StoreRow>& rows, const std::vector<StoreRow>& blobs) {
   const NodePublic& who = cell_->node(node);
   keys_.Add(who.id, secrets.storage_key, secrets.exchange.PrivateKey());
+  std::map<absl::string_view, const Bytes*> by_key;
+  for (const StoreRow& row : rows) by_key.emplace(row.key, &row.value);
+  OfflineRows store(
+      [&by_key](const std::string& key) -> absl::StatusOr<Bytes> {
+        const auto it = by_key.find(key);
+        if (it == by_key.end()) return absl::NotFoundError("no such row");
+        return *it->second;
+      },
+      batches_);
   for (const StoreRow& row : rows) {
     if (!absl::StartsWith(row.key, ScriptRow::kFamilyPrefix)) continue;
-    if (const absl::Status known = scripts_.AddRow(row); !known.ok()) {
-      rejected_.push_back(absl::StrCat("node ", who.name, ": ", known.message()));
+    const auto script = store.AddScript(row);
+    if (script.ok()) {
+      scripts_.Add(*script);
+    } else {
+      rejected_.push_back(absl::StrCat("node ", who.name, ": ", script.status().message()));
     }
   }
   const std::string shares = ShareRow::KeyPrefix(key_tag_);
   for (const StoreRow& row : rows) {
     if (!absl::StartsWith(row.key, shares)) continue;
-    absl::StatusOr<FoundRow> stored = DecodeShareRow(row);
+    absl::StatusOr<FoundRow> stored = store.DecodeShare(row, *scripts_.book());
     if (!stored.ok()) {
       rejected_.push_back(absl::StrCat("node ", who.name, ": ", stored.status().message()));
       continue;

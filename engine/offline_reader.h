@@ -25,6 +25,7 @@
 #include "cryptoscatter/records.h"
 #include "cryptoscatter/share.h"
 #include "engine/cell.h"
+#include "engine/offline_rows.h"
 #include "engine/store.h"
 
 namespace worldb::engine {
@@ -69,8 +70,6 @@ class OfflineScripts {
  public:
   // Adding one twice changes nothing.
   void Add(CellScripts::ScriptPtr script);
-  // From a row of a node's store: InvalidArgument when it is none of a script.
-  absl::Status AddRow(const StoreRow& row);
   void AddOf(const Cell& cell);
   const std::shared_ptr<const cryptoscatter::ScriptBook>& book() const { return book_; }
 
@@ -79,26 +78,8 @@ class OfflineScripts {
   std::shared_ptr<const cryptoscatter::ScriptBook> book_ = cryptoscatter::ScriptBook::Shipped();
 };
 
-// A share as it was found.
-struct FoundShare {
-  cryptoscatter::Share share;
-  bool has_fragment = true;  // false: only metadata and key share are there
-  std::optional<cryptoscatter::StoredKeyShare> key_share;
-  CellScripts::ScriptPtr script;  // null when what it lay in did not bring it
-  NodeId holder;                  // zero when not known
-  // No key of its holder is at hand: that its key share does not open is no fault of the share.
-  bool locked = false;
-  std::string where;  // for people
-};
-
-// A row of a node's share store. InvalidArgument when it does not decode or lies in another share's
-// place. A fragment stored apart is a blob of the same key; then `fragment_apart` is set.
-struct FoundRow {
-  FoundShare found;
-  bool fragment_apart = false;
-};
-absl::StatusOr<FoundRow> DecodeShareRow(const StoreRow& row);
-// A row of staged payloads, perhaps without its ciphertext. InvalidArgument as above.
+// A row of staged payloads, perhaps without its ciphertext. InvalidArgument when it does not decode or
+// lies in another payload's place.
 absl::StatusOr<cryptoscatter::SealedValue> DecodeStagedRow(const StoreRow& row);
 
 // One value, as one writer signed it, gathered share by share.
@@ -174,6 +155,7 @@ class OfflineReader {
   const KeyTag key_tag_;
   OfflineKeys keys_;
   OfflineScripts scripts_;
+  const std::shared_ptr<OfflineBatches> batches_ = std::make_shared<OfflineBatches>();
   cryptoscatter::BatchVerifier verifier_;
   std::map<CommitmentId, Found> found_;
   std::vector<std::string> rejected_;

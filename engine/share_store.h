@@ -21,44 +21,11 @@
 #include "absl/status/statusor.h"
 #include "cryptoscatter/exchange.h"
 #include "cryptoscatter/share.h"
+#include "engine/batch_rows.h"
 #include "engine/node_context.h"
+#include "engine/share_rows.h"
 
 namespace worldb::engine {
-
-// One row of the share store; a fragment above kFragmentInRowBytesMax lies in the blob family under
-// the same key.
-struct ShareRow {
-  static constexpr std::size_t kFragmentInRowBytesMax = 2048;
-
-  cryptoscatter::Share share;  // fragment empty when it lies apart
-  cryptoscatter::StoredKeyShare key_share;
-  bool fragment_apart = false;
-
-  Bytes Encode() const;
-  static absl::StatusOr<ShareRow> Decode(ByteSpan bytes);
-  // "s/", key tag, complements of slot epoch and version, big-endian: a scan meets the newest
-  // version first.
-  static std::string Key(const KeyTag& key_tag, SlotEpoch slot_epoch, Version version);
-  static std::string Key(const VersionRef& version) {
-    return Key(version.key_tag, version.slot_epoch, version.version);
-  }
-  // What Key() was made of; nullopt for other keys.
-  static std::optional<VersionRef> ParseKey(absl::string_view row_key);
-  static constexpr char kFamilyPrefix[] = "s/";
-  static std::string KeyPrefix(const KeyTag& key_tag);
-  static absl::StatusOr<ListedShare> List(ByteSpan row);
-};
-
-// The canonical text of a script this node holds shares of, so that its disk can be read with nothing
-// else known: written with the first share of that script, at the latest.
-struct ScriptRow {
-  // "c/", script id.
-  static constexpr char kFamilyPrefix[] = "c/";
-  static std::string Key(const ScriptId& id);
-  static Bytes Encode(const cryptoscatter::Script& script);
-  // InvalidArgument unless it is the canonical text that the id in the key is of.
-  static absl::StatusOr<CellScripts::ScriptPtr> Decode(absl::string_view row_key, ByteSpan bytes);
-};
 
 // What a node has of one version, judged against what the writer signed.
 struct HeldShare {
@@ -90,7 +57,7 @@ class ShareStore {
  public:
   using PairwiseKeyPtr = std::shared_ptr<const cryptoscatter::PairwiseKey>;
 
-  explicit ShareStore(NodeContext& context) : context_(context) {}
+  explicit ShareStore(NodeContext& context) : context_(context), batches_(context) {}
 
   void On(NodeIndex from, PutShares request);
   void On(NodeIndex from, const ListShares& request);
@@ -129,19 +96,35 @@ class ShareStore {
   struct Intake;
   struct Checker;
   void Resolve(std::shared_ptr<Intake> intake);
-  void ResolveItem(IntakeItem& item, const absl::StatusOr<Bytes>& stored);
+  void OnStored(std::shared_ptr<Intake> intake, const std::vector<absl::StatusOr<Bytes>>& rows);
+  // Null where nothing is stored that counts.
+  void ResolveItem(IntakeItem& item, const ShareRow* stored);
   void Commit(std::shared_ptr<Intake> intake);
+  // Completes rows that were read, with whatever proofs there are. The error is the store's.
+  struct CompletedRow {
+    ShareRow row;
+    absl::Status share;  // InvalidArgument: it is no share of this cell, and nothing of it counts
+    absl::Status proof;  // InvalidArgument: it has none
+  };
+  void Complete(std::vector<ShareRow> rows, BatchRows::From from,
+                std::function<void(absl::StatusOr<std::vector<CompletedRow>>)> done);
+  absl::Status CompleteWithoutProof(ShareRow& row) const;
   // The row of a script that may not be on the disk yet; `added` gets the ids so written.
   void AddScriptRow(const ScriptId& id, std::vector<StoreWrite>& writes,
                     std::set<ScriptId>& added) const;
-  void Judge(const VersionRef& version, bool with_fragment, std::shared_ptr<HeldShare> held,
-             std::function<void(HeldShare)> done);
+  void Judge(const VersionRef& version, bool with_fragment, const absl::Status& proof,
+             std::shared_ptr<HeldShare> held, std::function<void(HeldShare)> done);
+  void InspectRow(const VersionRef& version, bool with_fragment, CompletedRow completed,
+                  std::function<void(HeldShare)> done);
+  // A row of which nothing counts.
+  HeldShare Unusable(const VersionRef& version, const absl::Status& row) const;
   void Answer(NodeIndex to, const FetchShare& request, const ShareRow& row);
   void NoteDamage(const VersionRef& version) const {
     if (damaged_) damaged_(version);
   }
 
   NodeContext& context_;
+  BatchRows batches_;
   PairwiseCache opener_keys_;
   PairwiseCache sealer_keys_;
   // Checked and being written: two cores offered at once for one version must not both get in.

@@ -361,23 +361,22 @@ TEST_F(NodeTest, NoPlaintextAndNoDataKeyOnAnyDiskDuringALoadAndAfter) {
   // The data keys, put together again by somebody who holds every node's secrets.
   std::vector<std::string> secrets = {"CANARY"};
   for (const engine::StoreRow& row : cell_.disk(0).Rows(engine::RowFamily::kRows)) {
-    if (row.key.rfind("s/", 0) != 0) continue;
+    const auto version = engine::ShareRow::ParseKey(row.key);
+    if (!version.has_value()) continue;
     std::vector<cryptoscatter::IndexedKeyShare> shares;
     for (const int node : {0, 1, 3, 4}) {
-      for (const engine::StoreRow& other : cell_.disk(node).Rows(engine::RowFamily::kRows)) {
-        if (other.key != row.key) continue;
-        const auto stored = engine::ShareRow::Decode(other.value);
-        ASSERT_TRUE(stored.ok());
-        const cryptoscatter::Share& share = stored->share;
-        auto key_share = cryptoscatter::UnwrapKeyShare(
-            cell_.secrets(node).storage_key,
-            {share.core.Id(), share.generation, share.index, cell_.cell().node(NodeAt(node)).id,
-             share.key_share_hash},
-            stored->key_share);
-        ASSERT_TRUE(key_share.ok());
-        secrets.push_back(ToString(key_share->ExposeSecret()).substr(0, 16));
-        shares.push_back({NodeAt(node), *std::move(key_share)});
-      }
+      const auto stored = cell_.StoredShare(node, *version);
+      if (absl::IsNotFound(stored.status())) continue;
+      ASSERT_TRUE(stored.ok());
+      const cryptoscatter::Share& share = stored->share;
+      auto key_share =
+          cryptoscatter::UnwrapKeyShare(cell_.secrets(node).storage_key,
+                                        {share.core.Id(), share.generation, share.index,
+                                         cell_.cell().node(NodeAt(node)).id, share.key_share_hash},
+                                        *stored->key_share);
+      ASSERT_TRUE(key_share.ok());
+      secrets.push_back(ToString(key_share->ExposeSecret()).substr(0, 16));
+      shares.push_back({NodeAt(node), *std::move(key_share)});
     }
     const auto secret = cryptoscatter::Script::Nested()->key_sharing().Combine(shares);
     ASSERT_TRUE(secret.ok()) << secret.status();

@@ -84,9 +84,12 @@ class RepairTest : public ::testing::Test {
     (*bytes)[at] ^= 0x10;
     Put(node, family, ref, std::move(bytes));
   }
-  // Where the parts of a row lie: format, flag, Sized(metadata), stored key share, fragment.
-  static constexpr std::size_t kMetadataAt = 6;
-  static std::size_t KeyShareAt(const Bytes& row) { return kMetadataAt + row[2] + 256u * row[3]; }
+  // Where the parts of a row lie whose value was signed alone (docs/share-format.md section 16).
+  static constexpr std::size_t kSlotAt = 4;
+  static constexpr std::size_t kKeyCommitAt = 34;
+  static constexpr std::size_t kKeyShareHashAt = 66;
+  static std::size_t ProofAt(const Bytes& row) { return 226 + ((row[1] & 1) != 0 ? 32 : 0); }
+  static std::size_t KeyShareAt(const Bytes& row) { return ProofAt(row) + 16 + 32 + 64; }
 
   void Lose(int node, const VersionRef& ref) {
     Put(node, RowFamily::kRows, ref, std::nullopt);
@@ -95,21 +98,18 @@ class RepairTest : public ::testing::Test {
 
   // Empty when the rows of the node's disk are its whole, verified share of the version.
   std::string WrongWith(int node, const VersionRef& ref) {
-    const std::optional<Bytes> bytes = RowOf(node, RowFamily::kRows, ref);
-    if (!bytes.has_value()) return "no row";
-    absl::StatusOr<ShareRow> row = ShareRow::Decode(*bytes);
-    if (!row.ok()) return std::string(row.status().message());
-    Share& share = row->share;
-    if (row->fragment_apart) share.fragment = RowOf(node, RowFamily::kBlobs, ref).value_or(Bytes());
-    if (share.index != NodeAt(node) || share.core.key_tag != ref.key_tag ||
-        share.slot_epoch != ref.slot_epoch || share.version != ref.version) {
+    const auto found = cell_.StoredShare(node, ref);
+    if (absl::IsNotFound(found.status())) return "no row";
+    if (!found.ok()) return std::string(found.status().message());
+    const Share& share = found->share;
+    if (share.index != NodeAt(node) || share.slot != cell_.cell().SlotOf(ref.key_tag)) {
       return "another share";
     }
     const auto key_share =
         cryptoscatter::UnwrapKeyShare(cell_.secrets(node).storage_key,
                                       {share.core.Id(), 0, NodeAt(node),
                                        cell_.cell().node(NodeAt(node)).id, share.key_share_hash},
-                                      row->key_share);
+                                      *found->key_share);
     if (!key_share.ok()) return "the key share does not unwrap";
     cryptoscatter::BatchVerifier verifier;
     return cryptoscatter::VerifyShare(share, cell_.cell().id(), verifier, &*key_share).reason;
@@ -134,10 +134,11 @@ class DamageTest : public RepairTest,
       return Flip(node, RowFamily::kRows, one, row.size() - 3);
     }
     if (what == "KeyShareByte") return Flip(node, RowFamily::kRows, one, KeyShareAt(row) + 40);
-    if (what == "CoreByte") return Flip(node, RowFamily::kRows, one, kMetadataAt + 80);
-    if (what == "VersionByte") return Flip(node, RowFamily::kRows, one, kMetadataAt + 147);
-    if (what == "LeafByte") return Flip(node, RowFamily::kRows, one, kMetadataAt + 192);
-    if (what == "ProofByte") return Flip(node, RowFamily::kRows, one, kMetadataAt + 400);
+    if (what == "CoreByte") return Flip(node, RowFamily::kRows, one, kKeyCommitAt + 5);
+    if (what == "SlotByte") return Flip(node, RowFamily::kRows, one, kSlotAt);
+    if (what == "LeafByte") return Flip(node, RowFamily::kRows, one, kKeyShareHashAt + 5);
+    if (what == "CellByte") return Flip(node, RowFamily::kRows, one, ProofAt(row) + 5);
+    if (what == "ProofByte") return Flip(node, RowFamily::kRows, one, ProofAt(row) + 60);
     if (what == "FormatByte") return Flip(node, RowFamily::kRows, one, 0);
     if (what == "Truncated") {
       return Put(node, RowFamily::kRows, one, Bytes(row.begin(), row.begin() + 200));
@@ -216,9 +217,9 @@ TEST_P(DamageTest, ReadIsRightNamesTheShareAndTheNodeMendsIt) {
 
 INSTANTIATE_TEST_SUITE_P(
     Kinds, DamageTest,
-    ::testing::Combine(::testing::Values("FragmentByte", "KeyShareByte", "CoreByte", "VersionByte",
-                                         "LeafByte", "ProofByte", "FormatByte", "Truncated",
-                                         "BadSector", "RowGone", "AllGone", "Swapped"),
+    ::testing::Combine(::testing::Values("FragmentByte", "KeyShareByte", "CoreByte", "SlotByte",
+                                         "LeafByte", "CellByte", "ProofByte", "FormatByte",
+                                         "Truncated", "BadSector", "RowGone", "AllGone", "Swapped"),
                        ::testing::Bool()),
     [](const auto& info) {
       return absl::StrCat(std::get<0>(info.param), std::get<1>(info.param) ? "Large" : "Small");
@@ -331,7 +332,7 @@ TEST_F(RepairTest, AHelperThatLiesIsLeftOut) {
 TEST_F(RepairTest, ANodeIsHelpedWithItsOwnShareOnlyAndNeverWithAnOpenOne) {
   const std::string key = cell_.KeyAt(0);
   cell_.SetAndWait(4, key, "value", Level::kFull);
-  const auto row = ShareRow::Decode(*RowOf(3, RowFamily::kRows, RefOf(key)));
+  const auto row = cell_.StoredShare(3, RefOf(key));
   ASSERT_TRUE(row.ok());
   cell_.StopNode(3);
   std::vector<PeerMessage> answers;
@@ -517,12 +518,11 @@ TEST_P(OwedTest, ALostShareComesBackUnderEitherScript) {
   }
   cell_.world().RunFor(absl::Seconds(2));
   for (int node = 0; node < kNodeCount; ++node) {
-    const Bytes row = *RowOf(node, RowFamily::kRows, RefOf("lost"));
+    const auto before = cell_.StoredShare(node, RefOf("lost"));
     Lose(node, RefOf("lost"));
     cell_.Send((node + 1) % kNodeCount, node, engine::ShareDoubt{RefOf("lost")});
     ASSERT_TRUE(RunUntilWhole(node, RefOf("lost"))) << WrongWith(node, RefOf("lost"));
-    const auto before = ShareRow::Decode(row);
-    const auto after = ShareRow::Decode(*RowOf(node, RowFamily::kRows, RefOf("lost")));
+    const auto after = cell_.StoredShare(node, RefOf("lost"));
     EXPECT_EQ(before->share, after->share);
     EXPECT_EQ(Repairs(node).key_shares_repaired, 1u);
     EXPECT_EQ(Repairs(node).fragment_bytes_wan == 0, GetParam());
@@ -540,8 +540,7 @@ TEST_P(OwedTest, TwoValuesUnderOneVersionAreAnAlarmAndRepairNothing) {
   cell_.Send(8, 7, engine::OwedShare{5, WithoutFragment(*one[7])});
   cell_.world().RunFor(absl::Seconds(5));
   EXPECT_EQ(Repairs(7).core_conflicts, 1u);
-  EXPECT_EQ(ShareRow::Decode(*RowOf(7, RowFamily::kRows, RefOf("torn")))->share.core,
-            two[7]->share.core);
+  EXPECT_EQ(cell_.StoredShare(7, RefOf("torn"))->share.core, two[7]->share.core);
   // And its neighbour, who lost its share, will not choose between the two.
   Lose(6, RefOf("torn"));
   cell_.Send(0, 6, engine::ShareDoubt{RefOf("torn")});

@@ -101,27 +101,29 @@ class ScriptsTest : public ::testing::Test {
     }
     return std::nullopt;
   }
-  std::string RowKeyOf(const std::string& key) const {
-    return ShareRow::Key(cell_.cell().KeyTagOf(AsBytes(key)), cell_.cell().slot_epoch(),
-                         Version(1));
+  engine::VersionRef RefOf(const std::string& key) const {
+    return {cell_.cell().KeyTagOf(AsBytes(key)), cell_.cell().slot_epoch(), Version(1)};
+  }
+  std::string RowKeyOf(const std::string& key) const { return ShareRow::Key(RefOf(key)); }
+  // Where the stored key share of a row lies (docs/share-format.md section 16).
+  static std::size_t KeyShareAt(const Bytes& row) {
+    const bool apart = (row[1] & 1) != 0;
+    const bool signed_alone = (row[1] & 2) != 0;
+    return 226u + (apart ? 32 : 0) + (signed_alone ? 112 : 9);
   }
   // The share in the raw rows is whole, and of the script it was to have.
   bool IsWhole(int node, const std::string& key) {
-    const auto bytes = Row(node, RowFamily::kRows, RowKeyOf(key));
-    if (!bytes.has_value()) return false;
-    auto row = ShareRow::Decode(*bytes);
-    if (!row.ok()) return false;
-    if (row->fragment_apart) {
-      row->share.fragment = Row(node, RowFamily::kBlobs, RowKeyOf(key)).value_or(Bytes());
-    }
-    const auto key_share = cryptoscatter::UnwrapKeyShare(
-        cell_.secrets(node).storage_key,
-        {row->share.core.Id(), 0, NodeAt(node), cell_.cell().node(NodeAt(node)).id,
-         row->share.key_share_hash},
-        row->key_share);
+    const auto found = cell_.StoredShare(node, RefOf(key));
+    if (!found.ok()) return false;
+    const cryptoscatter::Share& share = found->share;
+    const auto key_share =
+        cryptoscatter::UnwrapKeyShare(cell_.secrets(node).storage_key,
+                                      {share.core.Id(), 0, NodeAt(node),
+                                       cell_.cell().node(NodeAt(node)).id, share.key_share_hash},
+                                      *found->key_share);
     cryptoscatter::BatchVerifier verifier;
-    return key_share.ok() && row->share.script == values_.at(key).script &&
-           cryptoscatter::VerifyShare(row->share, cell_.cell().id(), verifier, &*key_share, {},
+    return key_share.ok() && share.script == values_.at(key).script &&
+           cryptoscatter::VerifyShare(share, cell_.cell().id(), verifier, &*key_share, {},
                                       /*has_fragment=*/true, cell_.cell().scripts().book())
                .reason.empty();
   }
@@ -166,7 +168,7 @@ TEST_F(ScriptsTest, DamagedAndLostSharesAreRepairedUnderEachScript) {
   for (const int bad : {0, 4}) {
     for (const auto& [key, value] : values_) {
       Bytes row = *Row(bad, RowFamily::kRows, RowKeyOf(key));
-      row[6 + row[2] + 256u * row[3] + 40] ^= 1;  // the stored key share
+      row[KeyShareAt(row) + 10] ^= 1;
       cell_.disk(bad).Tamper(RowFamily::kRows, RowKeyOf(key),
                              std::make_shared<const Bytes>(std::move(row)));
       if (auto apart = Row(bad, RowFamily::kBlobs, RowKeyOf(key)); apart.has_value()) {

@@ -1,35 +1,44 @@
-// Rows of a raw store as offline recovery reads them. The first 30 bytes are the row's key if they are
-// one, else the key is made to fit what the row says. What decodes belongs to that key.
+// Rows of a raw store as offline recovery reads them. The first byte says how many bytes of the rest are
+// a row's key; the others are its value. What decodes as a row is the one encoding of what it says.
 #include <algorithm>
 
 #include "cryptoscatter/base/check.h"
 #include "engine/offline_reader.h"
-#include "engine/share_store.h"
+#include "engine/offline_rows.h"
+#include "engine/share_rows.h"
 #include "engine/staging.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace worldb;          // NOLINT: nothing else lives here
   using namespace worldb::engine;  // NOLINT
-  const ByteSpan bytes(data, size);
+  if (size == 0) return 0;
+  const ByteSpan bytes(data + 1, size - 1);
   StoreRow row;
-  const std::size_t key_bytes = std::min<std::size_t>(size, 30);
+  const std::size_t key_bytes = std::min<std::size_t>(data[0], bytes.size());
   row.key = ToString(bytes.first(key_bytes));
   row.value = ToBytes(bytes.subspan(key_bytes));
   const auto version = ShareRow::ParseKey(row.key);
   if (version.has_value()) WORLDB_CHECK(ShareRow::Key(*version) == row.key);
-  const auto listed = DecodeShareRow(row);
-  if (listed.ok()) WORLDB_CHECK(version.has_value());
 
-  row.value = ToBytes(bytes);
-  const auto decoded = ShareRow::Decode(row.value);
-  if (decoded.ok()) {
-    const auto& share = decoded->share;
-    row.key = ShareRow::Key(share.core.key_tag, share.slot_epoch, share.version);
-    WORLDB_CHECK(DecodeShareRow(row).ok());
-    WORLDB_CHECK(HexEncode(decoded->Encode()) == HexEncode(bytes));
-    row.key.back() = static_cast<char>(row.key.back() ^ 1);
-    WORLDB_CHECK(!DecodeShareRow(row).ok());
+  const auto share = ShareRow::Decode(row.key, row.value);
+  if (share.ok()) {
+    WORLDB_CHECK(version.has_value());
+    WORLDB_CHECK(HexEncode(share->Encode()) == HexEncode(row.value));
+    std::string other = row.key;
+    other.back() = static_cast<char>(other.back() ^ 1);
+    WORLDB_CHECK(!ShareRow::Decode(other, row.value).ok());
   }
+  const auto batch = BatchRow::Decode(row.key, row.value);
+  if (batch.ok()) {
+    WORLDB_CHECK(BatchRow::Key(batch->ref()) == row.key);
+    WORLDB_CHECK(HexEncode(BatchRow::Encode(*batch)) == HexEncode(row.value));
+  }
+  // In a store where each row is what this one says it is.
+  OfflineRows rows([&row](const std::string&) { return row.value; },
+                   std::make_shared<OfflineBatches>());
+  const auto found = rows.DecodeShare(row, *cryptoscatter::ScriptBook::Shipped());
+  if (found.ok()) WORLDB_CHECK(share.ok() && found->found.script != nullptr);
+
   row.key = Staging::kRowPrefix;
   WORLDB_CHECK(!DecodeStagedRow(row).ok());
   return 0;

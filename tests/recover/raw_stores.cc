@@ -1,5 +1,6 @@
 #include "tests/recover/raw_stores.h"
 
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -102,6 +103,7 @@ std::array<RawStores::Rows, kNodeCount> RawStores::Scatter(const SealedValue& se
   auto shares =
       cryptoscatter::MakeShares(sealed, *std::move(fragments), cell_->SlotOf(sealed.core.key_tag),
                                 cell_->slot_epoch(), version);
+  const std::optional<cryptoscatter::BatchRef> batch = AddToBatch(sealed);
   std::array<Rows, kNodeCount> out;
   for (std::size_t j = 0; j < shares.size(); ++j) {
     const engine::NodeSecrets& secrets = secrets_[j];
@@ -119,7 +121,10 @@ std::array<RawStores::Rows, kNodeCount> RawStores::Scatter(const SealedValue& se
         *key_share);
     row.fragment_apart = shares[j].fragment.size() > engine::ShareRow::kFragmentInRowBytesMax;
     if (row.fragment_apart) out[j].blob = std::exchange(shares[j].fragment, {});
+    row.script = cryptoscatter::ScriptBook::PrefixOf(sealed.script);
+    row.batch = batch;
     row.share = std::move(shares[j]);
+    out[j].batch = batch;
     out[j].row.key = engine::ShareRow::Key(sealed.core.key_tag, cell_->slot_epoch(), version);
     out[j].row.value = row.Encode();
   }
@@ -139,7 +144,21 @@ void RawStores::Put(int node, RowFamily family, const std::string& key, Bytes va
   Commit(node, {StoreWrite::Put(family, key, std::make_shared<const Bytes>(std::move(value)))});
 }
 
+std::optional<cryptoscatter::BatchRef> RawStores::AddToBatch(const SealedValue& sealed) {
+  if (sealed.proof.count == 1) return std::nullopt;
+  const CommitmentId commitment = sealed.Commitment();
+  const auto ref = cryptoscatter::BatchRefOf(cell_->id(), sealed.proof, commitment);
+  const auto [it, fresh] =
+      batches_.emplace(ref, cryptoscatter::BatchPart::Of(cell_->id(), sealed.proof, commitment));
+  WORLDB_CHECK(it->second.Add(cell_->id(), sealed.proof, commitment).ok());
+  return ref;
+}
+
 void RawStores::Put(int node, const Rows& rows) {
+  if (rows.batch.has_value()) {
+    Put(node, RowFamily::kRows, engine::BatchRow::Key(*rows.batch),
+        engine::BatchRow::Encode(batches_.at(*rows.batch)));
+  }
   Put(node, RowFamily::kRows, rows.row.key, rows.row.value);
   if (!rows.blob.empty()) Put(node, RowFamily::kBlobs, rows.row.key, rows.blob);
 }
@@ -151,6 +170,7 @@ void RawStores::Stage(int node, const SealedValue& sealed) {
 void RawStores::Store(const std::vector<Write>& writes, NodeSet nodes) {
   const std::vector<SealedValue> sealed = Seal(writes);
   std::array<std::vector<StoreWrite>, kNodeCount> commits;
+  std::set<cryptoscatter::BatchRef> batches;
   for (std::size_t i = 0; i < sealed.size(); ++i) {
     auto rows = Scatter(sealed[i], writes[i].version);
     // A home's nodes keep the names of its keys, too.
@@ -170,6 +190,7 @@ void RawStores::Store(const std::vector<Write>& writes, NodeSet nodes) {
                 engine::NameIndex::PlaceOf(cell_->node(NodeAt(j)).id, name_key),
                 AsBytes(writes[i].key), entropy_));
       }
+      if (rows[at].batch.has_value()) batches.insert(*rows[at].batch);
       put(RowFamily::kRows, rows[at].row.key, std::move(rows[at].row.value));
       if (!rows[at].blob.empty()) {
         put(RowFamily::kBlobs, rows[at].row.key, std::move(rows[at].blob));
@@ -178,6 +199,11 @@ void RawStores::Store(const std::vector<Write>& writes, NodeSet nodes) {
   }
   for (int j = 0; j < kNodeCount; ++j) {
     if (!nodes.Has(j)) continue;
+    for (const cryptoscatter::BatchRef& ref : batches) {
+      commits[static_cast<std::size_t>(j)].push_back(StoreWrite::Put(
+          RowFamily::kRows, engine::BatchRow::Key(ref),
+          std::make_shared<const Bytes>(engine::BatchRow::Encode(batches_.at(ref)))));
+    }
     Commit(j, std::move(commits[static_cast<std::size_t>(j)]));
   }
 }

@@ -8,11 +8,13 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "cryptoscatter/batch_part.h"
 #include "cryptoscatter/script.h"
 #include "cryptoscatter/sealed_value.h"
 #include "cryptoscatter/share.h"
@@ -36,7 +38,8 @@ class RawStores {
   // What one node is to store of a write: its row, and the blob apart from it, if any.
   struct Rows {
     engine::StoreRow row;
-    Bytes blob;  // empty when there is none
+    Bytes blob;                                      // empty when there is none
+    std::optional<cryptoscatter::BatchRef> batch{};  // whose row goes with it
   };
 
   RawStores(std::string directory, std::uint64_t seed);
@@ -67,6 +70,8 @@ class RawStores {
 
  private:
   static const cryptoscatter::Script& ScriptOf(const Write& write);
+  // Null for a batch of one.
+  std::optional<cryptoscatter::BatchRef> AddToBatch(const cryptoscatter::SealedValue& sealed);
   void Open();
   void Commit(int node, std::vector<engine::StoreWrite> writes);
 
@@ -80,6 +85,8 @@ class RawStores {
   std::unique_ptr<engine::Executor> executor_;
   engine::RocksResources resources_;
   std::vector<std::unique_ptr<engine::RocksStore>> stores_;
+  // All members scattered so far; a node's row may have some it holds no share of.
+  std::map<cryptoscatter::BatchRef, cryptoscatter::BatchPart> batches_;
 };
 
 }  // namespace worldb::testing

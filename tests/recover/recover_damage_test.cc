@@ -258,7 +258,7 @@ TEST_P(RecoverRowDamageTest, RightBytesAndTheBadOneNamed) {
 INSTANTIATE_TEST_SUITE_P(
     Kinds, RecoverRowDamageTest,
     ::testing::Values(
-        Damage{"FlippedFragment", "fragment",
+        Damage{"FlippedFragment", "what the writer signed",  // its root is part of the leaf
                [](auto&, RawStores& stores, auto& rows, int node) {
                  RawStores::Rows bad = rows[1][static_cast<std::size_t>(node)];
                  bad.row.value.back() ^= 1;
@@ -307,10 +307,9 @@ INSTANTIATE_TEST_SUITE_P(
                }},
         Damage{"LyingVersion", "the same value stands as version 2 elsewhere",
                [](auto&, RawStores& stores, auto& rows, int node) {
-                 auto row =
-                     engine::ShareRow::Decode(rows[1][static_cast<std::size_t>(node)].row.value);
+                 RawStores::Rows lie = rows[1][static_cast<std::size_t>(node)];
+                 auto row = engine::ShareRow::Decode(lie.row.key, lie.row.value);
                  row->share.version = Version(7);
-                 RawStores::Rows lie;
                  lie.row.key = engine::ShareRow::Key(row->share.core.key_tag, row->share.slot_epoch,
                                                      row->share.version);
                  lie.row.value = row->Encode();

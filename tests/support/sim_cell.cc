@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "arbiter/op_id.h"
 #include "cryptoscatter/base/check.h"
+#include "cryptoscatter/base/status_macros.h"
 
 namespace worldb::testing {
 namespace {
@@ -188,6 +189,30 @@ std::uint64_t SimCell::disk_step_count() const {
   for (const Member& m : members_) count += m.disk->call_count() + m.disk->commit_count();
   for (const Log& log : logs_) count += log.disk->call_count() + log.disk->commit_count();
   return count;
+}
+
+absl::StatusOr<engine::FoundShare> SimCell::StoredShare(int node,
+                                                        const engine::VersionRef& version) const {
+  const auto row_of = [this, node](engine::RowFamily family,
+                                   const std::string& key) -> absl::StatusOr<Bytes> {
+    for (engine::StoreRow& row : members_[node].disk->Rows(family)) {
+      if (row.key == key) return std::move(row.value);
+    }
+    return absl::NotFoundError("no row");
+  };
+  engine::OfflineRows rows(
+      [&row_of](const std::string& key) { return row_of(engine::RowFamily::kRows, key); },
+      std::make_shared<engine::OfflineBatches>());
+  engine::StoreRow row{engine::ShareRow::Key(version), {}};
+  WORLDB_ASSIGN_OR_RETURN(row.value, row_of(engine::RowFamily::kRows, row.key));
+  WORLDB_ASSIGN_OR_RETURN(engine::FoundRow found, rows.DecodeShare(row, cell_->scripts().book()));
+  if (found.fragment_apart) {
+    if (auto fragment = row_of(engine::RowFamily::kBlobs, row.key); fragment.ok()) {
+      found.found.share.fragment = *std::move(fragment);
+      found.found.has_fragment = true;
+    }
+  }
+  return std::move(found.found);
 }
 
 std::vector<std::string> SimCell::AllDiskBytes() const {

@@ -17,6 +17,7 @@
 #include "engine/embedded_log.h"
 #include "engine/in_process_network.h"
 #include "engine/node.h"
+#include "engine/offline_rows.h"
 #include "tests/support/memory_store.h"
 #include "tests/support/seeded_entropy.h"
 #include "tests/support/sim_clock.h"
@@ -134,6 +135,8 @@ class SimCell {
   // Commits called and commits applied, on all disks: while it stands still, CrashProcess() leaves the
   // same disks whenever it comes.
   std::uint64_t disk_step_count() const;
+  // The share of a version as the rows of a node's disk have it, its fragment with it; not judged.
+  absl::StatusOr<engine::FoundShare> StoredShare(int node, const engine::VersionRef& version) const;
   // Every row of every disk, key and value.
   std::vector<std::string> AllDiskBytes() const;
   engine::InProcessNetwork& network() { return *network_; }

@@ -135,7 +135,12 @@ void Catalog::AddStore(const std::string& path, const std::string& where) {
     bad_.push_back({where, std::string(store.status().message())});
     return;
   }
-  stores_.push_back(*std::move(store));
+  const engine::RocksReader* reader = store->get();
+  stores_.push_back({*std::move(store), std::make_unique<engine::OfflineRows>(
+                                            [reader](const std::string& key) {
+                                              return reader->Get(RowFamily::kRows, key);
+                                            },
+                                            batches_)});
   facts_.push_back({.where = where});
   holders_.emplace_back();
   const auto note = [this, &where](const std::vector<std::string>& damage) {
@@ -149,16 +154,20 @@ void Catalog::AddStore(const std::string& path, const std::string& where) {
     row.value.assign(value.begin(), value.end());
     return row;
   };
-  note(stores_.back()->ForEach(
+  // Share rows name scripts.
+  note(reader->ForEach(RowFamily::kRows, engine::ScriptRow::kFamilyPrefix,
+                       [&](absl::string_view key, ByteSpan value) {
+                         auto script = stores_.back().rows->AddScript(each(key, value));
+                         if (script.ok()) {
+                           known_scripts_.Add(*std::move(script));
+                         } else {
+                           bad_.push_back({where, std::string(script.status().message())});
+                         }
+                       }));
+  note(reader->ForEach(
       RowFamily::kRows, engine::ShareRow::kFamilyPrefix,
       [&](absl::string_view key, ByteSpan value) { AddShareRow(each(key, value)); }));
-  note(stores_.back()->ForEach(RowFamily::kRows, engine::ScriptRow::kFamilyPrefix,
-                               [&](absl::string_view key, ByteSpan value) {
-                                 const absl::Status known = known_scripts_.AddRow(each(key, value));
-                                 if (!known.ok())
-                                   bad_.push_back({where, std::string(known.message())});
-                               }));
-  note(stores_.back()->ForEach(
+  note(reader->ForEach(
       RowFamily::kBlobs, engine::Staging::kRowPrefix,
       [&](absl::string_view key, ByteSpan value) { AddStagedRow(each(key, value)); }));
 }
@@ -176,7 +185,7 @@ void Catalog::Note(const cryptoscatter::Core& core, const ScriptId& script, Spot
 
 void Catalog::AddShareRow(const StoreRow& row) {
   const auto source = static_cast<std::uint32_t>(stores_.size() - 1);
-  const auto decoded = engine::DecodeShareRow(row);
+  const auto decoded = stores_.back().rows->DecodeShare(row, *known_scripts_.book());
   if (decoded.ok()) {
     const cryptoscatter::Share& share = decoded->found.share;
     ++facts_.back().shares[share.index.value()];
@@ -273,11 +282,12 @@ absl::StatusOr<engine::FoundShare> Catalog::Fetch(const Spot& spot) const {
   if (spot.kind == Spot::Kind::kFile) {
     WORLDB_ASSIGN_OR_RETURN(found, ReadShareFile(files_[spot.source].path, *known_scripts_.book()));
   } else {
-    const engine::RocksReader& store = *stores_[spot.source];
+    const engine::RocksReader& store = *stores_[spot.source].reader;
     StoreRow row;
     row.key = engine::ShareRow::Key(spot.key_tag, spot.slot_epoch, spot.version);
     WORLDB_ASSIGN_OR_RETURN(row.value, store.Get(RowFamily::kRows, row.key));
-    WORLDB_ASSIGN_OR_RETURN(engine::FoundRow decoded, engine::DecodeShareRow(row));
+    WORLDB_ASSIGN_OR_RETURN(engine::FoundRow decoded,
+                            stores_[spot.source].rows->DecodeShare(row, *known_scripts_.book()));
     found = std::move(decoded.found);
     if (decoded.fragment_apart) {
       absl::StatusOr<Bytes> fragment = store.Get(RowFamily::kBlobs, row.key);
@@ -296,7 +306,7 @@ absl::StatusOr<engine::FoundShare> Catalog::Fetch(const Spot& spot) const {
 absl::StatusOr<cryptoscatter::SealedValue> Catalog::FetchStaged(const Spot& spot) const {
   StoreRow row;
   row.key = engine::Staging::RowKey(staged_rows_[spot.detail]);
-  WORLDB_ASSIGN_OR_RETURN(row.value, stores_[spot.source]->Get(RowFamily::kBlobs, row.key));
+  WORLDB_ASSIGN_OR_RETURN(row.value, stores_[spot.source].reader->Get(RowFamily::kBlobs, row.key));
   return engine::DecodeStagedRow(row);
 }
 
@@ -304,7 +314,7 @@ std::optional<Bytes> Catalog::NameOf(const KeyTag& key_tag) const {
   if (keys_ == nullptr) return std::nullopt;
   const std::string row_key = engine::NameIndex::RowKey(key_tag);
   for (const auto& store : stores_) {
-    const auto sealed = store->Get(RowFamily::kRows, row_key);
+    const auto sealed = store.reader->Get(RowFamily::kRows, row_key);
     if (!sealed.ok()) continue;
     if (auto name = keys_->OpenName(row_key, *sealed)) return name;
   }

@@ -123,7 +123,13 @@ class Catalog {
   int archives_around_ = 0;
   const Progress progress_;
   std::vector<std::unique_ptr<TemporaryDirectory>> unpacked_;
-  std::vector<std::unique_ptr<engine::RocksReader>> stores_;  // facts_ goes with it
+  struct RawStore {
+    std::unique_ptr<engine::RocksReader> reader;
+    std::unique_ptr<engine::OfflineRows> rows;
+  };
+  std::vector<RawStore> stores_;  // facts_ goes with it
+  const std::shared_ptr<engine::OfflineBatches> batches_ =
+      std::make_shared<engine::OfflineBatches>();
   std::vector<StoreFacts> facts_;
   std::vector<NodeId> holders_;  // by store; zero when no key opens it
   const engine::OfflineKeys* keys_ = nullptr;

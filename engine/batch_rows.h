@@ -1,0 +1,78 @@
+// The batch rows of one node's store: where most of its share rows have their proofs.
+//
+// A batch row grows as shares of its batch arrive, and each commit that writes share rows of a batch
+// writes its row with them. Whoever is about to write *holds* the batch from before its row is read
+// until the commit is answered, and all who do see one and the same. So of two commits in flight the
+// later row has all members of the earlier, whether that one fails or not; every row has all members of
+// those answered OK before; and no share that was promised is left without its proof.
+// Bounds:  kBatchesMax batches in memory, and those held.
+// Errors:  a row that is missing, or neither decodes nor verifies, is none, and is written anew with
+//          what comes in; what else the store says is passed on.
+// Threads: its node's executor.
+// Source:  docs/share-format.md section 16; docs/decisions/014-compact-rows.md.
+#ifndef WORLDB_ENGINE_BATCH_ROWS_H_
+#define WORLDB_ENGINE_BATCH_ROWS_H_
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "cryptoscatter/batch_part.h"
+#include "engine/node_context.h"
+#include "engine/share_rows.h"
+
+namespace worldb::engine {
+
+class BatchRows {
+ public:
+  static constexpr std::size_t kBatchesMax = 128;
+
+  // A batch as its row was last written or read, or is about to be.
+  struct Batch {
+    bool loaded = false;
+    std::shared_ptr<cryptoscatter::BatchPart> part;  // null when there is no good row
+  };
+  using BatchPtr = std::shared_ptr<Batch>;
+  using BatchPtrs = std::map<cryptoscatter::BatchRef, BatchPtr>;
+
+  explicit BatchRows(NodeContext& context) : context_(context) {}
+
+  BatchPtr Hold(const cryptoscatter::BatchRef& ref);
+  // What was read of its row since it was held; nothing changes once it is loaded. The error is the
+  // store's, and it is not loaded then.
+  absl::Status Load(const cryptoscatter::BatchRef& ref, Batch& batch,
+                    const absl::StatusOr<Bytes>& row);
+  // Makes the batch row say the proof of this share, and the share row say that it does; the proof
+  // stays in the share row if another batch with this reference is there. REQUIRES: `batch` is loaded,
+  // and `ref` that of the share's proof, which holds.
+  static void Place(ShareRow& row, const cryptoscatter::BatchRef& ref, Batch& batch,
+                    const CommitmentId& commitment);
+
+  // Which are in memory need not be read from the disk, unless it is the disk that is in question.
+  enum class From { kMemory, kDisk };
+  // Null for what is missing or bad.
+  using Parts = std::map<cryptoscatter::BatchRef, std::shared_ptr<const cryptoscatter::BatchPart>>;
+  void Read(const std::set<cryptoscatter::BatchRef>& refs, From from,
+            std::function<void(absl::StatusOr<Parts>)> done);
+
+ private:
+  // Null unless the row is good.
+  std::shared_ptr<cryptoscatter::BatchPart> Judge(const cryptoscatter::BatchRef& ref, ByteSpan row);
+  void MakeRoom();
+
+  struct Entry {
+    BatchPtr batch;
+    std::uint64_t used = 0;
+  };
+  NodeContext& context_;
+  absl::flat_hash_map<cryptoscatter::BatchRef, Entry> batches_;
+  std::uint64_t uses_ = 0;
+};
+
+}  // namespace worldb::engine
+
+#endif  // WORLDB_ENGINE_BATCH_ROWS_H_
