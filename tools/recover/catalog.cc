@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <numeric>
 #include <system_error>
 #include <tuple>
 #include <utility>
@@ -43,6 +44,14 @@ Bytes FirstBytes(const std::string& path) {
 }
 
 }  // namespace
+
+std::uint64_t StoreFacts::share_count() const {
+  return std::accumulate(shares.begin(), shares.end(), std::uint64_t{0});
+}
+
+NodeIndex StoreFacts::index() const {
+  return NodeAt(static_cast<int>(std::max_element(shares.begin(), shares.end()) - shares.begin()));
+}
 
 Catalog::Catalog(const UnpackLimits& limits, Progress progress)
     : left_(limits), progress_(std::move(progress)) {}
@@ -95,14 +104,15 @@ void Catalog::AddFile(const std::string& path, const std::string& where, int dep
   if (LooksLikeShareFile(first) || absl::EndsWith(path, kShareFileEnding)) {
     return AddShareFile(path, where);
   }
-  if (cell_ == nullptr && std::filesystem::path(path).filename() == kCellFileName) {
+  if (std::filesystem::path(path).filename() == kCellFileName) {
     auto cell = ReadCellFile(path);
     if (!cell.ok()) {
       bad_.push_back({where, std::string(cell.status().message())});
       return;
     }
-    cell_ = *std::move(cell);
-    known_scripts_.AddOf(*cell_);
+    known_scripts_.AddOf(**cell);  // the files of one cell may differ in these
+    const CellId id = (*cell)->id();
+    cell_files_.try_emplace(id, *std::move(cell));
   }
 }
 
@@ -258,11 +268,18 @@ void Catalog::Unlock(const engine::OfflineKeys& keys) {
 std::vector<std::string> Catalog::LockedStores() const {
   std::vector<std::string> out;
   for (std::size_t i = 0; i < facts_.size(); ++i) {
-    const bool any = std::any_of(facts_[i].shares.begin(), facts_[i].shares.end(),
-                                 [](std::uint64_t count) { return count > 0; });
-    if (any && holders_[i].IsZero()) out.push_back(facts_[i].where);
+    if (facts_[i].share_count() > 0 && holders_[i].IsZero()) out.push_back(facts_[i].where);
   }
   return out;
+}
+
+const engine::Cell* Catalog::CellOf(const CellId& cell) const {
+  const auto at = cell_files_.find(cell);
+  return at == cell_files_.end() ? nullptr : at->second.get();
+}
+
+NodeIndex Catalog::IndexOf(const Spot& spot) const {
+  return spot.kind == Spot::Kind::kFile ? NodeAt(spot.index) : facts_[spot.source].index();
 }
 
 std::string Catalog::WhereOf(const Spot& spot) const {
@@ -290,8 +307,20 @@ absl::StatusOr<engine::FoundShare> Catalog::Fetch(const Spot& spot) const {
   }
   found.where = WhereOf(spot);
   if (spot.kind == Spot::Kind::kRow) found.holder = holders_[spot.source];
-  found.locked = keys_ == nullptr || !keys_->Has(found.holder);
+  const engine::Cell* cell = CellOf(found.share.core.cell);
+  if (spot.kind == Spot::Kind::kFile && found.holder.IsZero() && cell != nullptr) {
+    found.holder = cell->node(found.share.index).id;
+  }
+  // No key opens what is not there.
+  found.locked = found.key_share.has_value() && (keys_ == nullptr || !keys_->Has(found.holder));
   return found;
+}
+
+std::optional<Bytes> Catalog::MetadataOf(const Spot& spot) const {
+  const auto row =
+      stores_[spot.source]->Get(RowFamily::kRows, engine::ShareRow::Key(spot.key_tag, spot.slot_epoch,
+                                                                        spot.version));
+  return row.ok() ? engine::ShareRow::MetadataIn(*row) : std::nullopt;
 }
 
 absl::StatusOr<cryptoscatter::SealedValue> Catalog::FetchStaged(const Spot& spot) const {

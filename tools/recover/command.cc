@@ -5,6 +5,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "cryptoscatter/base/status_macros.h"
 
 namespace worldb::tools {
 
@@ -83,6 +84,25 @@ ExitCode ReportFailure(const std::string& command, const absl::Status& status, O
   PrintFailure({command, Printable(status.message()), next}, kRecoverProgram);
   if (format == OutputFormat::kJson) PrintJson(ErrorJson(status, code));
   return code;
+}
+
+void AddEvidenceOption(CLI::App& command, std::string& directory) {
+  command
+      .add_option("--evidence", directory,
+                  "writes evidence against bad shares here, which others can judge without keys")
+      ->type_name("DIR");
+}
+
+ExitCode ReportNoEvidence(const std::string& command, const absl::Status& status,
+                          OutputFormat format) {
+  return ReportFailure(absl::StrCat(command, ": cannot write evidence"), status, format,
+                       "name a directory of its own that you may write to: --evidence DIR");
+}
+
+absl::Status FinishEvidence(EvidenceDirectory& evidence, OutputFormat format) {
+  WORLDB_RETURN_IF_ERROR(evidence.Flush());
+  format == OutputFormat::kJson ? PrintJson(evidence.ToJson()) : PrintLine(evidence.ToText());
+  return absl::OkStatus();
 }
 
 std::string NodeNames(NodeSet nodes, const engine::Cell* cell) {

@@ -21,6 +21,7 @@ int main(int argc, char** argv) {
   AddInspectCommand(app, exit_code);
   AddVerifyCommand(app, exit_code);
   AddRunCommand(app, exit_code);
+  AddJudgeCommand(app, exit_code);
   AddExportCommand(app, exit_code);
   AddKeygenCommand(app, exit_code);
   AddExportKeysCommand(app, exit_code);
