@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
@@ -149,14 +150,44 @@ absl::Status RemoveFile(const std::string& path) {
   return SyncDirectoryOf(path);
 }
 
-void RemoveFiles(const std::string& directory, absl::string_view prefix) {
-  std::error_code error;
+std::vector<std::string> PathsIn(const std::string& directory, std::error_code& error) {
   std::vector<std::string> paths;
   std::filesystem::directory_iterator at(directory, error);
   for (; !error && at != std::filesystem::directory_iterator(); at.increment(error)) {
-    if (absl::StartsWith(at->path().filename().string(), prefix)) paths.push_back(at->path());
+    paths.push_back(at->path().string());
   }
-  for (const std::string& path : paths) ::unlink(path.c_str());
+  std::sort(paths.begin(), paths.end());
+  return paths;
+}
+
+absl::StatusOr<std::vector<std::string>> ExpandDirectories(const std::vector<std::string>& paths,
+                                                           absl::string_view ending) {
+  std::vector<std::string> out;
+  for (const std::string& path : paths) {
+    std::error_code error;
+    if (!std::filesystem::is_directory(path, error)) {
+      out.push_back(path);
+      continue;
+    }
+    const std::size_t before = out.size();
+    for (std::string& inside : PathsIn(path, error)) {
+      if (absl::EndsWith(inside, ending)) out.push_back(std::move(inside));
+    }
+    if (error) return SystemError("read directory", path, error.value());
+    if (out.size() == before) {
+      return absl::NotFoundError(absl::StrCat("no *", ending, " file in ", path));
+    }
+  }
+  return out;
+}
+
+void RemoveFiles(const std::string& directory, absl::string_view prefix) {
+  std::error_code ignored;
+  for (const std::string& path : PathsIn(directory, ignored)) {
+    if (absl::StartsWith(std::filesystem::path(path).filename().string(), prefix)) {
+      ::unlink(path.c_str());
+    }
+  }
 }
 
 absl::Status MakePrivateDirectories(const std::string& path) {
@@ -250,19 +281,74 @@ absl::StatusOr<std::unique_ptr<LockFile>> LockFile::Acquire(const std::string& p
 
 LockFile::~LockFile() { ::close(descriptor_); }
 
+namespace {
+
+constexpr char kTemporaryLock[] = ".worldb-temporary";
+constexpr char kTemporaryFiles[] = "files";
+
+// Whether `around` is a directory of this user's that Create() made, by what is in it.
+bool IsOfCreate(const std::filesystem::path& around) {
+  struct stat facts {};
+  if (::lstat(around.c_str(), &facts) != 0 || !S_ISDIR(facts.st_mode) ||
+      facts.st_uid != ::geteuid()) {
+    return false;
+  }
+  std::error_code error;
+  bool locked = false;
+  for (const std::string& path : PathsIn(around, error)) {
+    const std::string name = std::filesystem::path(path).filename();
+    if (name != kTemporaryLock && name != kTemporaryFiles) return false;
+    locked |= name == kTemporaryLock;
+  }
+  return !error && locked;
+}
+
+// Removes what killed processes left.
+void RemoveAbandoned(const std::filesystem::path& base, const std::string& prefix) {
+  std::error_code ignored;  // as in the destructor
+  for (const std::string& path : PathsIn(base, ignored)) {
+    const std::filesystem::path around(path);
+    if (!absl::StartsWith(around.filename().string(), prefix + "-") || !IsOfCreate(around))
+      continue;
+    const auto lock = LockFile::Acquire((around / kTemporaryLock).string());
+    if (lock.ok()) std::filesystem::remove_all(around, ignored);
+  }
+}
+
+}  // namespace
+
+TemporaryDirectory::TemporaryDirectory(std::string around, std::unique_ptr<LockFile> lock)
+    : around_(std::move(around)),
+      lock_(std::move(lock)),
+      path_(absl::StrCat(around_, "/", kTemporaryFiles)) {}
+
 absl::StatusOr<std::unique_ptr<TemporaryDirectory>> TemporaryDirectory::Create(
     const std::string& prefix) {
+  constexpr int kTriesMax = 16;
   std::error_code error;
   const std::filesystem::path base = std::filesystem::temp_directory_path(error);
   if (error) return SystemError("use temporary directory", "TMPDIR", error.value());
-  std::string path = (base / (prefix + "-XXXXXX")).string();
-  if (::mkdtemp(path.data()) == nullptr) return SystemError("create directory", path, errno);
-  return std::unique_ptr<TemporaryDirectory>(new TemporaryDirectory(std::move(path)));
+  RemoveAbandoned(base, prefix);
+  for (int i = 0; i < kTriesMax; ++i) {
+    std::string around = (base / (prefix + "-XXXXXX")).string();
+    if (::mkdtemp(around.data()) == nullptr) {
+      return SystemError("create directory", around, errno);
+    }
+    const std::string lock_path = absl::StrCat(around, "/", kTemporaryLock);
+    auto lock = LockFile::Acquire(lock_path);
+    // Another process may have taken it for abandoned in between, and removed it.
+    if (absl::IsFailedPrecondition(lock.status()) || !FileExists(lock_path)) continue;
+    std::unique_ptr<TemporaryDirectory> directory(new TemporaryDirectory(
+        std::move(around), lock.ok() ? *std::move(lock) : nullptr));  // not every one has locks
+    WORLDB_RETURN_IF_ERROR(MakePrivateDirectories(directory->path()));
+    return directory;
+  }
+  return absl::UnavailableError(absl::StrCat("cannot keep a directory in ", base.string()));
 }
 
 TemporaryDirectory::~TemporaryDirectory() {
   std::error_code ignored;  // what cannot be removed stays for the system's own cleaning
-  std::filesystem::remove_all(path_, ignored);
+  std::filesystem::remove_all(around_, ignored);
 }
 
 }  // namespace worldb::tools

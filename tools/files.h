@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -37,6 +38,12 @@ void RemoveFiles(const std::string& directory, absl::string_view prefix);
 // Creates the directory and missing parents; the ones it creates are for the owner alone.
 absl::Status MakePrivateDirectories(const std::string& path);
 bool FileExists(const std::string& path);
+// Full names of what is in a directory, sorted; with `error` set, only those read so far.
+std::vector<std::string> PathsIn(const std::string& directory, std::error_code& error);
+// `paths`, and in place of each directory the files in it whose names end in `ending`: NotFound for a
+// directory with none.
+absl::StatusOr<std::vector<std::string>> ExpandDirectories(const std::vector<std::string>& paths,
+                                                           absl::string_view ending);
 // What the system's `error` means, as a status: "cannot <what> <path>: <reason>".
 absl::Status SystemError(absl::string_view what, absl::string_view path, int error);
 // Makes names made or changed in the directory of `path` durable.
@@ -103,7 +110,9 @@ class LockFile {
   const int descriptor_;
 };
 
-// A new directory for the owner alone, removed with all it holds by the destructor.
+// A new directory for the owner alone, removed with all it holds by the destructor. What a killed
+// process left is removed by the next Create() of the same user with the same prefix: a lock beside
+// the directory tells whether its process still lives, where the file system has locks.
 class TemporaryDirectory {
  public:
   static absl::StatusOr<std::unique_ptr<TemporaryDirectory>> Create(const std::string& prefix);
@@ -114,7 +123,9 @@ class TemporaryDirectory {
   const std::string& path() const { return path_; }
 
  private:
-  explicit TemporaryDirectory(std::string path) : path_(std::move(path)) {}
+  TemporaryDirectory(std::string around, std::unique_ptr<LockFile> lock);
+  const std::string around_;  // in TMPDIR; holds the lock and the directory
+  const std::unique_ptr<LockFile> lock_;
   const std::string path_;
 };
 

@@ -11,8 +11,6 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <random>
 
@@ -20,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "tests/recover/program.h"
 #include "tests/recover/raw_stores.h"
+#include "tests/recover/recover_fixture.h"
 #include "tests/support/temp_directory.h"
 #include "tools/recover/file_name.h"
 
@@ -32,11 +31,6 @@ int ValueCount() {
   const char* text = std::getenv("WORLDB_RECOVER_VALUES");
   int count = 0;
   return text != nullptr && absl::SimpleAtoi(text, &count) ? count : 2000;
-}
-
-Bytes ReadFile(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
 }
 
 // Follows from its number alone, so that no value need be kept.

@@ -17,6 +17,7 @@
 #include "tools/recover/keys.h"
 #include "tools/recover/output_directory.h"
 #include "tools/recover/share_files.h"
+#include "tools/stop_signals.h"
 
 namespace worldb::tools {
 namespace {
@@ -66,6 +67,7 @@ std::unique_ptr<Catalog> Catalog::Read(const std::vector<std::string>& sources,
 }
 
 void Catalog::AddPath(const std::string& path, const std::string& where, int depth) {
+  if (WasStopped()) return;
   std::error_code error;
   // A link named on the command line is followed, one that is found is not.
   const auto type = depth == 0 ? std::filesystem::status(path, error).type()
@@ -86,15 +88,11 @@ void Catalog::AddPath(const std::string& path, const std::string& where, int dep
     skipped_.push_back(where);
     return;
   }
-  std::vector<std::string> names;
-  std::filesystem::directory_iterator at(path, error);
-  for (; !error && at != std::filesystem::directory_iterator(); at.increment(error)) {
-    names.push_back(at->path().filename().string());
-  }
+  const std::vector<std::string> inside = PathsIn(path, error);
   if (error) bad_.push_back({where, error.message()});
-  std::sort(names.begin(), names.end());
-  for (const std::string& name : names) {
-    AddPath(absl::StrCat(path, "/", name), absl::StrCat(where, "/", name), depth + 1);
+  for (const std::string& one : inside) {
+    AddPath(one, absl::StrCat(where, "/", std::filesystem::path(one).filename().string()),
+            depth + 1);
   }
 }
 
@@ -121,6 +119,7 @@ void Catalog::AddArchive(const std::string& path, const std::string& where, int 
     bad_.push_back({where, absl::StrCat("it lies in ", kArchivesAroundMax, " archives already")});
     return;
   }
+  NoteStopSignals();  // from here on there is something to put away
   auto directory = TemporaryDirectory::Create("worldb-recover");
   if (!directory.ok()) {
     bad_.push_back({where, std::string(directory.status().message())});
@@ -159,9 +158,10 @@ void Catalog::AddStore(const std::string& path, const std::string& where) {
     row.value.assign(value.begin(), value.end());
     return row;
   };
-  note(stores_.back()->ForEach(
-      RowFamily::kRows, engine::ShareRow::kFamilyPrefix,
-      [&](absl::string_view key, ByteSpan value) { AddShareRow(each(key, value)); }));
+  note(stores_.back()->ForEach(RowFamily::kRows, engine::ShareRow::kFamilyPrefix,
+                               [&](absl::string_view key, ByteSpan value) {
+                                 if (!WasStopped()) AddShareRow(each(key, value));
+                               }));
   note(stores_.back()->ForEach(RowFamily::kRows, engine::ScriptRow::kFamilyPrefix,
                                [&](absl::string_view key, ByteSpan value) {
                                  const absl::Status known = known_scripts_.AddRow(each(key, value));
@@ -317,9 +317,8 @@ absl::StatusOr<engine::FoundShare> Catalog::Fetch(const Spot& spot) const {
 }
 
 std::optional<Bytes> Catalog::MetadataOf(const Spot& spot) const {
-  const auto row =
-      stores_[spot.source]->Get(RowFamily::kRows, engine::ShareRow::Key(spot.key_tag, spot.slot_epoch,
-                                                                        spot.version));
+  const auto row = stores_[spot.source]->Get(
+      RowFamily::kRows, engine::ShareRow::Key(spot.key_tag, spot.slot_epoch, spot.version));
   return row.ok() ? engine::ShareRow::MetadataIn(*row) : std::nullopt;
 }
 

@@ -4,7 +4,8 @@
 // Stores are read where they lie and never changed; archives are unpacked to a private temporary
 // directory. Nothing in here has been verified: that is for whoever fetches it.
 // Bounds:  some 80 bytes for each share, a path for each share file, what RocksReader keeps for each store.
-// Errors:  what cannot be read is noted in bad(), and the rest goes on.
+// Errors:  what cannot be read is noted in bad(), and the rest goes on. Once an archive is unpacked, stop
+//          signals are noted (tools/stop_signals.h), and reading ends early at one.
 // Threads: one owner; calls block on the disk.
 #ifndef WORLDB_TOOLS_RECOVER_CATALOG_H_
 #define WORLDB_TOOLS_RECOVER_CATALOG_H_

@@ -6,6 +6,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "cryptoscatter/base/status_macros.h"
+#include "tools/stop_signals.h"
 
 namespace worldb::tools {
 
@@ -40,10 +41,12 @@ absl::StatusOr<std::unique_ptr<Catalog>> ReadSources(const SourceOptions& option
   }
   UnpackLimits limits;
   limits.bytes_max = options.unpack_gib_max << 30;
-  return Catalog::Read(
+  auto catalog = Catalog::Read(
       options.sources, limits, [&progress](std::uint64_t shares, const std::string& where) {
         progress.Show(absl::StrCat("reading ", Printable(where), ": ", shares, " shares so far"));
       });
+  WORLDB_RETURN_IF_ERROR(CheckNotStopped());
+  return catalog;
 }
 
 absl::Status NothingFound() {
@@ -52,6 +55,9 @@ absl::Status NothingFound() {
 
 ExitCode ReportNothing(const std::string& command, const absl::Status& status,
                        OutputFormat format) {
+  if (absl::IsCancelled(status)) {
+    return ReportFailure(absl::StrCat(command, ": stopped"), status, format, "run it again");
+  }
   return ReportFailure(
       absl::StrCat(command, ": nothing found"), status, format,
       "name directories that hold nodes/NAME/store, archives of them, or share files");

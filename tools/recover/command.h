@@ -31,7 +31,8 @@ void AddSourceOptions(CLI::App& command, SourceOptions& options);
 // -o text|json.
 void AddOutputOption(CLI::App& command, OutputFormat& format);
 
-// Reads the sources, showing progress. NotFound when one of them is not there at all.
+// Reads the sources, showing progress. NotFound when one of them is not there at all; Cancelled once
+// WasStopped().
 absl::StatusOr<std::unique_ptr<Catalog>> ReadSources(const SourceOptions& options,
                                                      ProgressLine& progress);
 // What to say, and exit with, when that failed or nothing was found.

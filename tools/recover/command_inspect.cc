@@ -76,7 +76,8 @@ void PrintText(const Catalog& catalog, const Totals& totals) {
     const std::uint64_t shares = store.share_count();
     const std::string node =
         shares == 0 ? "no shares"
-                    : absl::StrCat("node ", NodeNames(NodeSet::FromBits(1u << store.index().value()), cell));
+                    : absl::StrCat("node ",
+                                   NodeNames(NodeSet::FromBits(1u << store.index().value()), cell));
     PrintLine(absl::StrCat("store   ", Printable(store.where), "  ", node, "  ", shares,
                            " shares  ", store.staged, " staged", store.bad_rows == 0 ? "" : "  ",
                            store.bad_rows == 0 ? "" : absl::StrCat(store.bad_rows, " bad rows")));

@@ -1,11 +1,8 @@
 // worldb-recover judge FILE... --cell HEX
 
-#include <algorithm>
-#include <filesystem>
 #include <optional>
-#include <system_error>
+#include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "cryptoscatter/base/status_macros.h"
 #include "cryptoscatter/evidence.h"
@@ -29,7 +26,8 @@ constexpr char kDescription[] =
 
 constexpr char kNotProven[] =
     "not proven by any of them: who gave the bytes; that the writer was a writer of the cell, or a "
-    "holder its node; that a share under another slot epoch is wrong; of a key share, more than that "
+    "holder its node; that a share under another slot epoch is wrong; of a key share, more than "
+    "that "
     "one with another hash was met";
 
 struct JudgeArguments {
@@ -74,27 +72,11 @@ absl::StatusOr<Cell> CellOf(const JudgeArguments& arguments) {
   return cell;
 }
 
-// Files as they are named, and those of evidence in directories.
 absl::StatusOr<std::vector<std::string>> FilesOf(const std::vector<std::string>& named) {
-  std::vector<std::string> files;
   for (const std::string& path : named) {
     if (!FileExists(path)) return absl::NotFoundError(absl::StrCat("there is no ", path));
-    std::error_code error;
-    if (!std::filesystem::is_directory(path, error)) {
-      files.push_back(path);
-      continue;
-    }
-    std::vector<std::string> found;
-    std::filesystem::directory_iterator at(path, error);
-    for (; !error && at != std::filesystem::directory_iterator(); at.increment(error)) {
-      if (absl::EndsWith(at->path().string(), kEvidenceFileEnding)) found.push_back(at->path());
-    }
-    if (error) return SystemError("read", path, error.value());
-    if (found.empty()) return absl::NotFoundError(absl::StrCat("no evidence lies in ", path));
-    std::sort(found.begin(), found.end());
-    files.insert(files.end(), found.begin(), found.end());
   }
-  return files;
+  return ExpandDirectories(named, kEvidenceFileEnding);
 }
 
 struct Judged {
@@ -176,8 +158,8 @@ ExitCode Run(const JudgeArguments& arguments) {
     if (!bytes.ok() && !absl::IsInvalidArgument(bytes.status())) {
       return ReportFailure("judge: stopped", bytes.status(), format, "name files you may read");
     }
-    const auto judged =
-        bytes.ok() ? Judge(bytes->ExposeSecret(), cell->id) : absl::StatusOr<Judged>(bytes.status());
+    const auto judged = bytes.ok() ? Judge(bytes->ExposeSecret(), cell->id)
+                                   : absl::StatusOr<Judged>(bytes.status());
     ++(judged.ok() ? proven : not_proven);
     if (format == OutputFormat::kJson) {
       PrintJson(judged.ok() ? ToJson(file, *judged, *cell)
@@ -201,10 +183,11 @@ ExitCode Run(const JudgeArguments& arguments) {
     PrintLine(kNotProven);
   }
   if (not_proven == 0) return kExitDone;
-  PrintFailure({absl::StrCat("judge: ", not_proven, " of ", files->size(), " files prove nothing"),
-                "each is named above: changed, of another cell, or not at odds with what was signed",
-                "ask whoever made them for the bytes as they were written"},
-               kRecoverProgram);
+  PrintFailure(
+      {absl::StrCat("judge: ", not_proven, " of ", files->size(), " files prove nothing"),
+       "each is named above: changed, of another cell, or not at odds with what was signed",
+       "ask whoever made them for the bytes as they were written"},
+      kRecoverProgram);
   return kExitBadData;
 }
 

@@ -188,12 +188,12 @@ class Teller {
       std::fprintf(stderr, "%s: no key given opens %s\n", kRecoverProgram,
                    Printable(store).c_str());
     }
-    std::fprintf(
-        stderr,
-        "%s: %llu recovered, %llu degraded, %llu deleted, %llu lost, %llu older than what is there; "
-        "%llu bad shares; %llu were done before; values in %s\n",
-        kRecoverProgram, recovered_, degraded_, deleted_, lost_, older_, bad_, again_,
-        Printable(out).c_str());
+    std::fprintf(stderr,
+                 "%s: %llu recovered, %llu degraded, %llu deleted, %llu lost, %llu older than what "
+                 "is there; "
+                 "%llu bad shares; %llu were done before; values in %s\n",
+                 kRecoverProgram, recovered_, degraded_, deleted_, lost_, older_, bad_, again_,
+                 Printable(out).c_str());
     if (bad_ > 0 || conflicts_ > 0 || !catalog.bad().empty()) {
       PrintFailure(
           {absl::StrCat("run: ", bad_, " bad shares, ", catalog.bad().size(), " bad sources"),
@@ -215,9 +215,7 @@ class Teller {
 
  private:
   static std::string Line(const Json& event, bool older, bool deleted, bool again) {
-    std::string line = older     ? "older"
-                       : deleted ? "deleted"
-                                 : event["status"].get<std::string>();
+    std::string line = older ? "older" : deleted ? "deleted" : event["status"].get<std::string>();
     line.resize(11, ' ');
     absl::StrAppend(&line,
                     event["key"].is_null()
@@ -363,7 +361,10 @@ ExitCode Run(const RunArguments& arguments) {
   if (*evidence != nullptr) status.Update(FinishEvidence(**evidence, format));
   if (!status.ok()) {
     return ReportFailure("run: stopped", status, format,
-                         "make room or name another --out, and run it again: it goes on from here");
+                         absl::IsCancelled(status)
+                             ? "run it again: it goes on from here"
+                             : "make room or name another --out, and run it again: it goes on from "
+                               "here");
   }
   if (!teller.any() && !arguments.staged && only_staged > 0 && catalog->bad().empty()) {
     return ReportFailure(

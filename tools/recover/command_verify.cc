@@ -11,6 +11,7 @@
 #include "tools/recover/command.h"
 #include "tools/recover/evidence_directory.h"
 #include "tools/recover/keys.h"
+#include "tools/stop_signals.h"
 
 namespace worldb::tools {
 namespace {
@@ -96,6 +97,7 @@ struct Verifying {
 
   // All shares that claim one version.
   absl::Status CheckVersion(std::span<const Spot> spots, const VersionClaims& claims) {
+    WORLDB_RETURN_IF_ERROR(CheckNotStopped());
     const std::uint64_t bad_before = bad;
     std::vector<std::pair<const Spot*, CommitmentId>> good;
     Tally<CommitmentId> values;

@@ -16,9 +16,8 @@ constexpr std::size_t kNameDigits = 16;
 constexpr std::size_t kVerifiedBatchesKept = 1024;
 
 absl::StatusOr<std::string> FileOf(const cryptoscatter::Evidence& evidence, ByteSpan encoded) {
-  WORLDB_ASSIGN_OR_RETURN(
-      const cryptoscatter::Finding finding,
-      cryptoscatter::CheckEvidence(evidence, evidence.reference.core.cell));
+  WORLDB_ASSIGN_OR_RETURN(const cryptoscatter::Finding finding,
+                          cryptoscatter::CheckEvidence(evidence, evidence.reference.core.cell));
   return absl::StrCat(finding.core.Hex().substr(0, kNameDigits), "-", finding.index.value(), "-",
                       cryptoscatter::NameOf(finding.fault), "-",
                       LabelledHash(kNameLabel, encoded).Hex().substr(0, kNameDigits),
@@ -66,8 +65,12 @@ absl::Status EvidenceDirectory::Add(const cryptoscatter::Evidence& evidence) {
 }
 
 Json EvidenceDirectory::ToJson() const {
-  return {{"event", "evidence"}, {"files", names_.size()},   {"shares", shown_},
-          {"not_shown", not_shown_}, {"classes_not_shown", classes_not_shown_}, {"out", path_}};
+  return {{"event", "evidence"},
+          {"files", names_.size()},
+          {"shares", shown_},
+          {"not_shown", not_shown_},
+          {"classes_not_shown", classes_not_shown_},
+          {"out", path_}};
 }
 
 std::string EvidenceDirectory::ToText() const {

@@ -7,6 +7,7 @@
 #include "tools/help.h"
 #include "tools/process_guard.h"
 #include "tools/recover/command.h"
+#include "tools/stop_signals.h"
 
 int main(int argc, char** argv) {
   using namespace worldb::tools;  // NOLINT: nothing else lives here
@@ -29,5 +30,6 @@ int main(int argc, char** argv) {
   AddJoinCommand(app, exit_code);
   const int code = ParseAndRun(app, argc, argv, exit_code);
   WarnOfUnlockedSecrets(kRecoverProgram);
+  EndIfStopped();
   return code;
 }

@@ -167,8 +167,7 @@ Json OutputDirectory::NewerThan(const Output& output) {
     }
   }
   // Of a run that was killed before its line came.
-  for (const std::string& file :
-       NamesFor(output.plain_file, output.name.key_tag, output.cell)) {
+  for (const std::string& file : NamesFor(output.plain_file, output.name.key_tag, output.cell)) {
     const auto own = own_files_.find(file);
     if (own != own_files_.end() && own->second.IsOf(output) && output.name < own->second.name &&
         FileExists(PathOf(file))) {

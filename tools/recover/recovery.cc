@@ -10,6 +10,7 @@
 #include "cryptoscatter/base/hash.h"
 #include "cryptoscatter/base/status_macros.h"
 #include "tools/print.h"
+#include "tools/stop_signals.h"
 
 namespace worldb::tools {
 namespace {
@@ -203,6 +204,7 @@ absl::Status Recovery::Run(const Done& done, const Sink& sink, const BadVersion&
   bad_version_ = bad;
   const Spots all = catalog_.spots();
   for (std::size_t begin = 0; begin < all.size();) {
+    WORLDB_RETURN_IF_ERROR(CheckNotStopped());
     std::size_t end = begin;
     while (end < all.size() && all[end].key_tag == all[begin].key_tag) ++end;
     WORLDB_RETURN_IF_ERROR(RunKey(all.subspan(begin, end - begin), done, sink));

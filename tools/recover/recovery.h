@@ -2,6 +2,7 @@
 //
 // Of each key the newest version that can be read, or all of them. A version's shares count only with
 // others that carry the same writer-signed commitment and claim the same slot epoch and version.
+// Errors:  a sink's or other callback's own; Cancelled once WasStopped() (tools/stop_signals.h).
 // Threads: one owner; calls block on the disk.
 // Secrets: the values, while they are handed on.
 #ifndef WORLDB_TOOLS_RECOVER_RECOVERY_H_

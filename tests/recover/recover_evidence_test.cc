@@ -1,0 +1,173 @@
+// Evidence against bad shares, from the stores to whoever judges it.
+//
+// Goal:   what is wrong with a share is written so that anybody who knows the cell id sees it, for every
+//         class that can be shown; what cannot is counted by class; no key share is ever in a file.
+// Method: nine stores, each class of damage somewhere; verify and run write evidence, judge reads it: as
+//         written, changed, and for another cell.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "engine/share_store.h"
+#include "tests/recover/recover_fixture.h"
+
+namespace worldb::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class RecoverEvidenceTest : public RecoverTest {
+ protected:
+  static constexpr std::uint8_t kWrongKeyShareByte = 0xa7;
+
+  void SpoilRow(std::size_t key, int node, const std::function<void(RawStores::Rows&)>& spoil) {
+    RawStores::Rows rows = Newest(key)[static_cast<std::size_t>(node)];
+    spoil(rows);
+    stores_.Put(node, rows);
+  }
+
+  // Under its node's key, but not the one that was signed.
+  void PutWrongKeyShare(std::size_t key, int node) {
+    SpoilRow(key, node, [&](RawStores::Rows& rows) {
+      auto row = engine::ShareRow::Decode(rows.row.value);
+      SeededEntropy entropy(9);
+      cryptoscatter::KeyShare wrong;
+      const MutableByteSpan bytes = wrong.ExposeSecretMutable();
+      std::fill(bytes.begin(), bytes.end(), kWrongKeyShareByte);
+      row->key_share = cryptoscatter::WrapKeyShare(
+          stores_.secrets()[static_cast<std::size_t>(node)].storage_key,
+          {row->share.core.Id(), 0, NodeAt(node), stores_.cell().node(NodeAt(node)).id}, wrong,
+          entropy);
+      rows.row.value = row->Encode();
+    });
+  }
+
+  // Of each key enough stays good to read it.
+  void SpoilAll() {
+    SpoilRow(0, 0, [](auto& rows) { rows.row.value.back() ^= 1; });
+    SpoilRow(0, 3, [](auto& rows) { rows.row.value[220] ^= 1; });
+    const auto other = stores_.Seal({{"a", Bytes(40, 'x'), Version(2)}});
+    stores_.Put(6, stores_.Scatter(other[0], Version(2))[6]);
+    SpoilRow(1, 1, [](auto& rows) { rows.blob.resize(rows.blob.size() / 2); });
+    SpoilRow(1, 4, [](auto& rows) { rows.row.value.back() ^= 1; });
+    SpoilRow(1, 7, [](auto& rows) { rows.row.value[8] ^= 1; });  // the core's magic
+    stores_.Put(2, Newest(3)[5]);
+    SpoilRow(3, 3, [](auto& rows) { rows.row.value.resize(100); });
+    PutWrongKeyShare(4, 5);
+    auto row = engine::ShareRow::Decode(Newest(5)[8].row.value);
+    row->share.version = Version(7);
+    RawStores::Rows lie;
+    lie.row.key = engine::ShareRow::Key(row->share.core.key_tag, row->share.slot_epoch, Version(7));
+    lie.row.value = row->Encode();
+    stores_.Put(8, lie);
+  }
+
+  std::set<std::string> FilesIn(const std::string& directory) {
+    std::set<std::string> files;
+    for (const auto& entry : fs::directory_iterator(directory)) {
+      if (entry.path().extension() == ".wde") files.insert(entry.path().filename());
+    }
+    return files;
+  }
+
+  std::string evidence() const { return directory_.path() + "/evidence"; }
+  std::string cell_id() const { return stores_.cell().id().Hex(); }
+};
+
+TEST_F(RecoverEvidenceTest, EveryClassThatCanBeShownIsJudgedAndTheRestIsCounted) {
+  SpoilAll();
+  const ProgramResult verified = Verify({disks_}, {"--evidence", evidence()});
+  EXPECT_EQ(verified.exit_code, 65) << verified.err;
+  ASSERT_EQ(verified.Events("evidence").size(), 1u);
+  const auto told = verified.Events("evidence")[0];
+  EXPECT_EQ(told["files"], 7);
+  EXPECT_EQ(told["shares"], 7);
+  EXPECT_EQ(told["not_shown"], 3);
+  EXPECT_EQ(told["classes_not_shown"],
+            nlohmann::json({{"key-share-sealing", 2}, {"other-place", 1}, {"unreadable-row", 1}}));
+
+  const std::set<std::string> files = FilesIn(evidence());
+  EXPECT_EQ(files.size(), 7u);
+  for (const std::string& file : files) {
+    const Bytes bytes = ReadFile(evidence() + "/" + file);
+    const Bytes wrong(16, kWrongKeyShareByte);
+    EXPECT_EQ(std::search(bytes.begin(), bytes.end(), wrong.begin(), wrong.end()), bytes.end());
+  }
+
+  const ProgramResult judged = RunRecover({"judge", evidence(), "--cell", cell_id(), "-o", "json"});
+  EXPECT_EQ(judged.exit_code, 0) << judged.err;
+  std::set<std::string> found;
+  for (const auto& finding : judged.Events("finding")) {
+    EXPECT_EQ(finding["proven"], true);
+    EXPECT_EQ(finding["holder"], nullptr);
+    EXPECT_EQ(finding["signer_of_cell"], nullptr);
+    found.insert(absl::StrCat(finding["part"].get<std::string>(), " ", finding["index"].get<int>(),
+                              " ", finding["class"].get<std::string>()));
+    EXPECT_THAT(finding["file"],
+                HasSubstr(absl::StrCat(finding["core"].get<std::string>().substr(0, 16), "-",
+                                       finding["index"].get<int>(), "-",
+                                       finding["class"].get<std::string>(), "-")));
+    const CoreId core = sealed_[1].core.Id();
+    EXPECT_EQ(finding["core"] == core.Hex(),
+              finding["commitment"] == sealed_[1].Commitment().Hex());
+  }
+  EXPECT_THAT(found, ElementsAre("fragment 0 fragment-bytes", "fragment 1 fragment-size",
+                                 "key-share 5 key-share-bytes", "record 2 other-index",
+                                 "record 3 not-signed", "record 6 other-core",
+                                 "record 7 unreadable-record"));
+  EXPECT_EQ(judged.Events("judged").at(0)["proven"], 7);
+  EXPECT_THAT(judged.Events("judged").at(0)["limits"], HasSubstr("who gave the bytes"));
+
+  // Again, by another command: the same files. Without keys: what shows without them.
+  EXPECT_EQ(Run({disks_}, {"--evidence", evidence()}).Events("evidence").at(0)["files"], 7);
+  EXPECT_EQ(FilesIn(evidence()), files);
+  const std::string keyless = directory_.path() + "/keyless";
+  EXPECT_EQ(RunRecover({"verify", disks_, "--evidence", keyless}).exit_code, 65);
+  const std::set<std::string> fewer = FilesIn(keyless);
+  EXPECT_EQ(fewer.size(), 6u);
+  EXPECT_TRUE(std::includes(files.begin(), files.end(), fewer.begin(), fewer.end()));
+}
+
+TEST_F(RecoverEvidenceTest, ChangedOrForAnotherCellItProvesNothing) {
+  SpoilAll();
+  ASSERT_EQ(Verify({disks_}, {"--evidence", evidence()}).exit_code, 65);
+  const std::set<std::string> files = FilesIn(evidence());
+  const ProgramResult named =
+      RunRecover({"judge", evidence(), "--cell-file", stores_.cell_file(), "-o", "json"});
+  EXPECT_EQ(named.exit_code, 0) << named.err;
+  EXPECT_EQ(named.Events("finding").at(0)["signer_of_cell"], false);  // a writer of the test's own
+
+  std::string other = cell_id();
+  other[0] = other[0] == '0' ? '1' : '0';
+  const ProgramResult foreign = RunRecover({"judge", evidence(), "--cell", other, "-o", "json"});
+  EXPECT_EQ(foreign.exit_code, 65);
+  EXPECT_EQ(foreign.Events("judged").at(0)["not_proven"], files.size());
+
+  for (const std::string& file : files) {
+    const std::string path = evidence() + "/" + file;
+    Bytes bytes = ReadFile(path);
+    bytes[16 + 347 + 32] ^= 1;  // in the signature of the reference
+    WriteFile(path, bytes);
+  }
+  const ProgramResult changed =
+      RunRecover({"judge", evidence(), "--cell", cell_id(), "-o", "json"});
+  EXPECT_EQ(changed.exit_code, 65);
+  EXPECT_EQ(changed.Events("judged").at(0)["not_proven"], files.size());
+  // And what is there is never replaced, nor taken for what belongs there.
+  const ProgramResult again = Verify({disks_}, {"--evidence", evidence()});
+  EXPECT_EQ(again.exit_code, 4);
+  EXPECT_THAT(again.err, HasSubstr("is not the evidence that belongs there"));
+
+  EXPECT_EQ(RunRecover({"judge", evidence() + "/none", "--cell", cell_id()}).exit_code, 3);
+  EXPECT_EQ(RunRecover({"judge", evidence(), "--cell", "12"}).exit_code, 2);
+  EXPECT_EQ(RunRecover({"judge", evidence()}).exit_code, 2);
+}
+
+}  // namespace
+}  // namespace worldb::testing
