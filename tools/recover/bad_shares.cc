@@ -165,6 +165,8 @@ class VersionJudge {
       }
     };
     note(blame.record, EvidencePart::kRecord);
+    // A record that is not signed says nothing of its parts.
+    if (!offer.signed_commitment.has_value()) return share;
     note(blame.fragment, EvidencePart::kFragment);
     note(blame.key_share, EvidencePart::kKeyShare);
     return share;
