@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -12,6 +13,14 @@
 #include "cryptoscatter/labels.h"
 
 namespace worldb::cryptoscatter {
+
+PairwiseKey PairwiseKey::FromRoot(SecretArray<32> root) {
+  PairwiseKey pairwise;
+  pairwise.root = std::move(root);
+  KeyedHash(labels::kShareSealKey, pairwise.root.ExposeSecret(), {},
+            pairwise.share_seal.ExposeSecretMutable());
+  return pairwise;
+}
 
 void ExchangeKeyPair::FreeLocked::operator()(std::uint8_t* memory) const {
   sodium_free(memory);  // wipes
@@ -63,9 +72,9 @@ absl::StatusOr<PairwiseKey> ExchangeKeyPair::Derive(const ExchangePublicKey& pee
   std::array<std::uint8_t, 64> keys;
   std::copy(sealer.bytes.begin(), sealer.bytes.end(), keys.begin());
   std::copy(opener.bytes.begin(), opener.bytes.end(), keys.begin() + 32);
-  PairwiseKey pairwise;
-  KeyedHash(labels::kPairwiseKey, shared.ExposeSecret(), keys, pairwise.ExposeSecretMutable());
-  return pairwise;
+  SecretArray<32> root;
+  KeyedHash(labels::kPairwiseKey, shared.ExposeSecret(), keys, root.ExposeSecretMutable());
+  return PairwiseKey::FromRoot(std::move(root));
 }
 
 NodeId ReaderIdOf(const ExchangePublicKey& key) {

@@ -2,7 +2,8 @@
 //
 // A pairwise key has a direction: sealer and opener derive it from the same shared secret and the
 // two public keys in that order, so what one party sealed can never pass as sealed by the other.
-// Deriving costs a scalar multiplication: owners keep one per peer.
+// Deriving costs a scalar multiplication: owners keep one per peer, and with it the key that key
+// shares are sealed with, so that sealing one derives nothing.
 // Errors:  InvalidArgument for a public key of low order.
 // Threads: immutable after construction; const methods may be called from any thread.
 // Secrets: the private key, in locked, guarded memory (sodium_malloc); pairwise keys.
@@ -20,7 +21,14 @@
 namespace worldb::cryptoscatter {
 
 using ExchangePublicKey = FixedId<struct ExchangePublicKeyTag, 32>;
-using PairwiseKey = SecretArray<32>;
+
+// What one party seals for another. Both keys are made when it is derived.
+struct PairwiseKey {
+  SecretArray<32> root;        // on it hang the masks and contributions of repair, and key exports
+  SecretArray<32> share_seal;  // seals key shares
+
+  static PairwiseKey FromRoot(SecretArray<32> root);
+};
 
 class ExchangeKeyPair {
  public:

@@ -1,5 +1,6 @@
 #include "cryptoscatter/gf256.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -78,6 +79,35 @@ Matrix Matrix::Rows(const std::vector<int>& indices) const {
     for (int c = 0; c < columns_; ++c) out.at(r, c) = at(indices[static_cast<std::size_t>(r)], c);
   }
   return out;
+}
+
+Bytes RowSpace::Rest(ByteSpan row) const {
+  WORLDB_CHECK(row.size() == columns_);
+  Bytes rest(row.begin(), row.end());
+  for (const Pivot& pivot : pivots_) {
+    const std::uint8_t factor = rest[pivot.column];
+    if (factor == 0) continue;
+    for (std::size_t c = pivot.column; c < columns_; ++c) {
+      rest[c] ^= Multiply(factor, pivot.row[c]);
+    }
+  }
+  return rest;
+}
+
+void RowSpace::Add(ByteSpan row) {
+  Bytes rest = Rest(row);
+  const auto first =
+      std::find_if(rest.begin(), rest.end(), [](std::uint8_t cell) { return cell != 0; });
+  if (first == rest.end()) return;
+  const auto column = static_cast<std::size_t>(first - rest.begin());
+  const std::uint8_t scale = Inverse(*first);
+  for (std::size_t c = column; c < columns_; ++c) rest[c] = Multiply(rest[c], scale);
+  pivots_.push_back({column, std::move(rest)});
+}
+
+bool RowSpace::Contains(ByteSpan row) const {
+  const Bytes rest = Rest(row);
+  return std::all_of(rest.begin(), rest.end(), [](std::uint8_t cell) { return cell == 0; });
 }
 
 int Rank(const Matrix& m) {

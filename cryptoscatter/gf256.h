@@ -49,6 +49,28 @@ class Matrix {
   Bytes cells_;
 };
 
+// The space that some rows span, growing row by row.
+class RowSpace {
+ public:
+  explicit RowSpace(int columns) : columns_(static_cast<std::size_t>(columns)) {}
+
+  // REQUIRES of both: a row of so many columns.
+  void Add(ByteSpan row);
+  bool Contains(ByteSpan row) const;
+
+ private:
+  // `row` less all that the space has of it: zero if it is in the space.
+  Bytes Rest(ByteSpan row) const;
+
+  // With a one at its first cell that is not zero, where those added later have zeros.
+  struct Pivot {
+    std::size_t column;
+    Bytes row;
+  };
+  std::size_t columns_;
+  std::vector<Pivot> pivots_;
+};
+
 int Rank(const Matrix& m);
 // nullopt when singular. REQUIRES: square.
 std::optional<Matrix> Invert(const Matrix& m);

@@ -70,7 +70,7 @@ bool FromText(absl::string_view prefix, ByteSpan digits, SecretArray<32>& key) {
 
 SecretArray<32> BoxKey(const PairwiseKey& pairwise, ByteSpan header) {
   SecretArray<32> key;
-  KeyedHash(labels::kKeyExport, pairwise.ExposeSecret(), header, key.ExposeSecretMutable());
+  KeyedHash(labels::kKeyExport, pairwise.root.ExposeSecret(), header, key.ExposeSecretMutable());
   return key;
 }
 

@@ -1,8 +1,7 @@
 #include "cryptoscatter/key_repair.h"
 
-#include <sodium.h>
-
 #include <algorithm>
+#include <bitset>
 #include <optional>
 #include <tuple>
 #include <utility>
@@ -13,29 +12,77 @@
 #include "cryptoscatter/base/hash.h"
 #include "cryptoscatter/base/status_macros.h"
 #include "cryptoscatter/labels.h"
-#include "cryptoscatter/stripe_aead.h"
 
 namespace worldb::cryptoscatter {
 namespace {
 
-using Weights = std::array<std::uint8_t, kNodeCount>;
+// Whether a space has all of these rows of the key matrix.
+bool Has(const gf256::RowSpace& space, const KeySharing& sharing, const std::vector<int>& rows) {
+  return std::all_of(rows.begin(), rows.end(),
+                     [&](int row) { return space.Contains(sharing.matrix().row(row)); });
+}
 
-// Nullopt unless the helpers give the target's row and each of them is needed: the weights are then
-// the only ones there are.
+void AddRows(const KeySharing& sharing, NodeSet nodes, gf256::RowSpace& space) {
+  for (const int row : sharing.RowsOf(nodes)) space.Add(sharing.matrix().row(row));
+}
+
+NodeSet Only(NodeIndex node) {
+  NodeSet set;
+  set.Add(node);
+  return set;
+}
+
+using Sets = std::bitset<NodeSet::kSubsetCount>;
+
+// Of `chosen` together with any of `later`: marks those that give `wanted`. `space` is of the rows of
+// `chosen`; it grows from one set to the next, so that what sets have in common is reduced once.
+void MarkGiving(const KeySharing& sharing, const std::vector<int>& wanted,
+                const gf256::RowSpace& space, NodeSet chosen, NodeSet later, Sets& giving) {
+  if (Has(space, sharing, wanted)) {
+    for (std::uint32_t bits = 0; bits < NodeSet::kSubsetCount; ++bits) {
+      const NodeSet more = NodeSet::FromBits(bits);
+      if (more.Minus(later).empty()) giving.set((chosen | more).bits());
+    }
+    return;
+  }
+  for (int node = 0; node < kNodeCount; ++node) {
+    if (!later.Has(node)) continue;
+    later.Remove(NodeAt(node));
+    gf256::RowSpace more = space;
+    AddRows(sharing, Only(NodeAt(node)), more);
+    MarkGiving(sharing, wanted, more, chosen | Only(NodeAt(node)), later, giving);
+  }
+}
+
+// Of each helper: what to multiply its rows with, a row for each row of the target.
+using Weights = std::array<gf256::Matrix, kNodeCount>;
+
+// Nullopt unless the helpers give the target's rows and each of them is needed. Every helper comes to
+// the same weights: those over the rows that are no sum of earlier ones, which are the only ones.
 std::optional<Weights> WeightsOf(const KeySharing& sharing, NodeIndex target, NodeSet helpers) {
   WORLDB_CHECK(target.value() < kNodeCount);
-  if (helpers.empty() || helpers.Has(target)) return std::nullopt;
-  std::vector<int> rows;
+  if (helpers.Has(target)) return std::nullopt;
+  const std::vector<int> wanted = sharing.RowsOf(Only(target));
+  const auto give = [&](NodeSet nodes) {
+    gf256::RowSpace space(sharing.matrix().columns());
+    AddRows(sharing, nodes, space);
+    return Has(space, sharing, wanted);
+  };
+  if (!give(helpers)) return std::nullopt;
+  Weights weights;
   for (int node = 0; node < kNodeCount; ++node) {
-    if (helpers.Has(node)) rows.push_back(node);
+    if (!helpers.Has(node)) continue;
+    if (give(helpers.Minus(Only(NodeAt(node))))) return std::nullopt;
+    weights[static_cast<std::size_t>(node)] =
+        gf256::Matrix(static_cast<int>(wanted.size()), sharing.RowCount(NodeAt(node)));
   }
-  const gf256::Matrix matrix = sharing.matrix().Rows(rows);
-  const std::optional<Bytes> factors = gf256::Express(matrix, sharing.matrix().row(target.value()));
-  if (!factors.has_value() || gf256::Rank(matrix) != helpers.Count()) return std::nullopt;
-  Weights weights{};
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    if ((*factors)[i] == 0) return std::nullopt;
-    weights[static_cast<std::size_t>(rows[i])] = (*factors)[i];
+  const gf256::Matrix rows = sharing.matrix().Rows(sharing.RowsOf(helpers));
+  for (std::size_t t = 0; t < wanted.size(); ++t) {
+    const Bytes factors = *gf256::Express(rows, sharing.matrix().row(wanted[t]));
+    auto next = factors.begin();
+    for (gf256::Matrix& of_helper : weights) {
+      for (int r = 0; r < of_helper.columns(); ++r) of_helper.at(static_cast<int>(t), r) = *next++;
+    }
   }
   return weights;
 }
@@ -64,19 +111,37 @@ HelperBytes BytesOf(const KeyRepair& repair, NodeIndex helper) {
 
 SecretArray<32> SealKeyOf(const PairwiseKey& pairwise, const HelperBytes& about) {
   SecretArray<32> key;
-  KeyedHash(labels::kRepairSealKey, pairwise.ExposeSecret(), about, key.ExposeSecretMutable());
+  KeyedHash(labels::kRepairSealKey, pairwise.root.ExposeSecret(), about, key.ExposeSecretMutable());
   return key;
+}
+
+// Of `rows` rows, each hashed with its number.
+KeyShare MaskOf(const PairwiseKey& mask_key, const KeyRepair& repair, int rows) {
+  KeyShare mask(rows);
+  std::array<std::uint8_t, kRepairBytes + 1> input;
+  const RepairBytes about = BytesOf(repair);
+  std::copy(about.begin(), about.end(), input.begin());
+  for (int row = 0; row < rows; ++row) {
+    input.back() = static_cast<std::uint8_t>(row);
+    KeyedHash(labels::kRepairMask, mask_key.root.ExposeSecret(), input, mask.ExposeRowMutable(row));
+  }
+  return mask;
 }
 
 }  // namespace
 
 std::vector<NodeSet> KeyHelperSets(const KeySharing& sharing, NodeIndex target, NodeSet present) {
+  WORLDB_CHECK(target.value() < kNodeCount);
+  Sets giving;
+  MarkGiving(sharing, sharing.RowsOf(Only(target)), gf256::RowSpace(sharing.matrix().columns()),
+             NodeSet(), present.Minus(Only(target)), giving);
   std::vector<NodeSet> sets;
-  for (std::uint32_t bits = 1; bits < NodeSet::kSubsetCount; ++bits) {
-    const NodeSet set = NodeSet::FromBits(bits);
-    if (set.Minus(present).empty() && WeightsOf(sharing, target, set).has_value()) {
-      sets.push_back(set);
+  for (std::uint32_t bits = 0; bits < NodeSet::kSubsetCount; ++bits) {
+    bool needed = giving[bits];
+    for (int node = 0; node < kNodeCount; ++node) {
+      needed = needed && ((bits >> node & 1) == 0 || !giving[bits & ~(1u << node)]);
     }
+    if (needed) sets.push_back(NodeSet::FromBits(bits));
   }
   const NodeSet near = NodeSet::Of(DataCenterOf(target));
   const auto cost = [near](NodeSet set) {
@@ -105,15 +170,17 @@ absl::StatusOr<KeyShare> MakeContribution(const KeySharing& sharing, const KeyRe
         absl::StrCat("key share ", repair.target.value(), " does not follow from those of helpers ",
                      repair.helpers.bits(), " (bits), or not from all of them"));
   }
-  const RepairBytes about = BytesOf(repair);
-  KeyShare sum = Scale((*weights)[helper.value()], share);
+  if (share.rows() != sharing.RowCount(helper)) {
+    return absl::InvalidArgumentError(absl::StrCat("key share ", helper.value(), " has ",
+                                                   share.rows(), " rows, not ",
+                                                   sharing.RowCount(helper)));
+  }
+  KeyShare sum = Weigh((*weights)[helper.value()], share);
   for (int other = 0; other < kNodeCount; ++other) {
     if (!repair.helpers.Has(other) || NodeAt(other) == helper) continue;
     const PairwiseKey* key = mask_keys[static_cast<std::size_t>(other)];
     WORLDB_CHECK(key != nullptr);
-    KeyShare mask;
-    KeyedHash(labels::kRepairMask, key->ExposeSecret(), about, mask.ExposeSecretMutable());
-    AddTo(sum, mask);
+    AddTo(sum, MaskOf(*key, repair, sum.rows()));
   }
   return sum;
 }
@@ -125,9 +192,7 @@ SealedContribution SealContribution(const PairwiseKey& pairwise, const KeyRepair
   const SecretArray<32> key = SealKeyOf(pairwise, about);
   SealedContribution sealed;
   entropy.Fill(sealed.nonce);
-  crypto_aead_xchacha20poly1305_ietf_encrypt(
-      sealed.box.data(), nullptr, contribution.ExposeSecret().data(), contribution.size(),
-      about.data(), about.size(), nullptr, sealed.nonce.data(), key.ExposeSecret().data());
+  sealed.box = KeyShareBox::Seal(key, sealed.nonce, about, contribution);
   return sealed;
 }
 
@@ -135,26 +200,24 @@ absl::StatusOr<KeyShare> OpenContribution(const PairwiseKey& pairwise, const Key
                                           NodeIndex helper, const SealedContribution& sealed) {
   const HelperBytes about = BytesOf(repair, helper);
   const SecretArray<32> key = SealKeyOf(pairwise, about);
-  KeyShare contribution;
-  if (crypto_aead_xchacha20poly1305_ietf_decrypt(contribution.ExposeSecretMutable().data(), nullptr,
-                                                 nullptr, sealed.box.data(), sealed.box.size(),
-                                                 about.data(), about.size(), sealed.nonce.data(),
-                                                 key.ExposeSecret().data()) != 0) {
-    return OpenFailure();
-  }
-  return contribution;
+  return sealed.box.Open(key, sealed.nonce, about);
 }
 
-absl::StatusOr<KeyShare> JoinContributions(const KeyRepair& repair,
+absl::StatusOr<KeyShare> JoinContributions(const KeySharing& sharing, const KeyRepair& repair,
                                            std::span<const IndexedKeyShare> contributions) {
   NodeSet given;
-  KeyShare sum;
+  KeyShare sum(sharing.RowCount(repair.target));
   for (const IndexedKeyShare& contribution : contributions) {
     if (contribution.index.value() >= kNodeCount || given.Has(contribution.index) ||
         !repair.helpers.Has(contribution.index)) {
       return absl::InvalidArgumentError(absl::StrCat("contribution of node ",
                                                      contribution.index.value(),
                                                      ", who is no helper or was heard before"));
+    }
+    if (contribution.share.rows() != sum.rows()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("contribution of node ", contribution.index.value(), " has ",
+                       contribution.share.rows(), " rows, not ", sum.rows()));
     }
     given.Add(contribution.index);
     AddTo(sum, contribution.share);

@@ -1,12 +1,14 @@
 // Repair of one node's key share out of other nodes' key shares, none of which is shown to anybody.
 //
-// The target's row of the key matrix is a weighted sum of the rows of its *helpers*, so its key share
-// is the same sum of theirs. A helper's *contribution* is its weighted share XOR one mask for each
-// other helper. Both ends of a pair derive the same mask, so in the sum of all contributions the
-// masks cancel, and in no smaller sum. The target learns its own key share and nothing else; masks
-// hang on core, generation, target and helper set, so contributions to different repairs do not mix.
-// Errors:  FailedPrecondition for a helper set that does not give the target's row; InvalidArgument
-//          for contributions or indices that do not fit it; OpenFailure() for a sealed contribution.
+// Each row of the target in the key matrix is a weighted sum of the rows of its *helpers*, so each
+// row of its key share is the same sum of theirs. A helper's *contribution* has as many rows as the
+// target's key share: its own rows, weighted and added up for that row, XOR one mask for each other
+// helper. Both ends of a pair derive the same mask, so in the sum of all contributions the masks
+// cancel, and in no smaller sum. The target learns its own key share and nothing else; masks hang on
+// core, generation, target, helper set and row, so contributions to different repairs do not mix.
+// Errors:  FailedPrecondition for a helper set that does not give the target's rows; InvalidArgument
+//          for shares, contributions or indices that do not fit it; OpenFailure() for a sealed
+//          contribution.
 // Threads: pure functions.
 // Secrets: key shares, masks, contributions, pairwise keys. Constant time in all of them; only the
 //          public matrix and sets are branched on.
@@ -24,14 +26,14 @@
 #include "cryptoscatter/base/ids.h"
 #include "cryptoscatter/base/node_set.h"
 #include "cryptoscatter/exchange.h"
+#include "cryptoscatter/key_share_box.h"
 #include "cryptoscatter/key_sharing.h"
-#include "cryptoscatter/sealed_value.h"
 
 namespace worldb::cryptoscatter {
 
-// Every helper set for `target` within `present`: sets that give its row and of which no member is
-// superfluous. Fewest helpers first, then fewest outside the target's data center, then by bits.
-// Empty when there is none.
+// Every helper set for `target` within `present`: sets that give all its rows and of which no member
+// is superfluous. Fewest helpers first, then fewest outside the target's data center, then by bits.
+// Empty when there is none. For a target without rows, the empty set and no other.
 std::vector<NodeSet> KeyHelperSets(const KeySharing& sharing, NodeIndex target, NodeSet present);
 
 // Which key share is repaired, and by whom.
@@ -55,7 +57,11 @@ absl::StatusOr<KeyShare> MakeContribution(const KeySharing& sharing, const KeyRe
                                           const MaskKeys& mask_keys);
 
 // A contribution under the pairwise key of helper (sealer) and target (opener).
-using SealedContribution = SealedKeyShare;
+struct SealedContribution {
+  std::array<std::uint8_t, KeyShareBox::kNonceBytes> nonce{};
+  KeyShareBox box;
+  friend bool operator==(const SealedContribution&, const SealedContribution&) = default;
+};
 SealedContribution SealContribution(const PairwiseKey& pairwise, const KeyRepair& repair,
                                     NodeIndex helper, const KeyShare& contribution,
                                     Entropy& entropy);
@@ -64,7 +70,7 @@ absl::StatusOr<KeyShare> OpenContribution(const PairwiseKey& pairwise, const Key
 
 // The target's key share, from one contribution of each helper. A helper that lies spoils it: the
 // caller compares the result with the signed hash before it uses it.
-absl::StatusOr<KeyShare> JoinContributions(const KeyRepair& repair,
+absl::StatusOr<KeyShare> JoinContributions(const KeySharing& sharing, const KeyRepair& repair,
                                            std::span<const IndexedKeyShare> contributions);
 
 }  // namespace worldb::cryptoscatter

@@ -4,9 +4,11 @@
 // so multiplying by a public constant is a handful of plane XORs that never look at the data.
 #include "cryptoscatter/key_sharing.h"
 
-#include <cstring>
-#include <vector>
+#include <algorithm>
+#include <numeric>
+#include <utility>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "cryptoscatter/base/check.h"
@@ -15,9 +17,11 @@ namespace worldb::cryptoscatter {
 namespace {
 
 constexpr std::size_t kBlockBytes = 8;
-constexpr std::size_t kBlockCount = kKeyShareBytes / kBlockBytes;
-static_assert(kKeyShareBytes % kBlockBytes == 0 && kKeyShareBytes <= 64);
-constexpr int kColumnsMax = kNodeCount;
+constexpr std::size_t kBlockCount = kKeyRowBytes / kBlockBytes;
+static_assert(kKeyRowBytes % kBlockBytes == 0 && kKeyRowBytes <= 64);
+static_assert(kKeyRowsMax * kKeyRowBytes <= kSecretSlotBytesMax);
+// Of the coefficients, at a time.
+constexpr std::size_t kDrawnMax = 8;
 
 struct Planes {
   std::array<std::uint64_t, 8> plane{};
@@ -65,6 +69,7 @@ void Unslice(const Planes& in, std::uint8_t* bytes) {
 
 // sum += factor * term. The loop and the branch follow the public factor only.
 void MultiplyAdd(std::uint8_t factor, const Planes& term, Planes& sum) {
+  if (factor == 0) return;
   Planes power = term;  // term times x^bit
   for (unsigned rest = factor; rest != 0; rest >>= 1) {
     if (rest & 1) {
@@ -79,63 +84,192 @@ void MultiplyAdd(std::uint8_t factor, const Planes& term, Planes& sum) {
   }
 }
 
+// Of each leaf, in the order of the text: its node.
+void ListPlaces(const KeyPolicy& policy, std::vector<int>& nodes) {
+  if (policy.IsLeaf()) {
+    nodes.push_back(policy.leaf.value());
+    return;
+  }
+  for (const KeyPolicy& child : policy.children) ListPlaces(child, nodes);
+}
+
+int PlaceCount(const KeyPolicy& policy) {
+  if (policy.IsLeaf()) return 1;
+  return std::accumulate(
+      policy.children.begin(), policy.children.end(), 0,
+      [](int count, const KeyPolicy& child) { return count + PlaceCount(child); });
+}
+
+int CoefficientCount(const KeyPolicy& policy) {
+  int count = policy.IsLeaf() ? 0 : policy.threshold - 1;
+  for (const KeyPolicy& child : policy.children) count += CoefficientCount(child);
+  return count;
+}
+
+// The child number x = 1, 2, .. of a gate.
+std::uint8_t PointOf(std::size_t child) { return static_cast<std::uint8_t>(child + 1); }
+
+// The vectors of all places, in the order of the text. A gate shares the value of `row` by a
+// polynomial of its own fresh coefficients: child x gets row + x c1 + x^2 c2 + ... Columns are
+// numbered in depth-first order, a gate's own before its children's.
+void ListRows(const KeyPolicy& policy, const Bytes& row, std::size_t& next_column,
+              std::vector<Bytes>& rows) {
+  if (policy.IsLeaf()) {
+    rows.push_back(row);
+    return;
+  }
+  const std::size_t first_column = next_column;
+  next_column += static_cast<std::size_t>(policy.threshold - 1);
+  for (std::size_t i = 0; i < policy.children.size(); ++i) {
+    Bytes child_row = row;
+    for (int power = 1; power < policy.threshold; ++power) {
+      child_row[first_column + static_cast<std::size_t>(power - 1)] =
+          gf256::Power(PointOf(i), power);
+    }
+    ListRows(policy.children[i], child_row, next_column, rows);
+  }
+}
+
+// What the value at `points[at]` counts for in the value at 0 of a polynomial through all `points`.
+std::uint8_t LagrangeAtZero(const std::vector<std::uint8_t>& points, std::size_t at) {
+  std::uint8_t factor = 1;
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    if (i == at) continue;
+    const auto difference = static_cast<std::uint8_t>(points[i] ^ points[at]);
+    factor = gf256::Multiply(factor, gf256::Multiply(points[i], gf256::Inverse(difference)));
+  }
+  return factor;
+}
+
 }  // namespace
 
-KeyShare Scale(std::uint8_t factor, const KeyShare& share) {
-  Planes term;
-  Planes product;
-  Slice(share.ExposeSecret().data(), term);
-  MultiplyAdd(factor, term, product);
-  KeyShare out;
-  Unslice(product, out.ExposeSecretMutable().data());
+KeyShare::KeyShare(int rows) : bytes_(static_cast<std::size_t>(rows) * kKeyRowBytes) {
+  WORLDB_CHECK(rows >= 0 && rows <= kKeyRowsMax);
+}
+
+KeyShare Weigh(const gf256::Matrix& factors, const KeyShare& share) {
+  WORLDB_CHECK(factors.columns() == share.rows());
+  KeyShare out(factors.rows());
+  absl::InlinedVector<Planes, 1> terms(static_cast<std::size_t>(share.rows()));
+  for (int r = 0; r < share.rows(); ++r) {
+    Slice(share.ExposeRow(r).data(), terms[static_cast<std::size_t>(r)]);
+  }
+  for (int t = 0; t < factors.rows(); ++t) {
+    Planes sum;
+    for (int r = 0; r < share.rows(); ++r) {
+      MultiplyAdd(factors.at(t, r), terms[static_cast<std::size_t>(r)], sum);
+    }
+    Unslice(sum, out.ExposeRowMutable(t).data());
+  }
   return out;
 }
 
 void AddTo(KeyShare& sum, const KeyShare& term) {
-  const auto out = sum.ExposeSecretMutable();
-  const auto in = term.ExposeSecret();
+  WORLDB_CHECK(sum.rows() == term.rows());
+  const MutableByteSpan out = sum.ExposeSecretMutable();
+  const ByteSpan in = term.ExposeSecret();
   for (std::size_t i = 0; i < out.size(); ++i) out[i] ^= in[i];
 }
 
-KeySharing::KeySharing(gf256::Matrix matrix) : matrix_(std::move(matrix)) {
-  WORLDB_CHECK(matrix_.rows() == kNodeCount);
-  WORLDB_CHECK(matrix_.columns() >= 1 && matrix_.columns() <= kColumnsMax);
-  Bytes secret_vector(static_cast<std::size_t>(matrix_.columns()));
-  secret_vector[0] = 1;
-  for (std::uint32_t bits = 1; bits < NodeSet::kSubsetCount; ++bits) {
-    std::vector<int> rows;
-    for (int node = 0; node < kNodeCount; ++node) {
-      if (NodeSet::FromBits(bits).Has(node)) rows.push_back(node);
+KeySharing::KeySharing(const KeyPolicy& policy) : policy_(policy) {
+  std::vector<int> nodes;
+  ListPlaces(policy, nodes);
+  for (int node = 0; node < kNodeCount; ++node) {
+    const auto rows = static_cast<int>(std::count(nodes.begin(), nodes.end(), node));
+    WORLDB_CHECK(rows <= kKeyRowsMax);
+    const auto at = static_cast<std::size_t>(node);
+    first_row_[at + 1] = first_row_[at] + rows;
+  }
+  std::array<int, kNodeCount> next_row;
+  std::copy_n(first_row_.begin(), next_row.size(), next_row.begin());
+  for (const int node : nodes) {
+    row_of_place_.push_back(next_row[static_cast<std::size_t>(node)]++);
+  }
+  matrix_ = gf256::Matrix(static_cast<int>(nodes.size()), 1 + CoefficientCount(policy));
+  Bytes secret_row(static_cast<std::size_t>(matrix_.columns()));
+  secret_row[0] = 1;
+  std::size_t next_column = 1;
+  std::vector<Bytes> rows;
+  ListRows(policy, secret_row, next_column, rows);
+  for (std::size_t place = 0; place < rows.size(); ++place) {
+    for (int c = 0; c < matrix_.columns(); ++c) {
+      matrix_.at(row_of_place_[place], c) = rows[place][static_cast<std::size_t>(c)];
     }
-    const std::optional<Bytes> row = gf256::Express(matrix_.Rows(rows), secret_vector);
-    if (!row.has_value()) continue;
-    can_read_[bits] = true;
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      combine_[bits][static_cast<std::size_t>(rows[i])] = (*row)[i];
-    }
+  }
+  for (std::uint32_t bits = 0; bits < NodeSet::kSubsetCount; ++bits) {
+    can_read_[bits] = policy.Admits(NodeSet::FromBits(bits));
   }
 }
 
+std::vector<int> KeySharing::RowsOf(NodeSet set) const {
+  std::vector<int> rows;
+  for (int node = 0; node < kNodeCount; ++node) {
+    if (!set.Has(node)) continue;
+    const auto at = static_cast<std::size_t>(node);
+    for (int row = first_row_[at]; row < first_row_[at + 1]; ++row) rows.push_back(row);
+  }
+  return rows;
+}
+
 KeyShares KeySharing::Split(const KeySecret& secret, Entropy& entropy) const {
-  const std::size_t columns = static_cast<std::size_t>(matrix_.columns());
-  std::array<Planes, kColumnsMax> vector;
-  Slice(secret.ExposeSecret().data(), vector[0]);
-  SecretArray<(kColumnsMax - 1) * kKeyShareBytes> coefficients;
-  const MutableByteSpan drawn =
-      coefficients.ExposeSecretMutable().first((columns - 1) * kKeyShareBytes);
-  if (!drawn.empty()) entropy.Fill(drawn);
-  for (std::size_t c = 1; c < columns; ++c) {
-    Slice(drawn.data() + (c - 1) * kKeyShareBytes, vector[c]);
+  const auto columns = static_cast<std::size_t>(matrix_.columns());
+  absl::InlinedVector<Planes, kNodeCount> sums(static_cast<std::size_t>(matrix_.rows()));
+  SecretArray<kDrawnMax * kKeyRowBytes> coefficients;
+  Planes term;
+  Slice(secret.ExposeSecret().data(), term);
+  for (std::size_t c = 0; c < columns; ++c) {
+    if (c > 0) {
+      const std::size_t drawn = (c - 1) % kDrawnMax;
+      if (drawn == 0) {
+        entropy.Fill(coefficients.ExposeSecretMutable().first(std::min(kDrawnMax, columns - c) *
+                                                              kKeyRowBytes));
+      }
+      Slice(coefficients.ExposeSecret().subspan(drawn * kKeyRowBytes).data(), term);
+    }
+    for (std::size_t row = 0; row < sums.size(); ++row) {
+      MultiplyAdd(matrix_.at(static_cast<int>(row), static_cast<int>(c)), term, sums[row]);
+    }
   }
   KeyShares shares;
-  for (int node = 0; node < kNodeCount; ++node) {
-    Planes sum;
-    for (std::size_t c = 0; c < columns; ++c) {
-      MultiplyAdd(matrix_.at(node, static_cast<int>(c)), vector[c], sum);
+  for (std::size_t node = 0; node < shares.size(); ++node) {
+    shares[node] = KeyShare(RowCount(NodeAt(static_cast<int>(node))));
+    for (int r = 0; r < shares[node].rows(); ++r) {
+      Unslice(sums[static_cast<std::size_t>(first_row_[node] + r)],
+              shares[node].ExposeRowMutable(r).data());
     }
-    Unslice(sum, shares[static_cast<std::size_t>(node)].ExposeSecretMutable().data());
   }
   return shares;
+}
+
+// Interpolates, gate by gate, out of the first members that `set` satisfies.
+void KeySharing::AddFactors(const KeyPolicy& policy, NodeSet set, std::uint8_t scale,
+                            int first_place, Factors& factors) const {
+  if (policy.IsLeaf()) {
+    const int row = row_of_place_[static_cast<std::size_t>(first_place)];
+    factors[static_cast<std::size_t>(row)] = scale;
+    return;
+  }
+  std::vector<std::uint8_t> points;
+  for (std::size_t i = 0; i < policy.children.size(); ++i) {
+    if (static_cast<int>(points.size()) == policy.threshold) break;
+    if (policy.children[i].Admits(set)) points.push_back(PointOf(i));
+  }
+  std::size_t used = 0;
+  for (std::size_t i = 0; i < policy.children.size() && used < points.size(); ++i) {
+    const KeyPolicy& child = policy.children[i];
+    if (PointOf(i) == points[used]) {
+      AddFactors(child, set, gf256::Multiply(scale, LagrangeAtZero(points, used)), first_place,
+                 factors);
+      ++used;
+    }
+    first_place += PlaceCount(child);
+  }
+}
+
+KeySharing::Factors KeySharing::FactorsOf(NodeSet qualified) const {
+  Factors factors{};
+  AddFactors(policy_, qualified, /*scale=*/1, /*first_place=*/0, factors);
+  return factors;
 }
 
 absl::StatusOr<KeySecret> KeySharing::Combine(std::span<const IndexedKeyShare> shares) const {
@@ -145,19 +279,28 @@ absl::StatusOr<KeySecret> KeySharing::Combine(std::span<const IndexedKeyShare> s
       return absl::InvalidArgumentError(absl::StrCat("key share index ", indexed.index.value(),
                                                      " is out of range or given twice"));
     }
+    if (indexed.share.rows() != RowCount(indexed.index)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("key share ", indexed.index.value(), " has ", indexed.share.rows(),
+                       " rows; the key clause names its node ", RowCount(indexed.index), " times"));
+    }
     present.Add(indexed.index);
   }
   if (!CanRead(present)) {
     return absl::FailedPreconditionError(
         absl::StrCat("the ", present.Count(), " key shares present are not of a reading set"));
   }
+  const Factors factors = FactorsOf(present);
   Planes sum;
   for (const IndexedKeyShare& indexed : shares) {
-    const std::uint8_t factor = combine_[present.bits()][indexed.index.value()];
-    if (factor == 0) continue;
-    Planes term;
-    Slice(indexed.share.ExposeSecret().data(), term);
-    MultiplyAdd(factor, term, sum);
+    const auto first = static_cast<std::size_t>(first_row_[indexed.index.value()]);
+    for (int r = 0; r < indexed.share.rows(); ++r) {
+      const std::uint8_t factor = factors[first + static_cast<std::size_t>(r)];
+      if (factor == 0) continue;
+      Planes term;
+      Slice(indexed.share.ExposeRow(r).data(), term);
+      MultiplyAdd(factor, term, sum);
+    }
   }
   KeySecret secret;
   Unslice(sum, secret.ExposeSecretMutable().data());

@@ -164,11 +164,11 @@ Hash256 FragmentRoot(Suite suite, const CoreId& core, std::uint32_t generation, 
 }
 
 Hash256 KeyShareHash(const CoreId& core, NodeIndex index, const KeyShare& share) {
-  SecretArray<33 + kKeyShareBytes> input;
+  SecretSlot input(33 + share.size());
   const auto bytes = input.ExposeSecretMutable();
   std::copy(core.bytes.begin(), core.bytes.end(), bytes.begin());
   bytes[32] = index.value();
-  const auto secret = share.ExposeSecret();
+  const ByteSpan secret = share.ExposeSecret();
   std::copy(secret.begin(), secret.end(), bytes.begin() + 33);
   return LabelledHash(labels::kKeyShareHash, input.ExposeSecret());
 }

@@ -24,17 +24,18 @@ constexpr std::uint8_t kLocalGenerator[kNodeCount][kLocalDataCount] = {
     {35, 146, 217, 206}, {196, 17, 66, 31}, {35 ^ 196, 146 ^ 17, 217 ^ 66, 206 ^ 31},
 };
 
-// Well-formed gates, not too deep, and each leaf once; collects the leaves.
-absl::Status CheckTree(const KeyPolicy& policy, int gate_depth, NodeSet& leaves) {
+// Well-formed gates, not too deep, and no node in too many places; counts the places.
+absl::Status CheckTree(const KeyPolicy& policy, int gate_depth,
+                       std::array<int, kNodeCount>& places) {
   if (policy.IsLeaf()) {
     if (!policy.children.empty() || policy.leaf.value() >= kNodeCount) {
       return absl::InvalidArgumentError("key clause: a leaf must name one of nodes 0 to 8");
     }
-    if (leaves.Has(policy.leaf)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("key clause: node[", policy.leaf.value(), "] stands in it twice"));
+    if (++places[policy.leaf.value()] > kKeyRowsMax) {
+      return absl::InvalidArgumentError(absl::StrCat("key clause: node[", policy.leaf.value(),
+                                                     "] stands in it more than ", kKeyRowsMax,
+                                                     " times"));
     }
-    leaves.Add(policy.leaf);
     return absl::OkStatus();
   }
   if (gate_depth >= kGateDepthMax) {
@@ -47,45 +48,9 @@ absl::Status CheckTree(const KeyPolicy& policy, int gate_depth, NodeSet& leaves)
                                                    " members"));
   }
   for (const KeyPolicy& child : policy.children) {
-    WORLDB_RETURN_IF_ERROR(CheckTree(child, gate_depth + 1, leaves));
+    WORLDB_RETURN_IF_ERROR(CheckTree(child, gate_depth + 1, places));
   }
   return absl::OkStatus();
-}
-
-int CoefficientCount(const KeyPolicy& policy) {
-  int count = policy.IsLeaf() ? 0 : policy.threshold - 1;
-  for (const KeyPolicy& child : policy.children) count += CoefficientCount(child);
-  return count;
-}
-
-// A gate shares the value of `row` by a polynomial of its own fresh coefficients: child x = 1, 2,
-// .. gets row + x c1 + x^2 c2 + ... Columns are numbered in depth-first order.
-void FillRows(const KeyPolicy& policy, const Bytes& row, int& next_column, gf256::Matrix& matrix) {
-  if (policy.IsLeaf()) {
-    for (int c = 0; c < matrix.columns(); ++c) {
-      matrix.at(policy.leaf.value(), c) = row[static_cast<std::size_t>(c)];
-    }
-    return;
-  }
-  const int first_column = next_column;
-  next_column += policy.threshold - 1;
-  for (std::size_t i = 0; i < policy.children.size(); ++i) {
-    Bytes child_row = row;
-    const auto x = static_cast<std::uint8_t>(i + 1);
-    for (int power = 1; power < policy.threshold; ++power) {
-      child_row[static_cast<std::size_t>(first_column + power - 1)] = gf256::Power(x, power);
-    }
-    FillRows(policy.children[i], child_row, next_column, matrix);
-  }
-}
-
-gf256::Matrix KeyMatrix(const KeyPolicy& policy) {
-  gf256::Matrix matrix(kNodeCount, 1 + CoefficientCount(policy));
-  Bytes row(static_cast<std::size_t>(matrix.columns()));
-  row[0] = 1;
-  int next_column = 1;
-  FillRows(policy, row, next_column, matrix);
-  return matrix;
 }
 
 gf256::Matrix Generator(const CodeClause& code) {
@@ -144,7 +109,7 @@ Script::Script(const ScriptClauses& clauses)
     : clauses_(clauses),
       text_(CanonicalText(clauses)),
       code_(Generator(clauses.code)),
-      key_sharing_(KeyMatrix(clauses.key)) {
+      key_sharing_(clauses.key) {
   id_.bytes = LabelledHash(labels::kScriptId, AsBytes(text_)).bytes;
   for (std::uint32_t bits = 0; bits < NodeSet::kSubsetCount; ++bits) {
     const NodeSet set = NodeSet::FromBits(bits);
@@ -169,18 +134,12 @@ absl::StatusOr<std::shared_ptr<const Script>> Script::Create(const ScriptClauses
                                                              const ScriptNames& names) {
   const KeyPolicy& key = clauses.key;
   if (key.IsLeaf()) return absl::InvalidArgumentError("key clause: it must be a gate");
-  NodeSet leaves;
-  WORLDB_RETURN_IF_ERROR(CheckTree(key, 0, leaves));
-  if (leaves != NodeSet::All()) {
-    return absl::InvalidArgumentError(absl::StrCat("key clause: it does not name ",
-                                                   names.Describe(NodeSet::All().Minus(leaves)),
-                                                   "; every node holds a key share"));
-  }
+  std::array<int, kNodeCount> places{};
+  WORLDB_RETURN_IF_ERROR(CheckTree(key, 0, places));
   WORLDB_RETURN_IF_ERROR(CheckCode(clauses.code));
   WORLDB_RETURN_IF_ERROR(CheckRanges(clauses.survives));
   std::shared_ptr<const Script> script(new Script(clauses));
   for (const NodeSet set : SetsBySize()) {
-    WORLDB_CHECK(script->CanRead(set) == key.Admits(set));
     WORLDB_CHECK(clauses.code.kind == CodeClause::Kind::kLocal ||
                  script->CanRebuild(set) == (set.Count() >= clauses.code.data_count));
   }

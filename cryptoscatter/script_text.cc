@@ -227,18 +227,17 @@ class Parser {
   }
 
   absl::Status Use(const Token& at, NodeIndex node) {
-    if (used_.Has(node)) {
-      return At(at, absl::StrCat(names_.node(node),
-                                 " stands in the key clause a second time; each node holds one key "
-                                 "share, which is its one place in the tree"));
+    if (++places_[node.value()] > kKeyRowsMax) {
+      return At(at,
+                absl::StrCat(names_.node(node), " stands in the key clause more than ", kKeyRowsMax,
+                             " times; its key share would get too many rows, one for each"));
     }
-    used_.Add(node);
     return absl::OkStatus();
   }
 
   absl::StatusOr<KeyPolicy> ParseGate(int depth) {
     const Token at = lexer_.next();
-    WORLDB_ASSIGN_OR_RETURN(const int threshold, Number(1, kNodeCount));
+    WORLDB_ASSIGN_OR_RETURN(const int threshold, Number(1, kKeyPlacesMax));
     if (depth > kGateDepthMax) {
       return At(at, absl::StrCat("gates nest deeper than ", kGateDepthMax));
     }
@@ -277,7 +276,7 @@ class Parser {
     WORLDB_RETURN_IF_ERROR(Symbol('('));
     std::vector<KeyPolicy> members;
     for (;;) {
-      // A member holds a node that no other one holds, so there are at most nine.
+      // A member holds at least one place, so there are at most kKeyPlacesMax.
       WORLDB_ASSIGN_OR_RETURN(KeyPolicy member, ParseMember(depth));
       members.push_back(std::move(member));
       if (lexer_.next().IsSymbol(')')) break;
@@ -378,7 +377,7 @@ class Parser {
 
   Lexer lexer_;
   const ScriptNames& names_;
-  NodeSet used_;
+  std::array<int, kNodeCount> places_{};
 };
 
 // Leaves `first` .. `first + count - 1` in order.

@@ -6,7 +6,7 @@
 //
 // Parsing says what was written, not whether it holds: that is the compiler's part (script.h).
 // Shapes:  at most kScriptTextBytesMax of text; gates at most kGateDepthMax deep; each of the nine
-//          nodes at most once in the key clause.
+//          nodes in at most kKeyRowsMax places of the key clause.
 // Errors:  InvalidArgument with line and column (both from 1, in bytes), what was found there and
 //          what is allowed.
 // Threads: plain values and pure functions.
@@ -27,8 +27,12 @@ namespace worldb::cryptoscatter {
 
 inline constexpr std::size_t kScriptTextBytesMax = 4096;
 inline constexpr int kGateDepthMax = 3;
+// Places of one node in the key clause, each a row of its key share; of all nodes, which bounds members
+// and thresholds of gates and the columns of the key matrix too.
+inline constexpr int kKeyRowsMax = 8;
+inline constexpr int kKeyPlacesMax = kKeyRowsMax * kNodeCount;
 
-// The key clause: a tree of threshold gates over nodes.
+// The key clause: a tree of threshold gates over nodes. Each leaf is a place of its node.
 struct KeyPolicy {
   int threshold = 0;  // 0 for a leaf
   NodeIndex leaf;

@@ -1,7 +1,5 @@
 #include "cryptoscatter/sealed_value.h"
 
-#include <sodium.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -18,14 +16,14 @@ namespace worldb::cryptoscatter {
 namespace {
 
 constexpr std::size_t kCiphertextBytesMax = std::size_t{8} << 20;
-constexpr std::size_t kSealedFixedBytes = Core::kBytes + 32 + 2 * 32 * kNodeCount + 32 +
-                                          32 * kNodeCount + SealedKeyShare::kBytes * kNodeCount +
-                                          32 + 64 + 4 + 4 + 4;
+constexpr std::size_t kSealedFixedBytes =
+    Core::kBytes + 32 + 2 * 32 * kNodeCount + 32 + 32 * kNodeCount + 32 + 64 + 4 + 4 + 4;
 
 // Serves one Seal() out of one draw: a call to the system's generator costs more than its bytes.
 class DrawnEntropy final : public Entropy {
  public:
-  explicit DrawnEntropy(Entropy& source) : source_(source) {
+  // REQUIRES: bytes <= kSecretSlotBytesMax.
+  DrawnEntropy(Entropy& source, std::size_t bytes) : source_(source), drawn_(bytes) {
     source_.Fill(drawn_.ExposeSecretMutable());
   }
   void Fill(MutableByteSpan out) override {
@@ -40,12 +38,17 @@ class DrawnEntropy final : public Entropy {
 
  private:
   Entropy& source_;
-  // Data key seed, four coefficients, nine nonces: what both shipped scripts need.
-  SecretArray<32 + 4 * kKeyShareBytes + 24 * kNodeCount> drawn_;
+  SecretSlot drawn_;
   std::size_t used_ = 0;
 };
 
-using SealKeyInput = std::array<std::uint8_t, 33>;
+constexpr std::size_t kSeedBytes = 32;
+// The seed of the data key, and the coefficients of its sharing.
+std::size_t BytesToDraw(const KeySharing& sharing) {
+  const auto coefficients = static_cast<std::size_t>(sharing.matrix().columns() - 1);
+  return std::min(kSeedBytes + coefficients * kKeyRowBytes, kSecretSlotBytesMax);
+}
+
 using SealAad = std::array<std::uint8_t, 49>;
 
 SealAad MakeSealAad(const CoreId& core, NodeIndex index, const NodeId& receiver) {
@@ -56,20 +59,12 @@ SealAad MakeSealAad(const CoreId& core, NodeIndex index, const NodeId& receiver)
   return aad;
 }
 
-SecretArray<32> SealKeyOf(const PairwiseKey& pairwise, const CoreId& core, NodeIndex index) {
-  SealKeyInput input;
-  *std::copy(core.bytes.begin(), core.bytes.end(), input.begin()) = index.value();
-  SecretArray<32> key;
-  KeyedHash(labels::kShareSealKey, pairwise.ExposeSecret(), input, key.ExposeSecretMutable());
-  return key;
-}
-
 // Data key and blinding: random, hedged by the session's secret, bound to the core's prefix.
 KeySecret FreshSecret(const WriterSession& session, ByteSpan core_prefix, Entropy& entropy) {
-  SecretArray<32 + Core::kPrefixBytes> input;
+  SecretArray<kSeedBytes + Core::kPrefixBytes> input;
   const auto bytes = input.ExposeSecretMutable();
-  entropy.Fill(bytes.first<32>());
-  std::copy(core_prefix.begin(), core_prefix.end(), bytes.begin() + 32);
+  entropy.Fill(bytes.first<kSeedBytes>());
+  std::copy(core_prefix.begin(), core_prefix.end(), bytes.begin() + kSeedBytes);
   KeySecret secret;
   KeyedHash(labels::kDataKey, session.hedge().ExposeSecret(), input.ExposeSecret(),
             secret.ExposeSecretMutable());
@@ -147,40 +142,16 @@ absl::Status CheckRoots(const SealedValue& sealed, StripeCoder& coder) {
 
 }  // namespace
 
-void SealedKeyShare::AppendTo(ByteWriter& out) const { out.Raw(nonce).Raw(box); }
-
-SealedKeyShare SealedKeyShare::ReadFrom(ByteReader& in) {
-  SealedKeyShare sealed;
-  sealed.nonce = in.Array<24>();
-  sealed.box = in.Array<kKeyShareBytes + 16>();
-  return sealed;
+SealedKeyShare SealKeyShare(const PairwiseKey& pairwise, const KeyShareRef& ref,
+                            const NodeId& receiver, const KeyShare& share) {
+  return KeyShareBox::Seal(pairwise.share_seal, KeyShareBox::NonceOf(ref.hash),
+                           MakeSealAad(ref.core, ref.index, receiver), share);
 }
 
-SealedKeyShare SealKeyShare(const PairwiseKey& pairwise, const CoreId& core, NodeIndex index,
-                            const NodeId& receiver, const KeyShare& share, Entropy& entropy) {
-  const SecretArray<32> key = SealKeyOf(pairwise, core, index);
-  const SealAad aad = MakeSealAad(core, index, receiver);
-  SealedKeyShare sealed;
-  entropy.Fill(sealed.nonce);
-  crypto_aead_xchacha20poly1305_ietf_encrypt(
-      sealed.box.data(), nullptr, share.ExposeSecret().data(), share.size(), aad.data(), aad.size(),
-      nullptr, sealed.nonce.data(), key.ExposeSecret().data());
-  return sealed;
-}
-
-absl::StatusOr<KeyShare> OpenKeyShare(const PairwiseKey& pairwise, const CoreId& core,
-                                      NodeIndex index, const NodeId& receiver,
-                                      const SealedKeyShare& sealed) {
-  const SecretArray<32> key = SealKeyOf(pairwise, core, index);
-  const SealAad aad = MakeSealAad(core, index, receiver);
-  KeyShare share;
-  if (crypto_aead_xchacha20poly1305_ietf_decrypt(share.ExposeSecretMutable().data(), nullptr,
-                                                 nullptr, sealed.box.data(), sealed.box.size(),
-                                                 aad.data(), aad.size(), sealed.nonce.data(),
-                                                 key.ExposeSecret().data()) != 0) {
-    return OpenFailure();
-  }
-  return share;
+absl::StatusOr<KeyShare> OpenKeyShare(const PairwiseKey& pairwise, const KeyShareRef& ref,
+                                      const NodeId& receiver, const SealedKeyShare& sealed) {
+  return sealed.Open(pairwise.share_seal, KeyShareBox::NonceOf(ref.hash),
+                     MakeSealAad(ref.core, ref.index, receiver));
 }
 
 WriterSession::WriterSession(ExchangeKeyPair pair, const std::array<SealTarget, kNodeCount>& nodes)
@@ -214,7 +185,9 @@ CommitmentId SealedValue::Commitment() const {
 }
 
 Bytes SealedValue::Encode() const {
-  ByteWriter out(kSealedFixedBytes + 32 * proof.path.size() + ciphertext.size());
+  std::size_t key_share_bytes = 0;
+  for (const SealedKeyShare& share : key_shares) key_share_bytes += share.bytes();
+  ByteWriter out(kSealedFixedBytes + key_share_bytes + 32 * proof.path.size() + ciphertext.size());
   out.Raw(core.Encode()).Raw(script.bytes);
   for (const Hash256& root : fragment_roots) out.Raw(root.bytes);
   for (const Hash256& hash : key_share_hashes) out.Raw(hash.bytes);
@@ -268,7 +241,7 @@ absl::StatusOr<SealedValue> Seal(const Script& script, const SealRequest& reques
         absl::StrCat("a tombstone has no value, not one of ", request.value.size(), " bytes"));
   }
   WORLDB_RETURN_IF_ERROR(CheckSuite(request.suite));
-  DrawnEntropy drawn(entropy);
+  DrawnEntropy drawn(entropy, BytesToDraw(script.key_sharing()));
   SealedValue sealed;
   sealed.script = script.id();
   Core& core = sealed.core;
@@ -298,7 +271,8 @@ absl::StatusOr<SealedValue> Seal(const Script& script, const SealRequest& reques
     sealed.key_share_hashes[j] = KeyShareHash(core_id, index, key_shares[j]);
     sealed.node_exchange_keys[j] = node.exchange_key;
     sealed.key_shares[j] =
-        SealKeyShare(session.pairwise_key(index), core_id, index, node.node, key_shares[j], drawn);
+        SealKeyShare(session.pairwise_key(index), {core_id, index, sealed.key_share_hashes[j]},
+                     node.node, key_shares[j]);
   }
   return sealed;
 }

@@ -17,6 +17,7 @@
 #include "cryptoscatter/base/entropy.h"
 #include "cryptoscatter/base/ids.h"
 #include "cryptoscatter/exchange.h"
+#include "cryptoscatter/key_share_box.h"
 #include "cryptoscatter/key_sharing.h"
 #include "cryptoscatter/records.h"
 #include "cryptoscatter/script.h"
@@ -24,22 +25,21 @@
 namespace worldb::cryptoscatter {
 
 // A key share under a pairwise key: writer to node, or node to reader.
-struct SealedKeyShare {
-  static constexpr std::size_t kBytes = 24 + kKeyShareBytes + 16;
-  std::array<std::uint8_t, 24> nonce{};
-  std::array<std::uint8_t, kKeyShareBytes + 16> box{};
+using SealedKeyShare = KeyShareBox;
 
-  void AppendTo(ByteWriter& out) const;
-  static SealedKeyShare ReadFrom(ByteReader& in);
-  friend bool operator==(const SealedKeyShare&, const SealedKeyShare&) = default;
+// Whose key share it is, and its signed hash: what a sealed value and share metadata say of it.
+struct KeyShareRef {
+  CoreId core;
+  NodeIndex index;
+  Hash256 hash;
 };
-
-// `receiver` is the receiving node's id, or ReaderIdOf() of a reader's key.
-SealedKeyShare SealKeyShare(const PairwiseKey& pairwise, const CoreId& core, NodeIndex index,
-                            const NodeId& receiver, const KeyShare& share, Entropy& entropy);
-absl::StatusOr<KeyShare> OpenKeyShare(const PairwiseKey& pairwise, const CoreId& core,
-                                      NodeIndex index, const NodeId& receiver,
-                                      const SealedKeyShare& sealed);
+// `receiver` is the receiving node's id, or ReaderIdOf() of a reader's key. REQUIRES: `share` has
+// the hash; nonces are made of it (key_share_box.h).
+SealedKeyShare SealKeyShare(const PairwiseKey& pairwise, const KeyShareRef& ref,
+                            const NodeId& receiver, const KeyShare& share);
+// What opens may have another hash still, if its sealer lied.
+absl::StatusOr<KeyShare> OpenKeyShare(const PairwiseKey& pairwise, const KeyShareRef& ref,
+                                      const NodeId& receiver, const SealedKeyShare& sealed);
 
 // A node as a writer sees it: its id and its exchange key of the present key epoch.
 struct SealTarget {

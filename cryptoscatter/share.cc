@@ -1,7 +1,5 @@
 #include "cryptoscatter/share.h"
 
-#include <sodium.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -136,6 +134,24 @@ absl::Status CheckFragment(const Share& share, const CoreId& core_id, const Scri
   return absl::OkStatus();
 }
 
+absl::Status CheckKeyShare(const Share& share, const CoreId& core_id, const KeyShare& key_share,
+                           const ScriptBook& scripts, ShareFault& fault) {
+  fault = ShareFault::kKeyShareBytes;
+  if (!EqualConstantTime(KeyShareHash(core_id, share.index, key_share).bytes,
+                         share.key_share_hash.bytes)) {
+    return absl::InvalidArgumentError("its key share does not have the hash of its leaf");
+  }
+  if (const auto script = scripts.Find(share.script); script.ok()) {
+    const int rows = (*script)->key_sharing().RowCount(share.index);
+    if (key_share.rows() != rows) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("its key share has ", key_share.rows(), " rows, not ", rows));
+    }
+  }
+  fault = ShareFault::kNone;
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 CommitmentId Share::Commitment() const { return CommitmentOf(*this, core.Id()); }
@@ -237,12 +253,8 @@ ShareVerdict VerifyShare(const Share& share, const CellId& cell, BatchVerifier& 
     verdict.fragment_ok = judge(CheckFragment(share, core_id, scripts, verdict.fragment_fault));
   }
   if (key_share != nullptr) {
-    const bool same = EqualConstantTime(KeyShareHash(core_id, share.index, *key_share).bytes,
-                                        share.key_share_hash.bytes);
-    if (!same) verdict.key_share_fault = ShareFault::kKeyShareBytes;
-    verdict.key_share_ok = judge(
-        same ? absl::OkStatus()
-             : absl::InvalidArgumentError("its key share does not have the hash of its leaf"));
+    verdict.key_share_ok =
+        judge(CheckKeyShare(share, core_id, *key_share, scripts, verdict.key_share_fault));
   }
   if (!failures.empty()) {
     verdict.reason =
@@ -256,43 +268,15 @@ absl::Status ToStatus(const ShareVerdict& verdict) {
   return verdict.reason.empty() ? absl::OkStatus() : absl::InvalidArgumentError(verdict.reason);
 }
 
-Bytes StoredKeyShare::Encode() const {
-  ByteWriter out(kBytes);
-  out.Raw(nonce).Raw(box);
-  return std::move(out).Take();
-}
-
-absl::StatusOr<StoredKeyShare> StoredKeyShare::Decode(ByteSpan bytes) {
-  ByteReader in(bytes);
-  StoredKeyShare stored;
-  stored.nonce = in.Array<24>();
-  stored.box = in.Array<kKeyShareBytes + 16>();
-  WORLDB_RETURN_IF_ERROR(in.Finish("stored key share"));
-  return stored;
-}
-
 StoredKeyShare WrapKeyShare(const StorageKey& storage_key, const KeySharePlace& place,
-                            const KeyShare& share, Entropy& entropy) {
-  const PlaceAad aad = MakePlaceAad(place);
-  StoredKeyShare stored;
-  entropy.Fill(stored.nonce);
-  crypto_aead_xchacha20poly1305_ietf_encrypt(
-      stored.box.data(), nullptr, share.ExposeSecret().data(), share.size(), aad.data(), aad.size(),
-      nullptr, stored.nonce.data(), storage_key.ExposeSecret().data());
-  return stored;
+                            const KeyShare& share) {
+  return KeyShareBox::Seal(storage_key, KeyShareBox::NonceOf(place.hash), MakePlaceAad(place),
+                           share);
 }
 
 absl::StatusOr<KeyShare> UnwrapKeyShare(const StorageKey& storage_key, const KeySharePlace& place,
                                         const StoredKeyShare& stored) {
-  const PlaceAad aad = MakePlaceAad(place);
-  KeyShare share;
-  if (crypto_aead_xchacha20poly1305_ietf_decrypt(share.ExposeSecretMutable().data(), nullptr,
-                                                 nullptr, stored.box.data(), stored.box.size(),
-                                                 aad.data(), aad.size(), stored.nonce.data(),
-                                                 storage_key.ExposeSecret().data()) != 0) {
-    return OpenFailure();
-  }
-  return share;
+  return stored.Open(storage_key, KeyShareBox::NonceOf(place.hash), MakePlaceAad(place));
 }
 
 }  // namespace worldb::cryptoscatter

@@ -14,7 +14,6 @@
 
 #include "absl/status/statusor.h"
 #include "cryptoscatter/base/bytes.h"
-#include "cryptoscatter/base/entropy.h"
 #include "cryptoscatter/base/ids.h"
 #include "cryptoscatter/base/secret.h"
 #include "cryptoscatter/merkle.h"
@@ -99,25 +98,19 @@ ShareVerdict VerifyShare(const Share& share, const CellId& cell, BatchVerifier& 
 absl::Status ToStatus(const ShareVerdict& verdict);
 
 // A key share under its node's storage key.
-struct StoredKeyShare {
-  static constexpr std::size_t kBytes = 24 + kKeyShareBytes + 16;
-  std::array<std::uint8_t, 24> nonce{};
-  std::array<std::uint8_t, kKeyShareBytes + 16> box{};
-
-  Bytes Encode() const;
-  static absl::StatusOr<StoredKeyShare> Decode(ByteSpan bytes);
-  friend bool operator==(const StoredKeyShare&, const StoredKeyShare&) = default;
-};
+using StoredKeyShare = KeyShareBox;
 using StorageKey = SecretArray<32>;
-// Where a stored key share belongs; bound into its box.
+// Where a stored key share belongs, bound into its box, and its signed hash, which makes the nonce.
 struct KeySharePlace {
   CoreId core;
   std::uint32_t generation = 0;
   NodeIndex index;
   NodeId node;
+  Hash256 hash;
 };
+// REQUIRES: `share` has the hash; nonces are made of it (key_share_box.h).
 StoredKeyShare WrapKeyShare(const StorageKey& storage_key, const KeySharePlace& place,
-                            const KeyShare& share, Entropy& entropy);
+                            const KeyShare& share);
 absl::StatusOr<KeyShare> UnwrapKeyShare(const StorageKey& storage_key, const KeySharePlace& place,
                                         const StoredKeyShare& stored);
 

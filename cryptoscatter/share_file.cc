@@ -41,10 +41,22 @@ struct Header {
   std::uint64_t fragment_bytes = 0;
 };
 
-std::size_t KeyShareBytes(std::uint16_t flags) {
-  return flags == kHasStoredKeyShare ? StoredKeyShare::kBytes
-         : flags == kHasOpenKeyShare ? kKeyShareBytes
+constexpr std::size_t kKeyRowsBytesMax = kKeyRowsMax * kKeyRowBytes;
+
+// With a key share of no rows.
+std::size_t KeyShareBytesMin(std::uint16_t flags) {
+  return flags == kHasStoredKeyShare ? StoredKeyShare::kBytesMin
+         : flags == kHasOpenKeyShare ? 1
                                      : 0;
+}
+
+KeyShare ReadOpenKeyShare(ByteReader& in) {
+  const int rows = in.U8();
+  if (rows > kKeyRowsMax) in.Fail("a key share of more than 8 rows");
+  KeyShare share(in.ok() ? rows : 0);
+  const ByteSpan open = in.View(share.size());
+  if (in.ok()) std::copy(open.begin(), open.end(), share.ExposeSecretMutable().begin());
+  return share;
 }
 
 absl::StatusOr<Header> DecodeHeader(ByteSpan bytes) {
@@ -68,10 +80,10 @@ absl::StatusOr<Header> DecodeHeader(ByteSpan bytes) {
 absl::Status CheckSize(const Header& header, std::uint64_t file_bytes) {
   const std::uint64_t blocks = 32 * BlockCount(header.fragment_bytes);
   const std::uint64_t least = kShareFileHeaderBytes + header.fragment_bytes + 4 +
-                              Share::kMetadataBytesMin + 4 + KeyShareBytes(header.flags) + blocks +
-                              kFooterBytes;
-  const std::uint64_t most =
-      least + (Share::kMetadataBytesMax - Share::kMetadataBytesMin) + kScriptTextBytesMax;
+                              Share::kMetadataBytesMin + 4 + KeyShareBytesMin(header.flags) +
+                              blocks + kFooterBytes;
+  const std::uint64_t most = least + (Share::kMetadataBytesMax - Share::kMetadataBytesMin) +
+                             kScriptTextBytesMax + (header.flags == 0 ? 0 : kKeyRowsBytesMax);
   if (file_bytes < least) {
     return absl::InvalidArgumentError(absl::StrCat(
         "share file: cut short: it has ", file_bytes, " bytes, and its header's fragment of ",
@@ -92,13 +104,9 @@ absl::StatusOr<ShareFile> DecodeFront(const Header& header, ByteSpan bytes) {
   const ByteSpan metadata = in.Sized(Share::kMetadataBytesMax);
   const ByteSpan text = in.Sized(kScriptTextBytesMax);
   if (header.flags == kHasStoredKeyShare) {
-    out.key_share.emplace();
-    out.key_share->nonce = in.Array<24>();
-    out.key_share->box = in.Array<kKeyShareBytes + 16>();
+    out.key_share = StoredKeyShare::ReadFrom(in);
   } else if (header.flags == kHasOpenKeyShare) {
-    const ByteSpan open = in.View(kKeyShareBytes);
-    out.open_key_share.emplace();
-    std::copy(open.begin(), open.end(), out.open_key_share->ExposeSecretMutable().begin());
+    out.open_key_share = ReadOpenKeyShare(in);
   }
   WORLDB_RETURN_IF_ERROR(in.Finish("share file"));
   WORLDB_ASSIGN_OR_RETURN(out.share, Share::DecodeMetadata(metadata));
@@ -151,10 +159,13 @@ ShareFileFrame FrameShareFile(const ShareFile& file, std::uint64_t fragment_byte
 
   // Reserved whole, so that no copy of a key share is left behind by growing.
   ByteWriter out(4 + Share::kMetadataBytesMax + 4 + file.script_text.size() +
-                 StoredKeyShare::kBytes + 32 * block_tops.size() + kFooterBytes);
+                 StoredKeyShare::kBytesMax + 32 * block_tops.size() + kFooterBytes);
   out.Sized(file.share.EncodeMetadata()).Sized(AsBytes(file.script_text));
-  if (file.key_share) out.Raw(file.key_share->nonce).Raw(file.key_share->box);
-  if (file.open_key_share) out.Raw(file.open_key_share->ExposeSecret());
+  if (file.key_share) file.key_share->AppendTo(out);
+  if (file.open_key_share) {
+    out.U8(static_cast<std::uint8_t>(file.open_key_share->rows()));
+    out.Raw(file.open_key_share->ExposeSecret());
+  }
   for (const Hash256& top : block_tops) out.Raw(top.bytes);
   out.U64(kShareFileHeaderBytes + fragment_bytes + out.size() + kFooterBytes);
   LabelledHasher hasher(labels::kShareFile);

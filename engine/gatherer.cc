@@ -346,9 +346,9 @@ void Gatherer::OnShare(CallId id, NodeIndex from, const FetchShareReply& reply) 
   } else {
     std::optional<cryptoscatter::KeyShare> key_share;
     if (const auto* key = OpenerKey(from); key != nullptr && reply.status.ok()) {
-      auto opened = cryptoscatter::OpenKeyShare(*key, reply.share->core.Id(), reply.share->index,
-                                                cryptoscatter::ReaderIdOf(reader_.public_key()),
-                                                reply.key_share);
+      auto opened = cryptoscatter::OpenKeyShare(
+          *key, {reply.share->core.Id(), reply.share->index, reply.share->key_share_hash},
+          cryptoscatter::ReaderIdOf(reader_.public_key()), reply.key_share);
       if (opened.ok()) key_share = *std::move(opened);
     }
     const bool has_key_share = key_share.has_value();

@@ -21,6 +21,10 @@ using cryptoscatter::KeyShare;
 using cryptoscatter::SealedValue;
 using cryptoscatter::Share;
 
+cryptoscatter::KeySharePlace PlaceOn(const NodeId& node, const Share& share) {
+  return {share.core.Id(), share.generation, share.index, node, share.key_share_hash};
+}
+
 }  // namespace
 
 void OfflineKeys::Add(const NodeId& node, const SecretArray<32>& storage_key,
@@ -46,26 +50,22 @@ Hash256 OfflineKeys::Fingerprint() const {
   return LabelledHash(kLabel, bytes);
 }
 
-std::optional<NodeId> OfflineKeys::HolderOf(const CoreId& core, std::uint32_t generation,
-                                            NodeIndex index,
+std::optional<NodeId> OfflineKeys::HolderOf(const Share& share,
                                             const cryptoscatter::StoredKeyShare& stored) const {
   for (const auto& [id, node] : nodes_) {
-    if (cryptoscatter::UnwrapKeyShare(node.storage_key, {core, generation, index, id}, stored)
-            .ok()) {
+    if (cryptoscatter::UnwrapKeyShare(node.storage_key, PlaceOn(id, share), stored).ok()) {
       return id;
     }
   }
   return std::nullopt;
 }
 
-std::optional<KeyShare> OfflineKeys::Unwrap(const CoreId& core, std::uint32_t generation,
-                                            NodeIndex index, const NodeId& holder,
+std::optional<KeyShare> OfflineKeys::Unwrap(const Share& share, const NodeId& holder,
                                             const cryptoscatter::StoredKeyShare& stored) const {
   for (const auto& [id, node] : nodes_) {
     if (!holder.IsZero() && id != holder) continue;
-    auto share =
-        cryptoscatter::UnwrapKeyShare(node.storage_key, {core, generation, index, id}, stored);
-    if (share.ok()) return *std::move(share);
+    auto key_share = cryptoscatter::UnwrapKeyShare(node.storage_key, PlaceOn(id, share), stored);
+    if (key_share.ok()) return *std::move(key_share);
   }
   return std::nullopt;
 }
@@ -79,7 +79,8 @@ std::array<std::optional<KeyShare>, kNodeCount> OfflineKeys::OpenSealed(
       const auto pairwise = node.exchange.PairwiseKeyAsOpener(sealed.writer_exchange_key);
       if (!pairwise.ok()) continue;
       auto share = cryptoscatter::OpenKeyShare(
-          *pairwise, sealed.core.Id(), NodeAt(static_cast<int>(j)), id, sealed.key_shares[j]);
+          *pairwise, {sealed.core.Id(), NodeAt(static_cast<int>(j)), sealed.key_share_hashes[j]},
+          id, sealed.key_shares[j]);
       if (share.ok()) opened[j] = *std::move(share);
     }
   }
@@ -159,8 +160,7 @@ std::string OfflineValue::Add(FoundShare found) {
   std::optional<KeyShare> key_share;
   std::vector<std::string> wrong;
   if (found.key_share.has_value()) {
-    key_share = keys_.Unwrap(share.core.Id(), share.generation, share.index, found.holder,
-                             *found.key_share);
+    key_share = keys_.Unwrap(share, found.holder, *found.key_share);
   }
   const std::string here = absl::StrCat("share ", share.index.value(), " of version ",
                                         share.version.value(), " on node ", found.where, ": ");

@@ -41,14 +41,14 @@ class OfflineKeys {
   // Of node ids and public keys: differs where other keys were added.
   Hash256 Fingerprint() const;
 
-  // Whose storage key wraps this key share; nullopt when none of these does.
-  std::optional<NodeId> HolderOf(const CoreId& core, std::uint32_t generation, NodeIndex index,
+  // Whose storage key wraps the key share of this share; nullopt when none of these does.
+  std::optional<NodeId> HolderOf(const cryptoscatter::Share& share,
                                  const cryptoscatter::StoredKeyShare& stored) const;
 
   // Nullopt when it was not wrapped under one of these keys for this place. `holder` is zero when it
   // is not known whose disk it comes from: then every node's key is tried.
-  std::optional<cryptoscatter::KeyShare> Unwrap(const CoreId& core, std::uint32_t generation,
-                                                NodeIndex index, const NodeId& holder,
+  std::optional<cryptoscatter::KeyShare> Unwrap(const cryptoscatter::Share& share,
+                                                const NodeId& holder,
                                                 const cryptoscatter::StoredKeyShare& stored) const;
   // Those of the nine that were sealed to one of these nodes.
   std::array<std::optional<cryptoscatter::KeyShare>, kNodeCount> OpenSealed(

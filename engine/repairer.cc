@@ -69,6 +69,7 @@ struct Repairer::Job {
   CommitmentId commitment;
   std::optional<Hash256> leaf;  // set when fragment root and key-share hash are not known apart
   std::optional<cryptoscatter::StoredKeyShare> stored_key_share;
+  Hash256 stored_key_share_hash;  // as the row beside it says
   std::optional<KeyShare> key_share;
   NodeSet helpers;  // for the key share
   std::vector<cryptoscatter::IndexedKeyShare> contributions;
@@ -220,6 +221,7 @@ void Repairer::OnInspected(Job& job, HeldShare held) {
     job.share = job.owed->share;
   }
   job.stored_key_share = held.stored_key_share;
+  job.stored_key_share_hash = held.share.key_share_hash;
   if (job.share.has_value()) {
     const absl::StatusOr<std::shared_ptr<const Script>> script =
         context_.cell().FindScript(job.share->script);
@@ -343,13 +345,13 @@ void Repairer::OnMetadata(Job& job) {
       job.core = job.share->core.Id();
       job.commitment = named.begin()->first;
       job.answers = {};
-      // What can be unwrapped for this core was wrapped by this node.
+      // What can be unwrapped for this core was wrapped by this node, under this very hash.
       if (job.stored_key_share.has_value()) {
-        auto key_share =
-            cryptoscatter::UnwrapKeyShare(context_.parts.secrets->storage_key,
-                                          {job.core, job.share->generation, context_.index(),
-                                           context_.cell().node(context_.index()).id},
-                                          *job.stored_key_share);
+        auto key_share = cryptoscatter::UnwrapKeyShare(
+            context_.parts.secrets->storage_key,
+            {job.core, job.share->generation, context_.index(),
+             context_.cell().node(context_.index()).id, job.stored_key_share_hash},
+            *job.stored_key_share);
         if (key_share.ok()) job.key_share = *std::move(key_share);
       }
       return Advance(job);
@@ -392,29 +394,33 @@ void Repairer::On(NodeIndex from, const FetchFragmentReply& reply) {
 
 // -- key share
 
+// The nearest nodes that give it, in a combination not tried in vain.
+std::optional<NodeSet> Repairer::ChooseKeyHelpers(const Job& job) const {
+  std::vector<NodeSet> sets =
+      cryptoscatter::KeyHelperSets(job.script->key_sharing(), context_.index(), Candidates(job));
+  std::erase_if(sets, [&job](NodeSet set) {
+    return std::find(job.failed_helpers.begin(), job.failed_helpers.end(), set) !=
+           job.failed_helpers.end();
+  });
+  const std::vector<NodeIndex> order = peers_.ByDistance();
+  NodeSet near;
+  for (auto next = order.begin();; ++next) {
+    const auto found = std::find_if(sets.begin(), sets.end(),
+                                    [near](NodeSet set) { return set.Minus(near).empty(); });
+    if (found != sets.end()) return *found;
+    if (next == order.end()) return std::nullopt;
+    near.Add(*next);
+  }
+}
+
 void Repairer::AskKeyShare(Job& job) {
   job.phase = Job::Phase::kKeyShare;
   job.contributions.clear();
   NewStep(job);
-  // The nearest nodes that give it, in a combination not tried in vain.
-  const NodeSet candidates = Candidates(job);
-  NodeSet near;
-  std::optional<NodeSet> chosen;
-  for (const NodeIndex node : peers_.ByDistance()) {
-    if (!candidates.Has(node)) continue;
-    near.Add(node);
-    for (const NodeSet set :
-         cryptoscatter::KeyHelperSets(job.script->key_sharing(), context_.index(), near)) {
-      const auto& failed = job.failed_helpers;
-      if (std::find(failed.begin(), failed.end(), set) == failed.end()) {
-        chosen = set;
-        break;
-      }
-    }
-    if (chosen.has_value()) break;
-  }
+  const std::optional<NodeSet> chosen = ChooseKeyHelpers(job);
   if (!chosen.has_value()) return Pause(job);
   job.helpers = *chosen;
+  if (chosen->empty()) return OnContributions(job);  // a node without a place in the key clause
   for (int i = 0; i < kNodeCount; ++i) {
     if (chosen->Has(i)) Ask(job, NodeAt(i), RepairKeyShare{0, {}, job.core, *chosen});
   }
@@ -444,11 +450,12 @@ void Repairer::On(NodeIndex from, const RepairKeyShareReply& reply) {
 
 void Repairer::OnContributions(Job& job) {
   auto joined = cryptoscatter::JoinContributions(
-      {job.core, job.share->generation, context_.index(), job.helpers}, job.contributions);
-  WORLDB_CHECK(joined.ok());  // one of each helper
+      job.script->key_sharing(), {job.core, job.share->generation, context_.index(), job.helpers},
+      job.contributions);
   const bool known = !job.leaf.has_value();
-  if (known && cryptoscatter::KeyShareHash(job.core, context_.index(), *joined) !=
-                   job.share->key_share_hash) {
+  // One that has the wrong number of rows is a lie too.
+  if (!joined.ok() || (known && cryptoscatter::KeyShareHash(job.core, context_.index(), *joined) !=
+                                    job.share->key_share_hash)) {
     job.failed_helpers.push_back(job.helpers);
   } else {
     job.key_share = *std::move(joined);

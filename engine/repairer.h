@@ -73,6 +73,7 @@ class Repairer {
   void Advance(Job& job);
   void AskMetadata(Job& job);
   void OnMetadata(Job& job);
+  std::optional<NodeSet> ChooseKeyHelpers(const Job& job) const;
   void AskKeyShare(Job& job);
   void OnContributions(Job& job);
   // Asks on while earlier answers are still on their way: nothing is fetched twice.

@@ -28,7 +28,8 @@ using cryptoscatter::PairwiseKey;
 using cryptoscatter::Share;
 
 cryptoscatter::KeySharePlace PlaceOf(const Cell& cell, const Share& share) {
-  return {share.core.Id(), share.generation, share.index, cell.node(share.index).id};
+  return {share.core.Id(), share.generation, share.index, cell.node(share.index).id,
+          share.key_share_hash};
 }
 
 // A share as it is written.
@@ -37,15 +38,14 @@ struct StoredForm {
   SharedBytes fragment;  // null when it lies in the row
 };
 StoredForm MakeStoredForm(const Cell& cell, const cryptoscatter::StorageKey& storage_key,
-                          Share share, const cryptoscatter::KeyShare& key_share, Entropy& entropy) {
+                          Share share, const cryptoscatter::KeyShare& key_share) {
   StoredForm form;
   ShareRow row;
   row.fragment_apart = share.fragment.size() > ShareRow::kFragmentInRowBytesMax;
   if (row.fragment_apart) {
     form.fragment = std::make_shared<const Bytes>(std::exchange(share.fragment, {}));
   }
-  row.key_share =
-      cryptoscatter::WrapKeyShare(storage_key, PlaceOf(cell, share), key_share, entropy);
+  row.key_share = cryptoscatter::WrapKeyShare(storage_key, PlaceOf(cell, share), key_share);
   row.share = std::move(share);
   form.row = std::make_shared<const Bytes>(row.Encode());
   return form;
@@ -99,7 +99,8 @@ struct ShareJudge {
 Bytes ShareRow::Encode() const {
   ByteWriter w(1024 + share.fragment.size());
   w.U8(kRowFormat).U8(fragment_apart ? 1 : 0);
-  w.Sized(share.EncodeMetadata()).Raw(key_share.Encode());
+  w.Sized(share.EncodeMetadata());
+  key_share.AppendTo(w);
   if (!fragment_apart) w.Raw(share.fragment);
   return std::move(w).Take();
 }
@@ -112,11 +113,10 @@ absl::StatusOr<ShareRow> ShareRow::Decode(ByteSpan bytes) {
   if (apart > 1) r.Fail("flag out of range");
   row.fragment_apart = apart == 1;
   const ByteSpan metadata = r.Sized(kMetadataBytesMax);
-  const ByteSpan key_share = r.View(cryptoscatter::StoredKeyShare::kBytes);
+  row.key_share = cryptoscatter::StoredKeyShare::ReadFrom(r);
   const ByteSpan fragment = r.ok() ? r.View(row.fragment_apart ? 0 : r.remaining()) : ByteSpan();
   WORLDB_RETURN_IF_ERROR(r.Finish("share row"));
   WORLDB_ASSIGN_OR_RETURN(row.share, Share::DecodeMetadata(metadata));
-  WORLDB_ASSIGN_OR_RETURN(row.key_share, cryptoscatter::StoredKeyShare::Decode(key_share));
   row.share.fragment = ToBytes(fragment);
   return row;
 }
@@ -206,9 +206,10 @@ absl::StatusOr<cryptoscatter::KeyShare> CheckDelivery(const Cell& cell, NodeInde
         absl::StrCat("share ", index.value(), " of version ", share.version.value(), ": key ",
                      share.proof.signer.Hex(), " that signed it is no writer of this cell"));
   }
-  WORLDB_ASSIGN_OR_RETURN(cryptoscatter::KeyShare key_share,
-                          cryptoscatter::OpenKeyShare(opener, share.core.Id(), index,
-                                                      cell.node(index).id, delivery.key_share));
+  WORLDB_ASSIGN_OR_RETURN(
+      cryptoscatter::KeyShare key_share,
+      cryptoscatter::OpenKeyShare(opener, {share.core.Id(), index, share.key_share_hash},
+                                  cell.node(index).id, delivery.key_share));
   WORLDB_RETURN_IF_ERROR(cryptoscatter::ToStatus(
       cryptoscatter::VerifyShare(share, cell.id(), verifier, &key_share, /*source=*/{},
                                  with_fragment, cell.scripts().book())));
@@ -231,7 +232,6 @@ struct ShareStore::Checker {
   std::shared_ptr<const Cell> cell;
   NodeIndex index;
   const cryptoscatter::StorageKey* storage_key;  // outlives the pool's work, as NodeParts demands
-  Entropy* entropy;
 
   void Check(IntakeItem& item, cryptoscatter::BatchVerifier& verifier) const;
 };
@@ -281,8 +281,8 @@ void ShareStore::On(NodeIndex from, PutShares request) {
     item.delivery = std::move(delivery);
     intake->items.push_back(std::move(item));
   }
-  const Checker checker{context_.parts.cell, context_.index(), &context_.parts.secrets->storage_key,
-                        context_.parts.entropy};
+  const Checker checker{context_.parts.cell, context_.index(),
+                        &context_.parts.secrets->storage_key};
   if (bytes <= kOffloadBytes) {
     for (IntakeItem& item : intake->items) checker.Check(item, context_.verifier);
     Resolve(std::move(intake));
@@ -302,8 +302,7 @@ void ShareStore::Checker::Check(IntakeItem& item, cryptoscatter::BatchVerifier& 
   item.status = key_share.status();
   if (!item.status.ok()) return;
 
-  StoredForm stored =
-      MakeStoredForm(*cell, *storage_key, item.delivery->share, *key_share, *entropy);
+  StoredForm stored = MakeStoredForm(*cell, *storage_key, item.delivery->share, *key_share);
   item.row = std::move(stored.row);
   item.fragment = std::move(stored.fragment);
 }
@@ -534,7 +533,7 @@ void ShareStore::Mend(Share share, const cryptoscatter::KeyShare& key_share,
     return done(absl::UnavailableError("the share is being written"));
   }
   const StoredForm stored = MakeStoredForm(context_.cell(), context_.parts.secrets->storage_key,
-                                           std::move(share), key_share, *context_.parts.entropy);
+                                           std::move(share), key_share);
   const auto end = [this, key, done = std::move(done)](absl::Status status) {
     under_way_.erase(key);
     if (status.ok()) ++stored_count_;
@@ -569,10 +568,9 @@ void ShareStore::Answer(NodeIndex to, const FetchShare& request, const ShareRow&
     NoteDamage({request.key_tag, request.slot_epoch, request.version});
     reply.status = absl::DataLossError(key_share.status().message());
   } else {
-    reply.key_share =
-        cryptoscatter::SealKeyShare(**sealer, row.share.core.Id(), row.share.index,
-                                    cryptoscatter::ReaderIdOf(request.reader_exchange_key),
-                                    *key_share, *context_.parts.entropy);
+    reply.key_share = cryptoscatter::SealKeyShare(
+        **sealer, {row.share.core.Id(), row.share.index, row.share.key_share_hash},
+        cryptoscatter::ReaderIdOf(request.reader_exchange_key), *key_share);
   }
   context_.Send(to, std::move(reply));
 }

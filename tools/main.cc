@@ -2,6 +2,7 @@
 
 #include <csignal>
 
+#include "cryptoscatter/base/process_memory.h"
 #include "tools/command.h"
 #include "tools/help.h"
 #include "tools/process_guard.h"
@@ -9,6 +10,7 @@
 int main(int argc, char** argv) {
   using namespace worldb::tools;  // NOLINT: nothing else lives here
   std::signal(SIGPIPE, SIG_IGN);
+  worldb::KeepFreedBuffers();
   GuardProcess("worldb");
   CLI::App app(
       "Examples:\n"

@@ -1,6 +1,6 @@
-// Secret bytes: move-only, wiped on destruction, never printed or converted. A SecretArray lies in
-// locked memory (secret_memory.h), which moving hands over; SecretBytes, for plaintext of any length,
-// on the heap.
+// Secret bytes: move-only, wiped on destruction, never printed or converted. A SecretArray and a
+// SecretSlot lie in locked memory (secret_memory.h), which moving hands over; SecretBytes, for
+// plaintext of any length, on the heap.
 //
 // ExposeSecret() is the one way in, so every use can be found by search.
 // Threads: plain values, one owner.
@@ -62,6 +62,45 @@ class SecretArray {
  private:
   static_assert(N >= 1 && N <= kSecretSlotBytesMax);
   std::uint8_t* bytes_;
+};
+
+// The same of a size that is known at run time, 0 to kSecretSlotBytesMax. What was moved from is empty.
+class SecretSlot {
+ public:
+  SecretSlot() = default;
+  // All zero.
+  explicit SecretSlot(std::size_t size)
+      : bytes_(size == 0 ? nullptr : AllocateSecret(size)), size_(size) {}
+  ~SecretSlot() { Free(); }
+  SecretSlot(SecretSlot&& other) noexcept
+      : bytes_(std::exchange(other.bytes_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+  SecretSlot& operator=(SecretSlot&& other) noexcept {
+    if (this != &other) {
+      Free();
+      bytes_ = std::exchange(other.bytes_, nullptr);
+      size_ = std::exchange(other.size_, 0);
+    }
+    return *this;
+  }
+  SecretSlot(const SecretSlot&) = delete;
+  SecretSlot& operator=(const SecretSlot&) = delete;
+
+  SecretSlot Duplicate() const {
+    SecretSlot copy(size_);
+    std::copy_n(bytes_, size_, copy.bytes_);
+    return copy;
+  }
+  std::size_t size() const { return size_; }
+  ByteSpan ExposeSecret() const { return {bytes_, size_}; }
+  MutableByteSpan ExposeSecretMutable() { return {bytes_, size_}; }
+
+ private:
+  void Free() {
+    if (bytes_ != nullptr) FreeSecret(bytes_, size_);
+  }
+
+  std::uint8_t* bytes_ = nullptr;
+  std::size_t size_ = 0;
 };
 
 // A secret of any length, on the heap.

@@ -32,11 +32,11 @@ void BM_NodeAccept(benchmark::State& state) {
   BatchVerifier verifier;
   for (auto _ : state) {
     const CoreId core = share.core.Id();
-    auto key_share =
-        OpenKeyShare(pairwise, core, NodeAt(4), cell.node(4), scattered.sealed.key_shares[4]);
+    auto key_share = OpenKeyShare(pairwise, {core, NodeAt(4), share.key_share_hash}, cell.node(4),
+                                  scattered.sealed.key_shares[4]);
     benchmark::DoNotOptimize(VerifyShare(share, cell.cell(), verifier, &*key_share));
-    benchmark::DoNotOptimize(
-        WrapKeyShare(storage_key, {core, 0, NodeAt(4), cell.node(4)}, *key_share, SystemEntropy()));
+    benchmark::DoNotOptimize(WrapKeyShare(
+        storage_key, {core, 0, NodeAt(4), cell.node(4), share.key_share_hash}, *key_share));
   }
 }
 BENCHMARK(BM_NodeAccept)->Apply(Sizes);

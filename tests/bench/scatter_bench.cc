@@ -27,6 +27,7 @@
 
 #include "cryptoscatter/base/check.h"
 #include "cryptoscatter/base/entropy.h"
+#include "cryptoscatter/base/process_memory.h"
 #include "cryptoscatter/opener.h"
 #include "cryptoscatter/sealed_value.h"
 #include "cryptoscatter/share.h"
@@ -280,6 +281,7 @@ void Row(const char* script_name, const std::shared_ptr<const Script>& script, S
 }
 
 int Main(int argc, char** argv) {
+  KeepFreedBuffers();  // as the programs do
   const int rounds = argc > 1 ? std::max(3, std::atoi(argv[1])) : 15;
   std::printf(
       "suite 1: XChaCha20-Poly1305, BLAKE2b; suite 2: AES-256-GCM, SHA-256. MB/s of value bytes\n"

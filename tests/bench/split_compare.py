@@ -109,6 +109,7 @@ def processor_time():
 
 def timed(step):
     """Seconds on the clock, and of the processors."""
+    os.sync()  # what the step before left to be written is not this one's
     begin, spent = time.monotonic(), processor_time()
     step()
     return time.monotonic() - begin, processor_time() - spent

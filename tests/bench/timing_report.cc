@@ -68,7 +68,7 @@ class StillEntropy final : public Entropy {
   void Fill(MutableByteSpan out) override { std::fill(out.begin(), out.end(), 0x5c); }
 };
 
-using Secret = std::array<std::uint8_t, kKeyShareBytes>;
+using Secret = std::array<std::uint8_t, kKeyRowBytes>;
 
 struct Operation {
   const char* name;
@@ -139,7 +139,11 @@ int Run(std::size_t samples) {
   const std::array<std::uint8_t, 62> prefix{};
   CoreId core;
   const Hash256 commitment = KeyCommitment(secret.ExposeSecret().first<kDataKeyBytes>(), prefix);
-  const Hash256 share_hash = KeyShareHash(core, NodeAt(4), secret);
+  KeyShare share(1);
+  const auto set_share = [&share](const Secret& in) {
+    std::copy(in.begin(), in.end(), share.ExposeSecretMutable().begin());
+  };
+  const Hash256 share_hash = KeyShareHash(core, NodeAt(4), share);
   const Secret zeros{};
 
   std::vector<Operation> operations;
@@ -157,6 +161,7 @@ int Run(std::size_t samples) {
                             shares.resize(set.size());
                             for (std::size_t i = 0; i < set.size(); ++i) {
                               shares[i].index = NodeAt(set[i]);
+                              shares[i].share = KeyShare(1);
                               const auto out = shares[i].share.ExposeSecretMutable();
                               for (std::size_t b = 0; b < out.size(); ++b) {
                                 out[b] = in[(b + 7 * i) % in.size()];
@@ -173,8 +178,8 @@ int Run(std::size_t samples) {
                               KeyCommitment(secret.ExposeSecret().first<kDataKeyBytes>(), prefix);
                           sink = EqualConstantTime(made.bytes, commitment.bytes) ? 1 : 0;
                         }});
-  operations.push_back({"key-share hash check", set_secret, [&] {
-                          const Hash256 made = KeyShareHash(core, NodeAt(4), secret);
+  operations.push_back({"key-share hash check", set_share, [&] {
+                          const Hash256 made = KeyShareHash(core, NodeAt(4), share);
                           sink = EqualConstantTime(made.bytes, share_hash.bytes) ? 1 : 0;
                         }});
   operations.push_back({"control: comparison with early end", set_secret, [&] {

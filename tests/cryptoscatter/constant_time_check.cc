@@ -21,7 +21,9 @@
 #include "cryptoscatter/gf256.h"
 #include "cryptoscatter/opener.h"
 #include "cryptoscatter/stripe_aead.h"
+#include "tests/support/key_share_boxes.h"
 #include "tests/support/scatter_cell.h"
+#include "tests/support/several_rows_script.h"
 
 // The linker sends the library's calls here (--wrap): what they tell is public from here on.
 extern "C" {
@@ -69,6 +71,14 @@ using testing::ScatterCell;
 
 void Hide(ByteSpan secret) { VALGRIND_MAKE_MEM_UNDEFINED(secret.data(), secret.size()); }
 void Publish(ByteSpan value) { VALGRIND_MAKE_MEM_DEFINED(value.data(), value.size()); }
+// What was sealed, with its ciphertext public.
+KeyShareBox Published(const KeyShareBox& box) {
+  ByteWriter out;
+  box.AppendTo(out);
+  Publish(out.span());
+  ByteReader in(out.span());
+  return KeyShareBox::ReadFrom(in);
+}
 // Whether the first bytes are undefined in all their bits: that the marks went all the way through.
 bool IsHidden(ByteSpan value) {
   std::array<std::uint8_t, 16> undefined{};
@@ -82,6 +92,13 @@ SecretArray<N> Hidden(Entropy& entropy) {
   entropy.Fill(secret.ExposeSecretMutable());
   Hide(secret.ExposeSecret());
   return secret;
+}
+
+KeyShare HiddenShare(int rows, Entropy& entropy) {
+  KeyShare share(rows);
+  entropy.Fill(share.ExposeSecretMutable());
+  Hide(share.ExposeSecret());
+  return share;
 }
 
 // Draws that are secrets.
@@ -127,9 +144,11 @@ void CheckSharing(Checks& checks, const char* name, const Script& script, Entrop
   std::printf("-- %s\n", name);
   checks.Run("split", false, [&] {
     HiddenEntropy hidden;
-    const KeySecret secret = Hidden<kKeyShareBytes>(entropy);
+    const KeySecret secret = Hidden<kKeyRowBytes>(entropy);
     const KeyShares shares = sharing.Split(secret, hidden);
-    WORLDB_CHECK(IsHidden(shares[8].ExposeSecret()));
+    for (const KeyShare& share : shares) {
+      for (int r = 0; r < share.rows(); ++r) WORLDB_CHECK(IsHidden(share.ExposeRow(r)));
+    }
   });
   checks.Run("combine, every reading set", false, [&] {
     for (std::uint32_t bits = 1; bits < NodeSet::kSubsetCount; ++bits) {
@@ -137,7 +156,7 @@ void CheckSharing(Checks& checks, const char* name, const Script& script, Entrop
       std::vector<IndexedKeyShare> shares;
       for (int j = 0; j < kNodeCount; ++j) {
         if (NodeSet::FromBits(bits).Has(j)) {
-          shares.push_back({NodeAt(j), Hidden<kKeyShareBytes>(entropy)});
+          shares.push_back({NodeAt(j), HiddenShare(sharing.RowCount(NodeAt(j)), entropy)});
         }
       }
       const auto secret = sharing.Combine(shares);
@@ -157,17 +176,23 @@ int RunAll() {
 
   CheckSharing(checks, "nested", *Script::Nested(), entropy);
   CheckSharing(checks, "flat", *Script::Flat(), entropy);
+  CheckSharing(checks, "several rows", *testing::SeveralRowsScript(), entropy);
 
   std::printf("-- keys\n");
-  checks.Run("scale and add key shares, every factor", false, [&] {
-    const KeyShare share = Hidden<kKeyShareBytes>(entropy);
-    KeyShare sum = Hidden<kKeyShareBytes>(entropy);
+  checks.Run("weigh and add key shares, every factor", false, [&] {
+    const KeyShare share = HiddenShare(3, entropy);
+    KeyShare sum = HiddenShare(2, entropy);
     for (int factor = 0; factor < 256; ++factor) {
-      AddTo(sum, Scale(static_cast<std::uint8_t>(factor), share));
+      gf256::Matrix factors(2, 3);
+      for (int cell = 0; cell < 6; ++cell) {
+        factors.at(cell / 3, cell % 3) = static_cast<std::uint8_t>(factor + 41 * cell);
+      }
+      AddTo(sum, Weigh(factors, share));
     }
+    WORLDB_CHECK(IsHidden(sum.ExposeRow(0)) && IsHidden(sum.ExposeRow(1)));
   });
   checks.Run("key commitment, right and wrong", false, [&] {
-    const KeySecret secret = Hidden<kKeyShareBytes>(entropy);
+    const KeySecret secret = Hidden<kKeyRowBytes>(entropy);
     const DataKeySpan data_key = secret.ExposeSecret().first<kDataKeyBytes>();
     Hash256 known = KeyCommitment(data_key, prefix);
     Publish(known.bytes);
@@ -185,19 +210,20 @@ int RunAll() {
         !VerifyShare(value.shares[3], cell.cell(), verifier, &value.key_shares[4]).key_share_ok);
   });
   checks.Run("key share sealed, opened, wrapped, unwrapped", false, [&] {
-    const PairwiseKey pairwise = Hidden<32>(entropy);
+    const PairwiseKey pairwise = PairwiseKey::FromRoot(Hidden<32>(entropy));
     const StorageKey storage_key = Hidden<32>(entropy);
-    const KeyShare share = Hidden<kKeyShareBytes>(entropy);
-    SealedKeyShare sealed = SealKeyShare(pairwise, core, NodeAt(4), receiver, share, entropy);
-    Publish(sealed.box);
-    const auto opened = OpenKeyShare(pairwise, core, NodeAt(4), receiver, sealed);
-    WORLDB_CHECK(opened.ok() && IsHidden(opened->ExposeSecret()));
-    const KeySharePlace place{core, 0, NodeAt(4), receiver};
-    StoredKeyShare stored = WrapKeyShare(storage_key, place, *opened, entropy);
-    Publish(stored.box);
-    WORLDB_CHECK(UnwrapKeyShare(storage_key, place, stored).ok());
-    stored.box[3] ^= 1;
-    WORLDB_CHECK(!UnwrapKeyShare(storage_key, place, stored).ok());
+    for (int rows = 0; rows <= kKeyRowsMax; ++rows) {
+      const KeyShare share = HiddenShare(rows, entropy);
+      KeyShareRef ref{core, NodeAt(4), KeyShareHash(core, NodeAt(4), share)};
+      Publish(ref.hash.bytes);
+      const SealedKeyShare sealed = Published(SealKeyShare(pairwise, ref, receiver, share));
+      const auto opened = OpenKeyShare(pairwise, ref, receiver, sealed);
+      WORLDB_CHECK(opened.ok() && (rows == 0 || IsHidden(opened->ExposeSecret())));
+      const KeySharePlace place{core, 0, NodeAt(4), receiver, ref.hash};
+      const StoredKeyShare stored = Published(WrapKeyShare(storage_key, place, *opened));
+      WORLDB_CHECK(UnwrapKeyShare(storage_key, place, stored).ok());
+      WORLDB_CHECK(!UnwrapKeyShare(storage_key, place, testing::Flipped(stored, 3)).ok());
+    }
   });
   checks.Run("sealed and opened at rest", false, [&] {
     const SecretArray<32> storage_key = Hidden<32>(entropy);
@@ -211,7 +237,7 @@ int RunAll() {
     const std::string name =
         absl::StrCat("segment sealed, opened, refused, suite ", static_cast<int>(suite));
     checks.Run(name.c_str(), false, [&] {
-      const KeySecret secret = Hidden<kKeyShareBytes>(entropy);
+      const KeySecret secret = Hidden<kKeyRowBytes>(entropy);
       const StreamKeys keys =
           DeriveStreamKeys(secret.ExposeSecret().first<kDataKeyBytes>(), prefix);
       Bytes plaintext(60'000, 1);
@@ -229,7 +255,8 @@ int RunAll() {
   checks.Run("pairwise key", false, [&] {
     const ExchangeKeyPair pair = ExchangeKeyPair::FromPrivateKey(Hidden<32>(entropy));
     const auto key = pair.PairwiseKeyAsSealer(cell.exchange(2).public_key());
-    WORLDB_CHECK(key.ok() && IsHidden(key->ExposeSecret()));
+    WORLDB_CHECK(key.ok() && IsHidden(key->root.ExposeSecret()) &&
+                 IsHidden(key->share_seal.ExposeSecret()));
   });
   checks.Run("signature", false, [&] {
     const SigningKeyPair pair = SigningKeyPair::FromSeed(Hidden<32>(entropy));
@@ -250,20 +277,20 @@ int RunAll() {
 
   std::printf("-- controls: these leak\n");
   checks.Run("branch on a key byte", true, [&] {
-    const KeySecret secret = Hidden<kKeyShareBytes>(entropy);
+    const KeySecret secret = Hidden<kKeyRowBytes>(entropy);
     if (secret.ExposeSecret()[5] > 127) sink = 1;
   });
   checks.Run("table look-up with a key byte", true, [&] {
-    const KeySecret secret = Hidden<kKeyShareBytes>(entropy);
+    const KeySecret secret = Hidden<kKeyRowBytes>(entropy);
     sink = table[secret.ExposeSecret()[5]];
   });
   checks.Run("combine by the public field's tables", true, [&] {
-    const KeyShare share = Hidden<kKeyShareBytes>(entropy);
+    const KeyShare share = HiddenShare(1, entropy);
     for (const std::uint8_t byte : share.ExposeSecret()) sink = gf256::Multiply(byte, 29);
   });
   checks.Run("comparison that ends at the first difference", true, [&] {
-    const KeySecret secret = Hidden<kKeyShareBytes>(entropy);
-    const Bytes other(kKeyShareBytes);
+    const KeySecret secret = Hidden<kKeyRowBytes>(entropy);
+    const Bytes other(kKeyRowBytes);
     sink = std::equal(other.begin(), other.end(), secret.ExposeSecret().begin()) ? 1 : 0;
   });
   return checks.exit_code();

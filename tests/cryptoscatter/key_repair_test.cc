@@ -55,7 +55,7 @@ std::vector<IndexedKeyShare> Contributions(ScatterCell& cell, const KeyShares& s
 }
 
 Bytes SumOf(const std::vector<IndexedKeyShare>& contributions, std::uint32_t which) {
-  KeyShare sum;
+  KeyShare sum(contributions.front().share.rows());
   for (std::size_t i = 0; i < contributions.size(); ++i) {
     if ((which >> i) & 1) AddTo(sum, contributions[i].share);
   }
@@ -113,7 +113,7 @@ TEST_P(KeyRepairTest, EveryTargetOutOfEveryHelperSetAndNothingLess) {
     for (std::size_t s = 0; s < sets.size(); s += nested() ? 1 : 5) {
       const KeyRepair repair{core, 0, NodeAt(target), sets[s]};
       const auto given = Contributions(cell_, value.key_shares, repair);
-      const auto joined = JoinContributions(repair, given);
+      const auto joined = JoinContributions(sharing(), repair, given);
       ASSERT_TRUE(joined.ok()) << joined.status();
       ASSERT_EQ(PlainOf(*joined), lost);
       EXPECT_EQ(KeyShareHash(core, NodeAt(target), *joined), signed_hash);
@@ -124,7 +124,7 @@ TEST_P(KeyRepairTest, EveryTargetOutOfEveryHelperSetAndNothingLess) {
       for (std::size_t i = 1; i < given.size(); ++i) {
         fewer.push_back({given[i].index, given[i].share.Duplicate()});
       }
-      EXPECT_EQ(JoinContributions(repair, fewer).status().code(),
+      EXPECT_EQ(JoinContributions(sharing(), repair, fewer).status().code(),
                 absl::StatusCode::kInvalidArgument);
       // One contribution made for another core, target or helper set spoils the sum.
       const auto mixed = [&](const std::vector<IndexedKeyShare>& stray) {
@@ -135,7 +135,7 @@ TEST_P(KeyRepairTest, EveryTargetOutOfEveryHelperSetAndNothingLess) {
             if (mix.size() == 1 && two.index == one.index) mix[0].share = two.share.Duplicate();
           }
         }
-        const auto sum = JoinContributions(repair, mix);
+        const auto sum = JoinContributions(sharing(), repair, mix);
         ASSERT_TRUE(sum.ok());
         EXPECT_NE(PlainOf(*sum), lost);
         EXPECT_NE(KeyShareHash(core, NodeAt(target), *sum), signed_hash);
@@ -165,6 +165,9 @@ TEST_P(KeyRepairTest, AContributionShowsNeitherTheShareNorTheSameMaskTwice) {
   // Masks are what remains of a contribution when all shares are zero. Over many repairs no mask
   // comes twice for one helper, and each bit is set about half of the time.
   KeyShares zero;
+  for (int j = 0; j < kNodeCount; ++j) {
+    zero[static_cast<std::size_t>(j)] = KeyShare(sharing().RowCount(NodeAt(j)));
+  }
   std::map<int, std::vector<Bytes>> masks;
   for (int target = 0; target < kNodeCount; ++target) {
     for (const NodeSet set : KeyHelperSets(sharing(), NodeAt(target), NodeSet::All())) {

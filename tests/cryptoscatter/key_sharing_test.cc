@@ -12,20 +12,21 @@
 
 #include "cryptoscatter/script.h"
 #include "tests/support/seeded_entropy.h"
+#include "tests/support/several_rows_script.h"
 
 namespace worldb::cryptoscatter {
 namespace {
 
-using Plain = std::array<std::uint8_t, kKeyShareBytes>;
+using Plain = std::array<std::uint8_t, kKeyRowBytes>;
 
-Plain PlainShare(const gf256::Matrix& matrix, int node, const Plain& secret,
-                 const std::vector<Plain>& coefficients) {
+Plain PlainRow(const gf256::Matrix& matrix, int row, const Plain& secret,
+               const std::vector<Plain>& coefficients) {
   Plain out{};
   for (std::size_t b = 0; b < out.size(); ++b) {
-    out[b] = gf256::Multiply(matrix.at(node, 0), secret[b]);
+    out[b] = gf256::Multiply(matrix.at(row, 0), secret[b]);
     for (int c = 1; c < matrix.columns(); ++c) {
       out[b] ^=
-          gf256::Multiply(matrix.at(node, c), coefficients[static_cast<std::size_t>(c - 1)][b]);
+          gf256::Multiply(matrix.at(row, c), coefficients[static_cast<std::size_t>(c - 1)][b]);
     }
   }
   return out;
@@ -50,29 +51,37 @@ KeySecret SecretOf(const Plain& plain) {
   return secret;
 }
 
-Plain PlainOf(const KeyShare& share) {
+Plain PlainOf(ByteSpan row) {
   Plain out;
-  std::copy(share.ExposeSecret().begin(), share.ExposeSecret().end(), out.begin());
+  WORLDB_CHECK(row.size() == out.size());
+  std::copy(row.begin(), row.end(), out.begin());
   return out;
 }
 
 RC_GTEST_PROP(KeySharing, SplitAgreesWithTablesAndEveryReadingSetCombines, ()) {
-  const auto script = *rc::gen::arbitrary<bool>() ? Script::Nested() : Script::Flat();
+  const auto script =
+      *rc::gen::element(Script::Nested(), Script::Flat(), testing::SeveralRowsScript());
   const KeySharing& sharing = script->key_sharing();
   testing::SeededEntropy entropy(*rc::gen::arbitrary<std::uint64_t>());
-  const Plain secret = entropy.Draw<kKeyShareBytes>();
+  const Plain secret = entropy.Draw<kKeyRowBytes>();
   std::vector<Plain> coefficients;
   Bytes drawn;
   for (int c = 1; c < sharing.matrix().columns(); ++c) {
-    coefficients.push_back(entropy.Draw<kKeyShareBytes>());
+    coefficients.push_back(entropy.Draw<kKeyRowBytes>());
     drawn.insert(drawn.end(), coefficients.back().begin(), coefficients.back().end());
   }
   ScriptedEntropy scripted(drawn);
   const KeyShares shares = sharing.Split(SecretOf(secret), scripted);
+  int row = 0;
   for (int j = 0; j < kNodeCount; ++j) {
-    RC_ASSERT(PlainOf(shares[static_cast<std::size_t>(j)]) ==
-              PlainShare(sharing.matrix(), j, secret, coefficients));
+    const KeyShare& share = shares[static_cast<std::size_t>(j)];
+    RC_ASSERT(share.rows() == sharing.RowCount(NodeAt(j)));
+    for (int r = 0; r < share.rows(); ++r) {
+      RC_ASSERT(PlainOf(share.ExposeRow(r)) ==
+                PlainRow(sharing.matrix(), row++, secret, coefficients));
+    }
   }
+  RC_ASSERT(row == sharing.matrix().rows());
   const NodeSet set = NodeSet::FromBits(*rc::gen::inRange<std::uint32_t>(0, NodeSet::kSubsetCount));
   std::vector<IndexedKeyShare> present;
   for (int j = kNodeCount - 1; j >= 0; --j) {  // the order must not matter
@@ -80,7 +89,7 @@ RC_GTEST_PROP(KeySharing, SplitAgreesWithTablesAndEveryReadingSetCombines, ()) {
   }
   const auto combined = sharing.Combine(present);
   RC_ASSERT(combined.ok() == script->CanRead(set));
-  if (combined.ok()) RC_ASSERT(PlainOf(*combined) == secret);
+  if (combined.ok()) RC_ASSERT(PlainOf(combined->ExposeSecret()) == secret);
 }
 
 TEST(KeySharing, BlindSetSeesEachShareEquallyOftenWhateverTheSecret) {
@@ -93,11 +102,11 @@ TEST(KeySharing, BlindSetSeesEachShareEquallyOftenWhateverTheSecret) {
     std::map<std::pair<int, int>, int> seen;
     for (int a = 0; a < 256; ++a) {
       for (int b0 = 0; b0 < 256; b0 += 48) {
-        Bytes drawn(4 * kKeyShareBytes, 0);
+        Bytes drawn(4 * kKeyRowBytes, 0);
         const int count = std::min(48, 256 - b0);
         for (int i = 0; i < 48; ++i) {
           drawn[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(a);
-          drawn[kKeyShareBytes + static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(b0 + i);
+          drawn[kKeyRowBytes + static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(b0 + i);
         }
         ScriptedEntropy scripted(drawn);
         const KeyShares shares = sharing.Split(SecretOf(secret), scripted);
@@ -126,6 +135,44 @@ TEST(KeySharing, RefusesUnqualifiedTwiceAndOutOfRange) {
   set.back().index = NodeAt(4);
   set.back().share = shares[4].Duplicate();
   EXPECT_TRUE(sharing.Combine(set).ok());
+  for (const int rows : {0, 2, kKeyRowsMax}) {
+    set.back().share = KeyShare(rows);
+    EXPECT_EQ(sharing.Combine(set).status().code(), absl::StatusCode::kInvalidArgument) << rows;
+  }
+}
+
+TEST(KeySharing, ANodeHasARowForEachPlaceAndTheMostThereCanBeStillShare) {
+  const auto script = testing::SeveralRowsScript();
+  const KeySharing& sharing = script->key_sharing();
+  const std::array<int, kNodeCount> rows = {3, 1, 0, 2, 2, 1, 2, 1, 0};
+  for (int j = 0; j < kNodeCount; ++j) {
+    EXPECT_EQ(sharing.RowCount(NodeAt(j)), rows[static_cast<std::size_t>(j)]);
+  }
+  EXPECT_EQ(sharing.matrix().rows(), 12);
+  // Node 0 stands at x = 1 and 2 of the gate at x = 1, and at x = 1 of the gate of three.
+  const auto row = [&](int r) { return ToBytes(sharing.matrix().row(r)); };
+  EXPECT_EQ(row(0), (Bytes{1, 1, 1, 0, 0, 0, 0}));
+  EXPECT_EQ(row(1), (Bytes{1, 1, 2, 0, 0, 0, 0}));
+  EXPECT_EQ(row(2), (Bytes{1, 0, 0, 0, 0, 1, 1}));
+
+  // 72 places, and all of them are needed.
+  std::vector<KeyPolicy> places;
+  for (int p = 0; p < kKeyPlacesMax; ++p) places.push_back(KeyPolicy::Leaf(NodeAt(p % kNodeCount)));
+  const KeySharing most(KeyPolicy::Gate(kKeyPlacesMax, places));
+  EXPECT_EQ(most.matrix().columns(), kKeyPlacesMax);
+  testing::SeededEntropy entropy(4);
+  KeySecret secret;
+  entropy.Fill(secret.ExposeSecretMutable());
+  const KeyShares shares = most.Split(secret, entropy);
+  std::vector<IndexedKeyShare> all;
+  for (int j = 0; j < kNodeCount; ++j) {
+    EXPECT_EQ(shares[static_cast<std::size_t>(j)].rows(), kKeyRowsMax);
+    EXPECT_FALSE(most.CanRead(NodeSet::All().Minus(NodeSet::FromBits(1u << j))));
+    all.push_back({NodeAt(j), shares[static_cast<std::size_t>(j)].Duplicate()});
+  }
+  const auto combined = most.Combine(all);
+  ASSERT_TRUE(combined.ok());
+  EXPECT_TRUE(EqualConstantTime(combined->ExposeSecret(), secret.ExposeSecret()));
 }
 
 }  // namespace

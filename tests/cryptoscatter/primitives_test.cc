@@ -249,12 +249,12 @@ TEST(Primitives, X25519OfRfc7748AndThePairwiseKeyOverIt) {
   const auto as_sealer = alice.PairwiseKeyAsSealer(bob.public_key());
   const auto as_opener = bob.PairwiseKeyAsOpener(alice.public_key());
   ASSERT_TRUE(as_sealer.ok() && as_opener.ok());
-  EXPECT_EQ(HexEncode(as_sealer->ExposeSecret()),
+  EXPECT_EQ(HexEncode(as_sealer->root.ExposeSecret()),
             "72670859b959f74ed6420ac0a3724764e4e1aec5217bf94720c017ea914f6cca");
-  EXPECT_TRUE(EqualConstantTime(as_sealer->ExposeSecret(), as_opener->ExposeSecret()));
+  EXPECT_TRUE(EqualConstantTime(as_sealer->root.ExposeSecret(), as_opener->root.ExposeSecret()));
   // The other direction is another key.
   const auto back = bob.PairwiseKeyAsSealer(alice.public_key());
-  EXPECT_FALSE(EqualConstantTime(as_sealer->ExposeSecret(), back->ExposeSecret()));
+  EXPECT_FALSE(EqualConstantTime(as_sealer->root.ExposeSecret(), back->root.ExposeSecret()));
   EXPECT_EQ(alice.PairwiseKeyAsSealer(ExchangePublicKey()).status().code(),
             absl::StatusCode::kInvalidArgument);
 }

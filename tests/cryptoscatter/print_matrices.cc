@@ -22,11 +22,16 @@ void Print(const worldb::cryptoscatter::Script& script) {
     reads += script.CanRead(set) ? '1' : '0';
     rebuilds += script.CanRebuild(set) ? '1' : '0';
   }
-  std::printf(R"({"text": "%s", "id": "%s", "generator": "%s", "key_matrix": "%s", "reads": "%s", )"
-              R"("rebuilds": "%s"})"
+  std::string rows;
+  for (int node = 0; node < worldb::kNodeCount; ++node) {
+    rows += (node == 0 ? "" : ", ") +
+            std::to_string(script.key_sharing().RowCount(worldb::NodeAt(node)));
+  }
+  std::printf(R"({"text": "%s", "id": "%s", "generator": "%s", "rows": [%s], "key_matrix": "%s", )"
+              R"("reads": "%s", "rebuilds": "%s"})"
               "\n",
               Escaped(script.text()).c_str(), script.id().Hex().c_str(),
-              worldb::HexEncode(script.code().generator().cells()).c_str(),
+              worldb::HexEncode(script.code().generator().cells()).c_str(), rows.c_str(),
               worldb::HexEncode(script.key_sharing().matrix().cells()).c_str(), reads.c_str(),
               rebuilds.c_str());
 }

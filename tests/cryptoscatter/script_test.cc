@@ -184,9 +184,14 @@ TEST(Script, BadClausesDoNotCompileAndNameTheSmallestSet) {
         "frankfurt-2,",
         {0, 2, 0});
   EXPECT_TRUE(Script::Create({nested, CodeClause::Local(), {3, 1, 1}}).ok());
+  // Without a place in the clause, tokyo is no help.
   fails(KeyPolicy::Gate(2, {dc0, dc1}), CodeClause::Local(),
-        "does not name nodes tokyo-1, tokyo-2, tokyo-3");
-  fails(KeyPolicy::Gate(2, {dc0, dc1, dc1}), CodeClause::Local(), "stands in it twice");
+        "without data center virginia, nodes frankfurt-1, frankfurt-2, frankfurt-3, tokyo-1, "
+        "tokyo-2, tokyo-3 could not read");
+  fails(KeyPolicy::Gate(2, {dc0, dc1, dc1}), CodeClause::Local(),
+        "nodes frankfurt-1, frankfurt-2 could read: data center frankfurt alone must not");
+  fails(KeyPolicy::Gate(2, std::vector<KeyPolicy>(9, dc0)), CodeClause::Local(),
+        "node[0] stands in it more than 8 times");
   fails(KeyPolicy::Gate(4, {dc0, dc1, dc2}), CodeClause::Local(), "threshold 4");
   fails(KeyPolicy::Leaf(NodeAt(0)), CodeClause::Local(), "must be a gate");
   fails(KeyPolicy::OfAll(5), CodeClause::Mds(0), "k=0");

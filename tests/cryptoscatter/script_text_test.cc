@@ -68,8 +68,9 @@ TEST(ScriptText, AWrongTextIsPointedAt) {
       {"", "line 1, column 1: found the end of the text; allowed here: \"key:\""},
       {"kei: 5 of all", "line 1, column 1: found \"kei\"; allowed here: \"key:\""},
       {"key 5 of all", "line 1, column 5: found \"5\"; allowed here: \":\""},
-      {"key: all", "line 1, column 6: found \"all\"; allowed here: a number from 1 to 9"},
-      {"key: 10 of all", "column 6: found \"10\"; allowed here: a number from 1 to 9"},
+      {"key: all", "line 1, column 6: found \"all\"; allowed here: a number from 1 to 72"},
+      {"key: 73 of all", "column 6: found \"73\"; allowed here: a number from 1 to 72"},
+      {"key: 10 of all", "column 6: the gate wants 10 of 9 members"},
       {"key: 5 all", "column 8: found \"all\"; allowed here: \"of\""},
       {"key: 5 of tokio",
        "column 11: found \"tokio\"; allowed here: \"all\", a data center "
@@ -85,9 +86,12 @@ TEST(ScriptText, AWrongTextIsPointedAt) {
       {"key: 4 of tokyo",
        "column 6: the gate wants 4 of 3 members; allowed here: a number from 1 "
        "to 3"},
-      {"key: 1 of (2 of tokyo, tokyo-3)",
-       "column 24: tokyo-3 stands in the key clause a second "
-       "time; each node holds one key share"},
+      {"key: 1 of (2 of all, 2 of all, 2 of all, 2 of all, 2 of all, 2 of all, 2 of all,\n"
+       "2 of tokyo, 3 of (tokyo-1, tokyo-3))",
+       "line 2, column 19: tokyo-1 stands in the key clause more than 8 times"},
+      {"key: 2 of (3 of all, 3 of all, 3 of all, 3 of all, 3 of all, 3 of all, 3 of all, 3 of all,"
+       " 2 of tokyo)",
+       "column 97: tokyo-1 stands in the key clause more than 8 times"},
       {"key: 1 of (1 of (1 of (1 of all)))", "column 24: gates nest deeper than 3"},
       {"key: 2 of (node[9])", "column 17: found \"9\"; allowed here: a number from 0 to 8"},
       {"key: 5 of dc(0)", "column 13: found \"(\"; allowed here: \"[\""},

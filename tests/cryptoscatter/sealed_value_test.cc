@@ -124,24 +124,27 @@ TEST(SealedKeyShare, OpensOnlyForItsNodeCoreAndIndex) {
   const CoreId core = sealed.core.Id();
   const auto pairwise = cell.exchange(4).PairwiseKeyAsOpener(sealed.writer_exchange_key);
   const auto open = [&](const CoreId& c, int index, int node) {
-    return OpenKeyShare(*pairwise, c, NodeAt(index), cell.node(node), sealed.key_shares[4]);
+    return OpenKeyShare(*pairwise, {c, NodeAt(index), sealed.key_share_hashes[4]}, cell.node(node),
+                        sealed.key_shares[4]);
   };
   EXPECT_TRUE(open(core, 4, 4).ok());
   EXPECT_EQ(open(CoreId(), 4, 4).status(), OpenFailure());
   EXPECT_EQ(open(core, 5, 4).status(), OpenFailure());
   EXPECT_EQ(open(core, 4, 5).status(), OpenFailure());
   const auto other = cell.exchange(5).PairwiseKeyAsOpener(sealed.writer_exchange_key);
-  EXPECT_EQ(OpenKeyShare(*other, core, NodeAt(4), cell.node(4), sealed.key_shares[4]).status(),
+  const KeyShareRef ref{core, NodeAt(4), sealed.key_share_hashes[4]};
+  EXPECT_EQ(OpenKeyShare(*other, ref, cell.node(4), sealed.key_shares[4]).status(), OpenFailure());
+  const KeyShareRef other_hash{core, NodeAt(4), sealed.key_share_hashes[5]};
+  EXPECT_EQ(OpenKeyShare(*pairwise, other_hash, cell.node(4), sealed.key_shares[4]).status(),
             OpenFailure());
   // Node to reader, with the same functions.
   const ExchangeKeyPair reader = ExchangeKeyPair::Generate(cell.entropy());
   const NodeId reader_id = ReaderIdOf(reader.public_key());
   const KeyShare share = cell.OpenShareOf(sealed, 4);
-  const SealedKeyShare for_reader =
-      SealKeyShare(*cell.exchange(4).PairwiseKeyAsSealer(reader.public_key()), core, NodeAt(4),
-                   reader_id, share, cell.entropy());
+  const SealedKeyShare for_reader = SealKeyShare(
+      *cell.exchange(4).PairwiseKeyAsSealer(reader.public_key()), ref, reader_id, share);
   const auto received = OpenKeyShare(*reader.PairwiseKeyAsOpener(cell.exchange(4).public_key()),
-                                     core, NodeAt(4), reader_id, for_reader);
+                                     ref, reader_id, for_reader);
   ASSERT_TRUE(received.ok());
   EXPECT_TRUE(EqualConstantTime(received->ExposeSecret(), share.ExposeSecret()));
 }
@@ -163,8 +166,8 @@ TEST_P(SuiteTest, EveryFlipOfASealedValueIsRefusedOrDetectedBeforeAnythingIsStor
       if (decoded->node_exchange_keys[at] != cell.exchange(j).public_key()) return false;
       const auto pairwise = cell.exchange(j).PairwiseKeyAsOpener(decoded->writer_exchange_key);
       if (!pairwise.ok()) return false;
-      const auto share =
-          OpenKeyShare(*pairwise, core, NodeAt(j), cell.node(j), decoded->key_shares[at]);
+      const auto share = OpenKeyShare(*pairwise, {core, NodeAt(j), decoded->key_share_hashes[at]},
+                                      cell.node(j), decoded->key_shares[at]);
       if (!share.ok() || KeyShareHash(core, NodeAt(j), *share) != decoded->key_share_hashes[at]) {
         return false;
       }

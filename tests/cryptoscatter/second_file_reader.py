@@ -12,7 +12,7 @@ import pathlib
 import struct
 import sys
 
-from second_reader import GENERATOR, H, KEY_MATRIX, Reader, aead_open, combine, xor
+from second_reader import H, Reader, Script, aead_open, xor
 
 
 class Refused(Exception):
@@ -192,8 +192,12 @@ class Share:
         trailer_at = file.at
         metadata, self.script_text = file.sized(), file.sized()
         need(len(self.script_text) <= 4096, "script text")
-        self.stored = file.take(88) if flags == 1 else None
-        self.key_share = file.take(48) if flags == 2 else None
+        self.stored = file.key_share() if flags == 1 else None
+        self.key_share = None
+        if flags == 2:
+            rows = file.number(1)
+            need(rows <= 8, "rows")
+            self.key_share = file.take(48 * rows)
         self.tops = [file.take(32) for _ in blocks_of(self.fragment)]
         need(file.number(8) == len(data), "file bytes")
         need(file.take(32) == H("wdb sharefile 1", data[:36] + data[trailer_at:-32]), "hash")
@@ -238,19 +242,18 @@ class Share:
         if self.key_share is not None:
             seen = H("wdb key share 1", self.core_id + bytes([self.index]) + self.key_share)
             need(seen == self.key_share_hash, "key share")
+            rows = len(Script(self.script_text).keys[self.index])
+            need(len(self.key_share) == 48 * rows, "rows of the key share")
 
 
 def join(shares):
-    """Section 16, of a file of one segment under the nested script."""
+    """Section 17, of a file of one segment."""
     first = shares[0]
-    secret = combine([KEY_MATRIX[s.index] for s in shares], [1, 0, 0, 0, 0], [s.key_share for s in shares])
+    script = Script(first.script_text)
+    secret = script.combine({s.index: s.key_share for s in shares})
     data_key, prefix = secret[:32], first.core[:62]
     need(first.key_commit == H("wdb keycommit 1", prefix, data_key), "key commitment")
-    ciphertext = b""
-    for column in range(4):
-        unit = [int(c == column) for c in range(4)]
-        ciphertext += combine([GENERATOR[s.index] for s in shares], unit, [s.fragment for s in shares])
-    ciphertext = ciphertext[: first.plaintext_bytes + 16]
+    ciphertext = script.rebuild({s.index: s.fragment for s in shares})[: first.plaintext_bytes + 16]
     stream = H("wdb stream 1", prefix, data_key, 64)
     nonce = bytearray(stream[32:56] if first.suite == 1 else stream[32:44])
     nonce[-8] ^= 1  # segment 0, the last
@@ -273,17 +276,18 @@ def main(folder):
             try:
                 share.verify()
                 if share.kind == 2:
-                    good.setdefault(share.suite, []).append(share)
+                    good.setdefault((share.suite, share.script_text), []).append(share)
             except Refused:
                 seen = "unverified"
         except Refused:
             seen = "refused"
         assert seen == outcome, f"{name}: {seen}, not {outcome}"
         count += 1
-    assert sorted(good) == [1, 2] and count > 20
-    for suite, shares in sorted(good.items()):
+    assert [suite for suite, _ in sorted(good)] == [1, 1, 2] and count > 20
+    for (suite, _), shares in sorted(good.items()):
         assert join(shares) == (b"first.txt", b"first write wins\n")
-        print(f"suite {suite}: {len(shares)} shares join")
+        sizes = ", ".join(str(len(share.key_share) // 48) for share in shares)
+        print(f"suite {suite}: {len(shares)} shares join, with key shares of {sizes} rows")
     print(f"{count} files end as the index says")
 
 

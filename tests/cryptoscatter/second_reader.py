@@ -1,9 +1,9 @@
 """A second reader of share files, written from docs/share-format.md with the standard library alone.
 
 Goal:   the page is enough to open a value, and the C++ code writes what the page says.
-Method: reads tests/vectors/share_format_1_suite_N.txt, recomputes every id, root, hash and key in it, opens the
-        sealed and the stored key share of node 4, and decrypts. Signatures and X25519 are left to
-        primitives_test.cc (RFC vectors).
+Method: reads tests/vectors/share_format_1_*.txt, recomputes every id, root, hash and key in it, opens the
+        sealed and the stored key share of one node, repairs its key share, and decrypts. Signatures and
+        X25519 are left to primitives_test.cc (RFC vectors).
 Usage:  second_reader.py VECTOR_FILE
 """
 
@@ -11,6 +11,8 @@ import hashlib
 import struct
 import sys
 from functools import reduce
+
+from second_compiler import generator, key_matrix, tree
 
 
 def H(label, data, key=b"", size=32):
@@ -211,23 +213,43 @@ def combination(rows, target):
     return out
 
 
-def combine(rows, target, parts):
-    factors = combination(rows, target)
+def weigh(factors, parts):
+    """The sum of the parts, each times its factor, byte by byte."""
     return bytes(
         reduce(lambda s, fp: s ^ mul(fp[0], fp[1][b]), zip(factors, parts), 0)
         for b in range(len(parts[0]))
     )
 
 
-M1, M2 = (35, 146, 217, 206), (196, 17, 66, 31)
-GENERATOR = [
-    (1, 0, 0, 0), (0, 1, 0, 0), (1, 1, 0, 0),
-    (0, 0, 1, 0), (0, 0, 0, 1), (0, 0, 1, 1),
-    M1, M2, tuple(a ^ b for a, b in zip(M1, M2)),
-]  # fmt: skip
-KEY_MATRIX = [
-    [1, j // 3 + 1] + [j % 3 + 1 if d == j // 3 else 0 for d in range(3)] for j in range(9)
-]
+def combine(rows, target, parts):
+    return weigh(combination(rows, target), parts)
+
+
+def rows_of(key_share):
+    """Section 5: a key share is its rows, one after the other."""
+    return [key_share[i : i + 48] for i in range(0, len(key_share), 48)]
+
+
+class Script:
+    """Section 3: the matrices of a canonical text."""
+
+    def __init__(self, text):
+        key, code = text.decode().splitlines()[:2]
+        top, rest = tree(key.removeprefix("key: "))
+        assert rest == ""
+        self.keys, self.generator = key_matrix(top), generator(code.removeprefix("code: "))
+        self.secret = [1] + [0] * (len(max(self.keys, key=len)[0]) - 1)
+
+    def combine(self, key_shares):
+        """The key secret, of {node: key share}."""
+        rows = [row for j in key_shares for row in self.keys[j]]
+        return combine(rows, self.secret, [row for share in key_shares.values() for row in rows_of(share)])
+
+    def rebuild(self, fragments):
+        """The data pieces of one stripe, of {node: fragment}."""
+        rows = [self.generator[j] for j in fragments]
+        units = [[int(c == column) for c in range(len(rows[0]))] for column in range(len(rows[0]))]
+        return b"".join(combine(rows, unit, list(fragments.values())) for unit in units)
 
 
 class Reader:
@@ -244,6 +266,12 @@ class Reader:
 
     def sized(self):
         return self.take(self.number(4))
+
+    def key_share(self):
+        """Rows and tag of a sealed or stored one."""
+        rows = self.number(1)
+        assert rows <= 8
+        return self.take(48 * rows + 16)
 
 
 def fragment_top(suite, fragment):
@@ -274,13 +302,14 @@ def main(path):
             name, value = line.split(" = ")
             v[name] = bytes.fromhex(value.strip())
 
-    # The share file of node 4, alone.
-    data = v["share_file_4"]
+    # The share file of one node, alone.
+    t = v["node"][0]
+    data = v["share_file"]
     file = Reader(data)
     assert file.take(8) == b"\x89WDS\r\n\x1a\n" and file.number(2) == 1 and file.number(2) == 1
     node, fragment = file.take(16), file.take(file.number(8))
     trailer_at = file.at
-    metadata, script_text, stored, block = file.sized(), file.sized(), file.take(88), file.take(32)
+    metadata, script_text, stored, block = file.sized(), file.sized(), file.key_share(), file.take(32)
     assert file.number(8) == len(data)
     assert file.take(32) == H("wdb sharefile 1", data[:36] + data[trailer_at:-32])
     assert file.at == len(data)
@@ -288,7 +317,7 @@ def main(path):
     assert m.number(2) == 1
     core, script, generation, j = m.take(102), m.take(32), m.number(4), m.number(1)
     slot, slot_epoch, version = m.number(2), m.number(4), m.number(8)
-    assert (generation, j, slot, slot_epoch, version) == (0, 4, 7, 3, 17)
+    assert (generation, j, slot, slot_epoch, version) == (0, t, 7, 3, 17)
     root, share_hash, share_path = m.take(32), m.take(32), m.take(128)
     signer, signature, count, index = m.take(32), m.take(64), m.number(4), m.number(4)
     assert (count, index) == (1, 0) and m.at == len(metadata)
@@ -299,15 +328,19 @@ def main(path):
     assert block == fragment_top(suite, fragment), "one block is the whole tree"
     core_id = H("wdb core 1", core)
     assert core == v["core"] and core_id == v["core_id"]
-    text = b"key: 2 of (2 of dc[0], 2 of dc[1], 2 of dc[2])\ncode: lrc local 2+1 global 2\n"
-    assert script == H("wdb script 1", text) == v["script_id"] and text == script_text
+    assert script == H("wdb script 1", script_text) == v["script_id"]
+    compiled = Script(script_text)
     aad = core_id + struct.pack("<IB", 0, j) + node
-    key_share = aead_open(v["storage_key"], stored[:24], stored[24:], aad)
-    assert key_share == v["key_share_4"] and fragment == v["fragment_4"]
-    assert root == fragment_root(suite, core_id, 4, fragment)
-    assert share_hash == H("wdb key share 1", core_id + bytes([4]) + key_share)
+    key_share = aead_open(v["storage_key"], share_hash[:24], stored, aad)
+    assert key_share == v[f"key_share_{t}"] and fragment == v[f"fragment_{t}"]
+    assert root == fragment_root(suite, core_id, t, fragment)
+    assert share_hash == H("wdb key share 1", core_id + bytes([t]) + key_share)
+    sealed = Reader(v["sealed_key_share"])
+    seal_key = H("wdb sealshare 1", b"", v["pairwise_key"])
+    assert key_share == aead_open(seal_key, share_hash[:24], sealed.key_share(), core_id + bytes([t]) + node)
+    assert sealed.at == len(sealed.data)
 
-    # All nine leaves, the commitment, and node 4's path.
+    # All nine leaves, the commitment, and the node's path.
     leaves = []
     for i in range(9):
         number = bytes([i])
@@ -316,37 +349,41 @@ def main(path):
         leaf = core_id + number + v[f"fragment_root_{i}"] + v[f"key_share_hash_{i}"]
         leaves.append(H("wdb shareleaf 1", leaf))
     top, dcs = leaf_root(leaves)
-    assert top == v["leaf_root"] and share_path == leaves[3] + leaves[5] + dcs[0] + dcs[2]
+    neighbours = [leaves[i] for i in range(9) if i // 3 == t // 3 and i != t]
+    others = [dcs[d] for d in range(3) if d != t // 3]
+    assert top == v["leaf_root"] and share_path == b"".join(neighbours + others)
     assert v["commitment"] == H("wdb commit 1", core_id + script + top)
 
     # Any reading set gives the key, any rebuilding set the ciphertext.
     ciphertext_bytes = int.from_bytes(core[62:70], "little") + 16
-    for nodes in ((0, 1, 3, 4), (1, 2, 6, 8), (3, 5, 7, 8)):
-        shares = [v[f"key_share_{i}"] for i in nodes]
-        secret = combine([KEY_MATRIX[i] for i in nodes], [1, 0, 0, 0, 0], shares)
+    for nodes in v["reading_sets"].split(b"\xff"):
+        secret = compiled.combine({i: v[f"key_share_{i}"] for i in nodes})
         assert secret == v["key_secret"]
-        pieces = b""
-        for column in range(4):
-            unit = [int(c == column) for c in range(4)]
-            pieces += combine([GENERATOR[i] for i in nodes], unit, [v[f"fragment_{i}"] for i in nodes])
+        pieces = compiled.rebuild({i: v[f"fragment_{i}"] for i in nodes})
         assert pieces[:ciphertext_bytes] == v["ciphertext"]
         assert not any(pieces[ciphertext_bytes:])
 
-    # Repair of key share 4: each contribution is the weighted share under its masks, and their sum
-    # is the share.
-    helpers = (1, 2, 3, 6, 7)
-    weights = combination([KEY_MATRIX[i] for i in helpers], KEY_MATRIX[4])
-    about = core_id + struct.pack("<IBH", 0, 4, sum(1 << i for i in helpers))
-    total = bytes(48)
-    for weight, i in zip(weights, helpers):
-        given = bytes(mul(weight, b) for b in v[f"key_share_{i}"])
-        for k in helpers:
-            if k != i:
-                mask_key = v[f"mask_key_{min(i, k)}_{max(i, k)}"]
-                given = xor(given, H("wdb repairmask 1", about, mask_key, 48))
-        assert weight != 0 and given == v[f"contribution_{i}_to_4"]
+    # Repair of the node's key share: each contribution is the weighted rows under their masks, and
+    # the sum is the share.
+    helpers = list(v["helpers"])
+    helper_rows = [row for i in helpers for row in compiled.keys[i]]
+    weights = [combination(helper_rows, row) for row in compiled.keys[t]]
+    about = core_id + struct.pack("<IBH", 0, t, sum(1 << i for i in helpers))
+    total = bytes(len(key_share))
+    at = 0
+    for i in helpers:
+        given, own = b"", slice(at, at + len(compiled.keys[i]))
+        at = own.stop
+        for number, weight in enumerate(weights):
+            row = weigh(weight[own], rows_of(v[f"key_share_{i}"]))
+            for k in helpers:
+                if k != i:
+                    mask_key = v[f"mask_key_{min(i, k)}_{max(i, k)}"]
+                    row = xor(row, H("wdb repairmask 1", about + bytes([number]), mask_key, 48))
+            given += row
+        assert any(any(weight[own]) for weight in weights) and given == v[f"contribution_{i}"]
         total = xor(total, given)
-    assert total == v["key_share_4"]
+    assert total == key_share
 
     data_key, prefix = v["key_secret"][:32], core[:62]
     assert core[70:] == H("wdb keycommit 1", prefix, data_key)

@@ -39,9 +39,10 @@ class Span final : public ByteSource {
 ShareFile Make(ScatterCell& cell, const ScatteredValue& scattered, Keep keep) {
   ShareFile file{scattered.shares[4], cell.node(4), std::nullopt, cell.script().text(),
                  std::nullopt};
-  const KeySharePlace place{file.share.core.Id(), 0, NodeAt(4), cell.node(4)};
+  const KeySharePlace place{file.share.core.Id(), 0, NodeAt(4), cell.node(4),
+                            file.share.key_share_hash};
   if (keep == Keep::kStored) {
-    file.key_share = WrapKeyShare(StorageKey(), place, scattered.key_shares[4], cell.entropy());
+    file.key_share = WrapKeyShare(StorageKey(), place, scattered.key_shares[4]);
   } else if (keep == Keep::kOpen) {
     file.open_key_share = scattered.key_shares[4].Duplicate();
   }

@@ -17,6 +17,7 @@
 #include "cryptoscatter/share_file.h"
 #include "tests/support/scatter_cell.h"
 #include "tests/support/seeded_entropy.h"
+#include "tests/support/several_rows_script.h"
 #include "tests/support/split_in_memory.h"
 
 namespace worldb::cryptoscatter {
@@ -64,14 +65,27 @@ std::vector<Vector> MakeVectors() {
     }
     if (suite == Suite::kXChaCha20Blake2b) good = files[4];
   }
+  {
+    const auto files =
+        testing::SplitInMemory(testing::SeveralRowsScript(), Suite::kXChaCha20Blake2b, "first.txt",
+                               AsBytes(kContent), entropy);
+    for (std::size_t j : {0u, 2u, 3u, 6u}) {
+      out.push_back({absl::StrCat("several_rows_share_", j, ".wds"), "good", "", files[j]});
+    }
+    ShareFile file = *DecodeShareFile(files[0]);
+    file.open_key_share = KeyShare(2);
+    out.push_back({"too_few_rows.wds", "unverified", "key share does not have the hash",
+                   ToBytes(EncodeShareFile(file).ExposeSecret())});
+  }
   fragment_bytes = DecodeShareFile(good)->share.fragment.size();
   {
     testing::ScatterCell cell(2028);
     const auto scattered = cell.Scatter(AsBytes("greeting"), AsBytes(kContent));
     ShareFile file{scattered.shares[4], cell.node(4), std::nullopt, cell.script().text(),
                    std::nullopt};
-    file.key_share = WrapKeyShare(StorageKey(), {file.share.core.Id(), 0, NodeAt(4), file.node},
-                                  scattered.key_shares[4], entropy);
+    file.key_share = WrapKeyShare(
+        StorageKey(), {file.share.core.Id(), 0, NodeAt(4), file.node, file.share.key_share_hash},
+        scattered.key_shares[4]);
     out.push_back(
         {"value_stored_key_share.wds", "good", "", ToBytes(EncodeShareFile(file).ExposeSecret())});
   }
@@ -87,6 +101,7 @@ std::vector<Vector> MakeVectors() {
   const std::size_t metadata = kShareFileHeaderBytes + fragment_bytes + 4;
   const std::size_t metadata_bytes = DecodeShareFile(good)->share.EncodeMetadata().size();
   const std::size_t text = metadata + metadata_bytes + 4;
+  const std::size_t key_share = text + DecodeShareFile(good)->script_text.size();
   const std::size_t blocks = good.size() - 40 - 32;
   patch("wrong_magic", "wrong magic", 0, 'W');
   patch("unknown_format", "unknown share file format", 8, 2);
@@ -101,6 +116,8 @@ std::vector<Vector> MakeVectors() {
   patch("unknown_kind", "unknown kind", metadata + 2 + 8, 9);
   patch("index_above_8", "index above 8", metadata + 140, 9);
   patch("absurd_batch_count", "batch", metadata + 219 + 128 + 96 + 3, 0xff);
+  patch("absurd_rows", "more than 8 rows", key_share, 9);
+  patch("no_rows", "share file", key_share, 0);
   patch("wrong_script_text", "script text", text + 5, '1');
   patch("block_hashes_do_not_fold", "do not fold", blocks,
         static_cast<std::uint8_t>(~good[blocks]));
@@ -163,8 +180,10 @@ std::string ReadFile(const std::filesystem::path& path) {
 TEST(ShareFileVectors, EachFileIsWhatTheCodeMakesAndEndsAsTheIndexSays) {
   const std::vector<Vector> vectors = MakeVectors();
   std::string index =
-      "# file, what becomes of it, words of the refusal. All good shares of a suite make the file\n"
-      "# first.txt with the content \"first write wins\" and a line feed. The storage key of the "
+      "# file, what becomes of it, words of the refusal. All good shares of a suite and a script "
+      "make the\n"
+      "# file first.txt with the content \"first write wins\" and a line feed. The storage key of "
+      "the "
       "stored\n"
       "# key share is 32 zero bytes.\n";
   for (const Vector& v : vectors)
@@ -177,6 +196,7 @@ TEST(ShareFileVectors, EachFileIsWhatTheCodeMakesAndEndsAsTheIndexSays) {
     }
     GTEST_SKIP() << "written: " << Folder();
   }
+  const ScriptBook scripts({testing::SeveralRowsScript()});
   EXPECT_EQ(ReadFile(Folder() / "index.txt"), index);
   for (const Vector& v : vectors) {
     SCOPED_TRACE(v.name);
@@ -190,7 +210,8 @@ TEST(ShareFileVectors, EachFileIsWhatTheCodeMakesAndEndsAsTheIndexSays) {
     BatchVerifier verifier;
     const ShareVerdict verdict =
         VerifyShare(file->share, file->share.core.cell, verifier,
-                    file->open_key_share ? &*file->open_key_share : nullptr);
+                    file->open_key_share ? &*file->open_key_share : nullptr, /*source=*/{},
+                    /*has_fragment=*/true, scripts);
     EXPECT_EQ(verdict.reason.empty(), v.outcome == "good") << verdict.reason;
     EXPECT_THAT(verdict.reason, ::testing::HasSubstr(v.words));
   }

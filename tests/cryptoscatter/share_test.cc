@@ -17,6 +17,19 @@ using ::testing::HasSubstr;
 using testing::ScatterCell;
 using testing::ScatteredValue;
 
+Bytes Encoded(const StoredKeyShare& stored) {
+  ByteWriter out;
+  stored.AppendTo(out);
+  return std::move(out).Take();
+}
+
+absl::StatusOr<StoredKeyShare> Decoded(ByteSpan bytes) {
+  ByteReader in(bytes);
+  StoredKeyShare stored = StoredKeyShare::ReadFrom(in);
+  if (const absl::Status status = in.Finish("stored key share"); !status.ok()) return status;
+  return stored;
+}
+
 class ShareTest : public ::testing::Test {
  protected:
   ScatterCell cell_{31};
@@ -127,23 +140,53 @@ TEST_F(ShareTest, DecodersRefuseEveryOtherLength) {
   };
   expect_exact(share_.Encode(), [](ByteSpan b) { return Share::Decode(b); });
   expect_exact(share_.EncodeMetadata(), [](ByteSpan b) { return Share::DecodeMetadata(b); });
-  const StoredKeyShare stored = WrapKeyShare(
-      StorageKey(), {share_.core.Id(), 0, NodeAt(4), cell_.node(4)}, key_share_, cell_.entropy());
-  expect_exact(stored.Encode(), [](ByteSpan b) { return StoredKeyShare::Decode(b); });
+  for (int rows = 0; rows <= kKeyRowsMax; ++rows) {
+    const KeySharePlace place{share_.core.Id(), 0, NodeAt(4), cell_.node(4), Hash256()};
+    const StoredKeyShare stored = WrapKeyShare(StorageKey(), place, KeyShare(rows));
+    const Bytes encoded = Encoded(stored);
+    EXPECT_EQ(encoded.size(), 17u + 48 * static_cast<std::size_t>(rows));
+    EXPECT_EQ(encoded.size(), stored.bytes());
+    EXPECT_EQ(*Decoded(encoded), stored);
+    expect_exact(encoded, Decoded);
+  }
+  Bytes nine_rows(17 + 9 * 48);
+  nine_rows[0] = 9;
+  EXPECT_FALSE(Decoded(nine_rows).ok());
+}
+
+TEST_F(ShareTest, AKeyShareOfTheSignedHashWithTheWrongNumberOfRowsIsRefused) {
+  // A writer that signs the hash of two rows where its script has one.
+  ScatterCell cell(29);
+  SealedValue sealed = cell.Seal(AsBytes("k"), AsBytes("v"));
+  KeyShare two(2);
+  sealed.key_share_hashes[4] = KeyShareHash(sealed.core.Id(), NodeAt(4), two);
+  const CommitmentId commitment = sealed.Commitment();
+  sealed.proof = SignBatch(cell.writer(), cell.cell(), {&commitment, 1}).front();
+  auto fragments = CheckSealedValue(cell.script(), sealed);
+  ASSERT_TRUE(fragments.ok());
+  const auto shares = MakeShares(sealed, *std::move(fragments), Slot(7), SlotEpoch(3), Version(1));
+  const ShareVerdict verdict = VerifyShare(shares[4], cell.cell(), verifier_, &two);
+  EXPECT_TRUE(verdict.fragment_usable());
+  EXPECT_FALSE(verdict.key_share_usable());
+  EXPECT_EQ(verdict.key_share_fault, ShareFault::kKeyShareBytes);
+  EXPECT_THAT(verdict.reason, HasSubstr("its key share has 2 rows, not 1"));
 }
 
 TEST_F(ShareTest, StoredKeyShareOpensOnlyInItsPlace) {
   StorageKey storage_key;
   cell_.entropy().Fill(storage_key.ExposeSecretMutable());
-  const KeySharePlace place{share_.core.Id(), 0, NodeAt(4), cell_.node(4)};
-  const StoredKeyShare stored = WrapKeyShare(storage_key, place, key_share_, cell_.entropy());
-  const auto again = UnwrapKeyShare(storage_key, place, *StoredKeyShare::Decode(stored.Encode()));
+  const Hash256& hash = share_.key_share_hash;
+  const KeySharePlace place{share_.core.Id(), 0, NodeAt(4), cell_.node(4), hash};
+  const StoredKeyShare stored = WrapKeyShare(storage_key, place, key_share_);
+  const auto again = UnwrapKeyShare(storage_key, place, *Decoded(Encoded(stored)));
   ASSERT_TRUE(again.ok());
   EXPECT_TRUE(EqualConstantTime(again->ExposeSecret(), key_share_.ExposeSecret()));
-  for (KeySharePlace other : {KeySharePlace{CoreId(), 0, NodeAt(4), cell_.node(4)},
-                              KeySharePlace{place.core, 1, NodeAt(4), cell_.node(4)},
-                              KeySharePlace{place.core, 0, NodeAt(3), cell_.node(4)},
-                              KeySharePlace{place.core, 0, NodeAt(4), cell_.node(3)}}) {
+  for (KeySharePlace other :
+       {KeySharePlace{CoreId(), 0, NodeAt(4), cell_.node(4), hash},
+        KeySharePlace{place.core, 1, NodeAt(4), cell_.node(4), hash},
+        KeySharePlace{place.core, 0, NodeAt(3), cell_.node(4), hash},
+        KeySharePlace{place.core, 0, NodeAt(4), cell_.node(3), hash},
+        KeySharePlace{place.core, 0, NodeAt(4), cell_.node(4), share_.fragment_root}}) {
     EXPECT_EQ(UnwrapKeyShare(storage_key, other, stored).status(), OpenFailure());
   }
   EXPECT_EQ(UnwrapKeyShare(StorageKey(), place, stored).status(), OpenFailure());

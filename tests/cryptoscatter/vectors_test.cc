@@ -1,8 +1,7 @@
-// Goal:   the format does not drift: a value sealed with fixed entropy gives the same bytes for
-// ever. Method: regenerates tests/vectors/share_format_1_suite_*.txt and compares line by line; the
-// worked examples of
-//         docs/share-format.md quote those files. WORLDB_WRITE_VECTORS=1 writes it, and the seeds of
-//         the fuzz targets, instead of comparing.
+// Goal:   the format does not drift: a value sealed with fixed entropy gives the same bytes for ever.
+// Method: regenerates tests/vectors/share_format_1_*.txt and compares line by line; the worked
+//         examples of docs/share-format.md quote those files. WORLDB_WRITE_VECTORS=1 writes them, and
+//         the seeds of the fuzz targets, instead of comparing.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -10,12 +9,14 @@
 #include <fstream>
 #include <sstream>
 
+#include "absl/strings/str_cat.h"
 #include "cryptoscatter/key_repair.h"
 #include "cryptoscatter/opener.h"
 #include "cryptoscatter/share_file.h"
 #include "cryptoscatter/stripe_aead.h"
 #include "tests/support/hex.h"
 #include "tests/support/scatter_cell.h"
+#include "tests/support/several_rows_script.h"
 
 namespace worldb::cryptoscatter {
 namespace {
@@ -42,22 +43,60 @@ void WriteFile(const std::filesystem::path& path, absl::string_view text) {
   std::ofstream(path, std::ios::binary) << text;
 }
 
-struct Example {
-  explicit Example(Suite suite) : cell(2026, Script::Nested(), suite) {}
+// Which script and suite, whose share is shown, and who repairs its key share.
+struct Case {
+  const char* name;
+  const char* script_name;
+  std::shared_ptr<const Script> script;
+  Suite suite;
+  int node;
+  std::vector<int> helpers;
+  std::vector<std::vector<int>> reading_sets;
+};
 
+std::vector<Case> Cases() {
+  const auto nested = [](const char* name, Suite suite) {
+    // Helpers: a neighbour and two nodes of each other data center.
+    return Case{name,
+                "nested",
+                Script::Nested(),
+                suite,
+                4,
+                {1, 2, 3, 6, 7},
+                {{0, 1, 3, 4}, {1, 2, 6, 8}, {3, 5, 7, 8}}};
+  };
+  return {nested("suite_1", Suite::kXChaCha20Blake2b),
+          nested("suite_2", Suite::kAes256GcmSha256),
+          {"several_rows",
+           "several rows a node",
+           testing::SeveralRowsScript(),
+           Suite::kXChaCha20Blake2b,
+           0,
+           {1, 3, 4, 6},
+           {{0, 3, 4}, {0, 6, 7}, {0, 3, 6}, {3, 5, 6, 7}, {0, 1, 2, 3, 4, 5, 6, 7, 8}}}};
+}
+
+struct Example {
+  explicit Example(Case shown) : shape(std::move(shown)), cell(2026, shape.script, shape.suite) {}
+
+  const Case shape;
+  const std::size_t at = static_cast<std::size_t>(shape.node);
+  const NodeIndex index = NodeAt(shape.node);
   ScatterCell cell;
   ScatteredValue scattered = cell.Scatter(AsBytes("greeting"), AsBytes("first write wins"));
   KeySecret secret = [this] {
-    std::vector<IndexedKeyShare> four;
-    for (int j : {0, 1, 3, 4}) {
-      four.push_back({NodeAt(j), scattered.key_shares[static_cast<std::size_t>(j)].Duplicate()});
+    std::vector<IndexedKeyShare> enough;
+    for (int j : shape.reading_sets.front()) {
+      enough.push_back({NodeAt(j), scattered.key_shares[static_cast<std::size_t>(j)].Duplicate()});
     }
-    return *cell.script().key_sharing().Combine(four);
+    return *cell.script().key_sharing().Combine(enough);
   }();
   StorageKey storage_key;
-  ShareFile file{scattered.shares[4], cell.node(4),
-                 WrapKeyShare(storage_key, {scattered.sealed.core.Id(), 0, NodeAt(4), cell.node(4)},
-                              scattered.key_shares[4], cell.entropy()),
+  ShareFile file{scattered.shares[at], cell.node(shape.node),
+                 WrapKeyShare(storage_key,
+                              {scattered.sealed.core.Id(), 0, index, cell.node(shape.node),
+                               scattered.sealed.key_share_hashes[at]},
+                              scattered.key_shares[at]),
                  cell.script().text(), std::nullopt};
 };
 
@@ -74,7 +113,8 @@ std::string Vector(const Example& example) {
   };
   const Suite suite = sealed.core.suite;
   out << "# Outcome: opens. Suite " << static_cast<int>(suite)
-      << ". Key \"greeting\", value \"first write wins\", nested script.\n";
+      << ". Key \"greeting\", value \"first write wins\", " << example.shape.script_name
+      << " script.\n# Of one node: its keys, its share file, and the repair of its key share.\n";
   line("script_id", sealed.script.bytes);
   line("key_secret", example.secret.ExposeSecret());
   line("encryption_key", keys.encryption_key.ExposeSecret());
@@ -103,14 +143,26 @@ std::string Vector(const Example& example) {
   line("writer_signing_key", sealed.proof.signer.bytes);
   line("signature", sealed.proof.signature.bytes);
   line("writer_exchange_key", sealed.writer_exchange_key.bytes);
-  line("node_4_exchange_private", example.cell.exchange(4).PrivateKey().ExposeSecret());
-  line("node_4_id", example.cell.node(4).bytes);
-  line("sealed_key_share_4_nonce", sealed.key_shares[4].nonce);
-  line("sealed_key_share_4_box", sealed.key_shares[4].box);
+  line("node", Bytes{example.index.value()});
+  const ExchangeKeyPair& exchange = example.cell.exchange(example.shape.node);
+  line("node_id", example.cell.node(example.shape.node).bytes);
+  line("node_exchange_private", exchange.PrivateKey().ExposeSecret());
+  line("pairwise_key",
+       exchange.PairwiseKeyAsOpener(sealed.writer_exchange_key)->root.ExposeSecret());
+  ByteWriter sealed_key_share;
+  sealed.key_shares[example.at].AppendTo(sealed_key_share);
+  line("sealed_key_share", sealed_key_share.span());
   line("storage_key", example.storage_key.ExposeSecret());
-  line("share_file_4", EncodeShareFile(example.file).ExposeSecret());
-  // Repair of key share 4 by a neighbour and two nodes of each other data center.
-  const KeyRepair repair{core, 0, NodeAt(4), NodeSet::FromBits(0b011'001'110)};
+  line("share_file", EncodeShareFile(example.file).ExposeSecret());
+  Bytes reading_sets;
+  for (const std::vector<int>& set : example.shape.reading_sets) {
+    if (!reading_sets.empty()) reading_sets.push_back(0xff);
+    reading_sets.insert(reading_sets.end(), set.begin(), set.end());
+  }
+  line("reading_sets", reading_sets);
+  line("helpers", Bytes(example.shape.helpers.begin(), example.shape.helpers.end()));
+  KeyRepair repair{core, 0, example.index, {}};
+  for (const int helper : example.shape.helpers) repair.helpers.Add(NodeAt(helper));
   for (int i = 0; i < kNodeCount; ++i) {
     if (!repair.helpers.Has(i)) continue;
     std::vector<PairwiseKey> with_others;
@@ -123,26 +175,23 @@ std::string Vector(const Example& example) {
       mask_keys[static_cast<std::size_t>(k)] = &with_others.back();
       if (i < k) {
         line("mask_key_" + std::to_string(i) + "_" + std::to_string(k),
-             with_others.back().ExposeSecret());
+             with_others.back().root.ExposeSecret());
       }
     }
     const auto contribution =
         MakeContribution(example.cell.script().key_sharing(), repair, NodeAt(i),
                          example.scattered.key_shares[static_cast<std::size_t>(i)], mask_keys);
-    line("contribution_" + std::to_string(i) + "_to_4", contribution->ExposeSecret());
+    line("contribution_" + std::to_string(i), contribution->ExposeSecret());
   }
   return out.str();
 }
 
-std::string FileNameOf(Suite suite) {
-  return "share_format_1_suite_" + std::to_string(static_cast<int>(suite)) + ".txt";
-}
-
-class Vectors : public ::testing::TestWithParam<Suite> {};
+class Vectors : public ::testing::TestWithParam<Case> {};
 
 TEST_P(Vectors, TheWorkedExampleIsWhatTheCodeMakes) {
   const Example example(GetParam());
-  const std::filesystem::path path = TestsFolder() / "vectors" / FileNameOf(GetParam());
+  const std::filesystem::path path =
+      TestsFolder() / "vectors" / absl::StrCat("share_format_1_", GetParam().name, ".txt");
   const std::string made = Vector(example);
   if (Writing()) {
     WriteFile(path, made);
@@ -153,15 +202,15 @@ TEST_P(Vectors, TheWorkedExampleIsWhatTheCodeMakes) {
 
 TEST_P(Vectors, SeedsOfTheFuzzTargetsStillDecode) {
   const Example example(GetParam());
-  const std::string suite = "_suite_" + std::to_string(static_cast<int>(GetParam()));
+  const std::string name_of_case = GetParam().name;
   const std::filesystem::path corpus = TestsFolder() / "fuzz" / "corpus";
   const auto array = example.scattered.sealed.core.Encode();
   const std::pair<std::string, Bytes> seeds[] = {
-      {"core_fuzz/nested" + suite, ToBytes(array)},
-      {"sealed_value_fuzz/nested" + suite, example.scattered.sealed.Encode()},
-      {"share_fuzz/nested_4" + suite, example.scattered.shares[4].Encode()},
-      {"share_file_fuzz/nested_4" + suite, ToBytes(EncodeShareFile(example.file).ExposeSecret())},
-      {"commit_proof_fuzz/alone" + suite, example.scattered.sealed.proof.Encode()},
+      {"core_fuzz/" + name_of_case, ToBytes(array)},
+      {"sealed_value_fuzz/" + name_of_case, example.scattered.sealed.Encode()},
+      {"share_fuzz/" + name_of_case, example.scattered.shares[example.at].Encode()},
+      {"share_file_fuzz/" + name_of_case, ToBytes(EncodeShareFile(example.file).ExposeSecret())},
+      {"commit_proof_fuzz/" + name_of_case, example.scattered.sealed.proof.Encode()},
   };
   for (const auto& [name, bytes] : seeds) {
     if (Writing()) {
@@ -172,7 +221,8 @@ TEST_P(Vectors, SeedsOfTheFuzzTargetsStillDecode) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Suites, Vectors, ::testing::ValuesIn(kAllSuites));
+INSTANTIATE_TEST_SUITE_P(Cases, Vectors, ::testing::ValuesIn(Cases()),
+                         [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace
 }  // namespace worldb::cryptoscatter

@@ -371,7 +371,8 @@ TEST_F(NodeTest, NoPlaintextAndNoDataKeyOnAnyDiskDuringALoadAndAfter) {
         const cryptoscatter::Share& share = stored->share;
         auto key_share = cryptoscatter::UnwrapKeyShare(
             cell_.secrets(node).storage_key,
-            {share.core.Id(), share.generation, share.index, cell_.cell().node(NodeAt(node)).id},
+            {share.core.Id(), share.generation, share.index, cell_.cell().node(NodeAt(node)).id,
+             share.key_share_hash},
             stored->key_share);
         ASSERT_TRUE(key_share.ok());
         secrets.push_back(ToString(key_share->ExposeSecret()).substr(0, 16));

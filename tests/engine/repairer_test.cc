@@ -20,6 +20,7 @@
 #include "absl/strings/str_cat.h"
 #include "cryptoscatter/key_repair.h"
 #include "engine/share_store.h"
+#include "tests/support/key_share_boxes.h"
 #include "tests/support/sim_cell.h"
 
 namespace worldb::testing {
@@ -104,9 +105,11 @@ class RepairTest : public ::testing::Test {
         share.slot_epoch != ref.slot_epoch || share.version != ref.version) {
       return "another share";
     }
-    const auto key_share = cryptoscatter::UnwrapKeyShare(
-        cell_.secrets(node).storage_key,
-        {share.core.Id(), 0, NodeAt(node), cell_.cell().node(NodeAt(node)).id}, row->key_share);
+    const auto key_share =
+        cryptoscatter::UnwrapKeyShare(cell_.secrets(node).storage_key,
+                                      {share.core.Id(), 0, NodeAt(node),
+                                       cell_.cell().node(NodeAt(node)).id, share.key_share_hash},
+                                      row->key_share);
     if (!key_share.ok()) return "the key share does not unwrap";
     cryptoscatter::BatchVerifier verifier;
     return cryptoscatter::VerifyShare(share, cell_.cell().id(), verifier, &*key_share).reason;
@@ -311,7 +314,7 @@ TEST_F(RepairTest, AHelperThatLiesIsLeftOut) {
           cell_.secrets(1).exchange.PairwiseKeyAsSealer(cell_.cell().node(from).exchange_key);
       return engine::RepairKeyShareReply{
           request->id, absl::OkStatus(),
-          cryptoscatter::SealContribution(*sealer, repair, NodeAt(1), KeyShare(), entropy)};
+          cryptoscatter::SealContribution(*sealer, repair, NodeAt(1), KeyShare(1), entropy)};
     };
     {
       FakeNode liar(cell_, 1, lie);
@@ -461,7 +464,7 @@ TEST_P(OwedTest, AnOwedShareIsMadeOutOfItsKeyShareAndOthersFragments) {
       // A sealed key share that is not this value's is refused outright.
       ShareDelivery wrong = *deliveries[4];
       wrong.share.fragment.clear();
-      wrong.key_share.box[5] ^= 1;
+      wrong.key_share = testing::Flipped(wrong.key_share, 5);
       scatterer.Send(4, engine::OwedShare{1, std::make_shared<const ShareDelivery>(wrong)});
       scatterer.Send(4, engine::OwedShare{2, WithoutFragment(*deliveries[5])});
       cell_.world().RunFor(absl::Seconds(1));

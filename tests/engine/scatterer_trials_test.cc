@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/share_store.h"
 #include "tests/support/environment.h"
+#include "tests/support/key_share_boxes.h"
 #include "tests/support/sim_cell.h"
 
 namespace worldb::testing {
@@ -88,13 +89,14 @@ class ScattererTrialsTest : public ::testing::Test {
     bytes[Below(bytes.size())] ^= static_cast<std::uint8_t>(1u << Below(8));
   }
   // A key share of the scatterer's own making, properly sealed to the node.
-  void Reseal(ShareDelivery& delivery, std::size_t j) {
-    KeyShare made;
+  void Reseal(ShareDelivery& delivery, std::size_t j, int rows = 1) {
+    KeyShare made(rows);
     entropy_.Fill(made.ExposeSecretMutable());
     const NodeIndex node = NodeAt(static_cast<int>(j));
     delivery.key_share =
-        cryptoscatter::SealKeyShare(own_session_->pairwise_key(node), delivery.share.core.Id(),
-                                    node, cell().node(node).id, made, entropy_);
+        cryptoscatter::SealKeyShare(own_session_->pairwise_key(node),
+                                    {delivery.share.core.Id(), node, delivery.share.key_share_hash},
+                                    cell().node(node).id, made);
     delivery.writer_exchange_key = own_session_->public_key();
   }
 
@@ -126,10 +128,11 @@ class ScattererTrialsTest : public ::testing::Test {
         if (share.fragment == value.deliveries[j].share.fragment) Flip(share.fragment);
         break;
       case 5:
-        Flip(out.key_share.nonce);
+        Reseal(out, j, Below(2) == 0 ? 0 : 2);
         break;
       case 6:
-        Flip(out.key_share.box);
+        out.key_share = testing::Flipped(out.key_share, Below(out.key_share.bytes() - 1),
+                                         static_cast<std::uint8_t>(1u << Below(8)));
         break;
       case 7:
         out.key_share = value.deliveries[k].key_share;

@@ -112,7 +112,8 @@ class ScriptsTest : public ::testing::Test {
     }
     const auto key_share = cryptoscatter::UnwrapKeyShare(
         cell_.secrets(node).storage_key,
-        {row->share.core.Id(), 0, NodeAt(node), cell_.cell().node(NodeAt(node)).id},
+        {row->share.core.Id(), 0, NodeAt(node), cell_.cell().node(NodeAt(node)).id,
+         row->share.key_share_hash},
         row->key_share);
     cryptoscatter::BatchVerifier verifier;
     return key_share.ok() && row->share.script == values_.at(key).script &&

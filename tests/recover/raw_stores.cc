@@ -108,13 +108,15 @@ std::array<RawStores::Rows, kNodeCount> RawStores::Scatter(const SealedValue& se
     const NodeId& node = cell_->node(NodeAt(static_cast<int>(j))).id;
     const auto pairwise = secrets.exchange.PairwiseKeyAsOpener(sealed.writer_exchange_key);
     WORLDB_CHECK(pairwise.ok());
-    const auto key_share = cryptoscatter::OpenKeyShare(*pairwise, sealed.core.Id(), shares[j].index,
-                                                       node, sealed.key_shares[j]);
+    const auto key_share = cryptoscatter::OpenKeyShare(
+        *pairwise, {sealed.core.Id(), shares[j].index, shares[j].key_share_hash}, node,
+        sealed.key_shares[j]);
     WORLDB_CHECK(key_share.ok());
     engine::ShareRow row;
     row.key_share = cryptoscatter::WrapKeyShare(
-        secrets.storage_key, {sealed.core.Id(), shares[j].generation, shares[j].index, node},
-        *key_share, entropy_);
+        secrets.storage_key,
+        {sealed.core.Id(), shares[j].generation, shares[j].index, node, shares[j].key_share_hash},
+        *key_share);
     row.fragment_apart = shares[j].fragment.size() > engine::ShareRow::kFragmentInRowBytesMax;
     if (row.fragment_apart) out[j].blob = std::exchange(shares[j].fragment, {});
     row.share = std::move(shares[j]);

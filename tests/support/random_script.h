@@ -16,12 +16,7 @@ class RandomScripts {
   explicit RandomScripts(std::uint64_t seed) : random_(seed) {}
 
   // Well-formed; most do not compile.
-  cryptoscatter::ScriptClauses Clauses() {
-    std::vector<int> nodes(kNodeCount);
-    for (int i = 0; i < kNodeCount; ++i) nodes[static_cast<std::size_t>(i)] = i;
-    if (Below(3) > 0) std::shuffle(nodes.begin(), nodes.end(), random_);
-    return {Gate(nodes, 1), Code(), Losses()};
-  }
+  cryptoscatter::ScriptClauses Clauses() { return {Gate(Places(), 1), Code(), Losses()}; }
 
   // One that compiles.
   std::shared_ptr<const cryptoscatter::Script> Next() {
@@ -33,6 +28,19 @@ class RandomScripts {
 
  private:
   int Below(int bound) { return static_cast<int>(random_() % static_cast<std::uint64_t>(bound)); }
+
+  // Each node once; or some of them not at all, and others in several places.
+  std::vector<int> Places() {
+    std::vector<int> nodes;
+    const bool once = Below(5) == 0;
+    for (int i = 0; i < kNodeCount; ++i) {
+      const int places = once ? 1 : std::max(0, Below(6) - 2);
+      nodes.insert(nodes.end(), static_cast<std::size_t>(places), i);
+    }
+    if (nodes.empty()) nodes.push_back(Below(kNodeCount));
+    if (Below(3) > 0) std::shuffle(nodes.begin(), nodes.end(), random_);
+    return nodes;
+  }
 
   // A gate over all of `nodes`, cut into members at random places.
   cryptoscatter::KeyPolicy Gate(const std::vector<int>& nodes, int depth) {

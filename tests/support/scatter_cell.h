@@ -78,8 +78,9 @@ class ScatterCell {
   cryptoscatter::KeyShare OpenShareOf(const cryptoscatter::SealedValue& sealed, int j) const {
     const auto pairwise = exchange_[Size(j)].PairwiseKeyAsOpener(sealed.writer_exchange_key);
     WORLDB_CHECK(pairwise.ok());
-    auto share = cryptoscatter::OpenKeyShare(*pairwise, sealed.core.Id(), NodeAt(j), node(j),
-                                             sealed.key_shares[Size(j)]);
+    auto share = cryptoscatter::OpenKeyShare(
+        *pairwise, {sealed.core.Id(), NodeAt(j), sealed.key_share_hashes[Size(j)]}, node(j),
+        sealed.key_shares[Size(j)]);
     WORLDB_CHECK(share.ok());
     return *std::move(share);
   }

@@ -259,8 +259,7 @@ void Catalog::Unlock(const engine::OfflineKeys& keys) {
     if (++tries[spot.source] > kTriesMax) continue;
     const auto found = Fetch(spot);
     if (!found.ok() || !found->key_share.has_value()) continue;
-    const auto holder =
-        keys.HolderOf(spot.core, found->share.generation, found->share.index, *found->key_share);
+    const auto holder = keys.HolderOf(found->share, *found->key_share);
     if (holder.has_value()) holders_[spot.source] = *holder;
   }
 }

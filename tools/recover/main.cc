@@ -4,6 +4,7 @@
 #include <csignal>
 
 #include "absl/strings/str_cat.h"
+#include "cryptoscatter/base/process_memory.h"
 #include "tools/help.h"
 #include "tools/process_guard.h"
 #include "tools/recover/command.h"
@@ -12,6 +13,7 @@
 int main(int argc, char** argv) {
   using namespace worldb::tools;  // NOLINT: nothing else lives here
   std::signal(SIGPIPE, SIG_IGN);
+  worldb::KeepFreedBuffers();
   GuardProcess(kRecoverProgram);
   CLI::App app("WorlDb recovery: values from raw shares, with no cluster and no database.");
   app.name(kRecoverProgram);
