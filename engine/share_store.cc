@@ -121,13 +121,6 @@ absl::StatusOr<ShareRow> ShareRow::Decode(ByteSpan bytes) {
   return row;
 }
 
-std::optional<Bytes> ShareRow::MetadataIn(ByteSpan row) {
-  ByteReader r(row);
-  if (r.U8() != kRowFormat || r.U8() > 1) return std::nullopt;
-  const ByteSpan metadata = r.Sized(kMetadataBytesMax);
-  return r.ok() ? std::optional(ToBytes(metadata)) : std::nullopt;
-}
-
 std::string ShareRow::KeyPrefix(const KeyTag& key_tag) {
   return absl::StrCat(kFamilyPrefix, AsText(key_tag.span()));
 }

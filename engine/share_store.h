@@ -47,9 +47,6 @@ struct ShareRow {
   static constexpr char kFamilyPrefix[] = "s/";
   static std::string KeyPrefix(const KeyTag& key_tag);
   static absl::StatusOr<ListedShare> List(ByteSpan row);
-  // The metadata's bytes in a row, whether or not they and the rest decode; nullopt where they do not
-  // stand apart.
-  static std::optional<Bytes> MetadataIn(ByteSpan row);
 };
 
 // The canonical text of a script this node holds shares of, so that its disk can be read with nothing

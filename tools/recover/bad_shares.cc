@@ -22,7 +22,6 @@ using cryptoscatter::ShareFault;
 struct Offer {
   const Spot* spot;
   std::optional<engine::FoundShare> found;
-  std::optional<Bytes> undecoded;  // in place of a share, the metadata of a row that is none
   std::optional<cryptoscatter::KeyShare> key_share;
   std::optional<CommitmentId> signed_commitment;  // when its proof holds
   std::vector<std::string> not_shown;
@@ -76,20 +75,16 @@ class VersionJudge {
 
   void Read(const Spot& spot) {
     Offer& offer = offers_.emplace_back(Offer{.spot = &spot});
-    if (spot.kind == Spot::Kind::kBadRow) {
-      offer.undecoded = catalog_.MetadataOf(spot);
-      if (!offer.undecoded.has_value()) offer.not_shown.push_back(kUnreadableRow);
-      return;
-    }
-    auto found = catalog_.Fetch(spot);
+    auto found = spot.kind == Spot::Kind::kBadRow
+                     ? absl::InvalidArgumentError(catalog_.WhyBad(spot))
+                     : catalog_.Fetch(spot);
     if (!found.ok()) {
-      offer.not_shown.push_back(kUnreadableRow);
+      offer.not_shown.push_back(kBadRow);
       return;
     }
     const cryptoscatter::Share& share = found->share;
     if (found->key_share.has_value()) {
-      offer.key_share = catalog_.keys().Unwrap(share.core.Id(), share.generation, share.index,
-                                               found->holder, *found->key_share);
+      offer.key_share = catalog_.keys().Unwrap(share, found->holder, *found->key_share);
     }
     if (!found->has_fragment) offer.not_shown.push_back(kFragmentMissing);
     if (!offer.key_share.has_value() && !found->locked) {
@@ -138,21 +133,9 @@ class VersionJudge {
   // Its number goes in as its source, to tell from blames whose they are.
   void Add(std::size_t number, GatherDecoder& decoder) {
     Offer& offer = offers_[number];
-    const NodeIndex offered_as = catalog_.IndexOf(*offer.spot);
-    const std::string source = absl::StrCat(number);
-    if (offer.undecoded.has_value()) {
-      // Its fragment is not looked for: only the record says why the row is bad.
-      auto share = cryptoscatter::Share::DecodeMetadata(*offer.undecoded);
-      if (share.ok()) {
-        decoder.Add(*std::move(share), std::nullopt, source, /*has_fragment=*/false, offered_as);
-      } else {
-        decoder.AddEncoded(*offer.undecoded, {}, std::nullopt, source, offered_as);
-      }
-    } else if (offer.found.has_value()) {
-      const bool has_fragment = offer.found->has_fragment;
-      decoder.Add(std::move(offer.found->share), std::move(offer.key_share), source, has_fragment,
-                  offered_as);
-    }
+    if (!offer.found.has_value()) return;
+    decoder.Add(std::move(offer.found->share), std::move(offer.key_share), absl::StrCat(number),
+                offer.found->has_fragment, catalog_.IndexOf(*offer.spot));
   }
 
   static BadShare Blamed(Offer& offer, GatherDecoder::Blame blame) {
@@ -179,11 +162,8 @@ class VersionJudge {
       share.not_shown.push_back(ToString(AsBytes(cryptoscatter::NameOf(fault))));
     };
     const Spot& spot = *offer.spot;
-    if (offer.undecoded.has_value()) {
-      note(ShareFault::kOtherPlace);
-    } else if (!offer.signed_commitment.has_value()) {
-      return share;
-    } else if (commitments_.InsteadOf(*offer.signed_commitment).has_value()) {
+    if (!offer.signed_commitment.has_value()) return share;
+    if (commitments_.InsteadOf(*offer.signed_commitment).has_value()) {
       note(due.has_value() && *due == spot.core ? ShareFault::kOtherTree : ShareFault::kOtherCore);
     } else if (claims_.InsteadOf(spot.core, spot.slot_epoch, spot.version).has_value()) {
       note(ShareFault::kOtherPlace);

@@ -21,7 +21,7 @@
 namespace worldb::tools {
 
 // Classes of what is wrong with a share as it was stored, beside those of cryptoscatter::ShareFault.
-inline constexpr char kUnreadableRow[] = "unreadable-row";
+inline constexpr char kBadRow[] = "bad-row";  // it does not decode, or lies in another's place
 inline constexpr char kFragmentMissing[] = "fragment-missing";
 inline constexpr char kKeyShareMissing[] = "key-share-missing";
 inline constexpr char kKeyShareSealing[] = "key-share-sealing";  // not under its node's key

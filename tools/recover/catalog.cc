@@ -315,12 +315,6 @@ absl::StatusOr<engine::FoundShare> Catalog::Fetch(const Spot& spot) const {
   return found;
 }
 
-std::optional<Bytes> Catalog::MetadataOf(const Spot& spot) const {
-  const auto row = stores_[spot.source]->Get(
-      RowFamily::kRows, engine::ShareRow::Key(spot.key_tag, spot.slot_epoch, spot.version));
-  return row.ok() ? engine::ShareRow::MetadataIn(*row) : std::nullopt;
-}
-
 absl::StatusOr<cryptoscatter::SealedValue> Catalog::FetchStaged(const Spot& spot) const {
   StoreRow row;
   row.key = engine::Staging::RowKey(staged_rows_[spot.detail]);

@@ -109,9 +109,6 @@ class Catalog {
   const std::string& WhyBad(const Spot& spot) const { return reasons_[spot.detail]; }
   // REQUIRES: kRow or kFile. A missing fragment is no error.
   absl::StatusOr<engine::FoundShare> Fetch(const Spot& spot) const;
-  // The metadata in a row that does not decode; nullopt where not even those stand apart.
-  // REQUIRES: kBadRow.
-  std::optional<Bytes> MetadataOf(const Spot& spot) const;
   // REQUIRES: kStaged.
   absl::StatusOr<cryptoscatter::SealedValue> FetchStaged(const Spot& spot) const;
   // The key's name as some node keeps it beside its shares.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
+#include <system_error>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -258,6 +260,14 @@ class Teller {
   unsigned long long bad_ = 0;
 };
 
+bool IsSamePath(const std::string& a, const std::string& b) {
+  std::error_code error;
+  const auto plain = [&error](const std::string& path) {
+    return std::filesystem::weakly_canonical(path, error);
+  };
+  return plain(a) == plain(b) && !error;
+}
+
 // Keys of which there is no share, but a staged payload.
 std::uint64_t OnlyStagedKeys(const Catalog& catalog) {
   std::uint64_t count = 0;
@@ -336,6 +346,10 @@ ExitCode Run(const RunArguments& arguments) {
     return ReportFailure(
         "run: no keys", absl::PermissionDeniedError(kNoKeys), format,
         "name them: --secrets nodes/*/secrets, or --keys FILE --recovery-key FILE");
+  }
+  if (!arguments.evidence.empty() && IsSamePath(arguments.evidence, arguments.out)) {
+    return ReportNoEvidence(
+        "run", absl::InvalidArgumentError("values have the directory for themselves"), format);
   }
   auto evidence = EvidenceDirectory::OpenIfNamed(arguments.evidence);
   if (!evidence.ok()) return ReportNoEvidence("run", evidence.status(), format);
