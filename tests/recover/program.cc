@@ -34,6 +34,7 @@ std::vector<nlohmann::json> ProgramResult::Events(const std::string& event) cons
   std::vector<nlohmann::json> events;
   std::istringstream lines(out);
   for (std::string line; std::getline(lines, line);) {
+    if (line.find(event) == std::string::npos) continue;  // there may be very many of others
     auto object = nlohmann::json::parse(line, nullptr, false);
     if (object.is_object() && object.value("event", "") == event) events.push_back(object);
   }

@@ -164,9 +164,12 @@ TEST_F(RecoverRunTest, OneDataCenterAloneGivesNothing) {
     const ProgramResult result = RunRecover(Arguments(NodeSet::Of(DataCenterAt(dc)), out));
     EXPECT_EQ(result.exit_code, 6) << result.err;
     EXPECT_EQ(CheckFiles(out), 0);
-    const auto versions = result.Events("version");
-    ASSERT_GE(versions.size(), static_cast<std::size_t>(count_));
-    EXPECT_EQ(versions[0]["status"], "lost");
+    const auto summaries = result.Events("summary");
+    ASSERT_EQ(summaries.size(), 1u);
+    EXPECT_GE(summaries[0]["lost"], count_);
+    for (const char* written : {"recovered", "degraded", "deleted"}) {
+      EXPECT_EQ(summaries[0][written], 0) << written;
+    }
   }
 }
 
