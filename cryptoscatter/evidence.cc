@@ -17,7 +17,6 @@ constexpr std::array<std::uint8_t, 8> kMagic = {0x89, 'W', 'D', 'E', '\r', '\n',
 constexpr std::uint16_t kFormat = 1;
 constexpr std::uint16_t kShareFormat = 1;  // the one whose records it judges
 constexpr std::size_t kRecordBytesMax = 4096;
-constexpr std::size_t kFragmentBytesMax = std::size_t{8} << 20;
 constexpr std::size_t kReceiptBytesMax = 1024;
 
 std::size_t PresentedBytesMax(EvidencePart part) {
@@ -25,7 +24,7 @@ std::size_t PresentedBytesMax(EvidencePart part) {
     case EvidencePart::kRecord:
       return kRecordBytesMax;
     case EvidencePart::kFragment:
-      return kFragmentBytesMax;
+      return kCiphertextBytesMax;
     case EvidencePart::kKeyShare:
       return 32;
     case EvidencePart::kPlace:

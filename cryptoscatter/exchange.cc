@@ -69,9 +69,7 @@ absl::StatusOr<PairwiseKey> ExchangeKeyPair::Derive(const ExchangePublicKey& pee
     return absl::InvalidArgumentError(
         absl::StrCat("exchange key ", peer.Hex(), " is of low order"));
   }
-  std::array<std::uint8_t, 64> keys;
-  std::copy(sealer.bytes.begin(), sealer.bytes.end(), keys.begin());
-  std::copy(opener.bytes.begin(), opener.bytes.end(), keys.begin() + 32);
+  const auto keys = FixedWriter<64>().Raw(sealer.bytes).Raw(opener.bytes).array();
   SecretArray<32> root;
   KeyedHash(labels::kPairwiseKey, shared.ExposeSecret(), keys, root.ExposeSecretMutable());
   return PairwiseKey::FromRoot(std::move(root));

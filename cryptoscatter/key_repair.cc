@@ -92,24 +92,19 @@ constexpr std::size_t kRepairBytes = 32 + 4 + 1 + 2;
 using RepairBytes = std::array<std::uint8_t, kRepairBytes>;
 
 RepairBytes BytesOf(const KeyRepair& repair) {
-  ByteWriter out(kRepairBytes);
+  FixedWriter<kRepairBytes> out;
   out.Raw(repair.core.bytes).U32(repair.generation).U8(repair.target.value());
-  out.U16(repair.helpers.bits());
-  RepairBytes bytes;
-  std::copy(out.span().begin(), out.span().end(), bytes.begin());
-  return bytes;
+  return out.U16(repair.helpers.bits()).array();
 }
 
-using HelperBytes = std::array<std::uint8_t, kRepairBytes + 1>;
+// And one byte more: a helper, or the number of a row.
+using RepairPartBytes = std::array<std::uint8_t, kRepairBytes + 1>;
 
-HelperBytes BytesOf(const KeyRepair& repair, NodeIndex helper) {
-  HelperBytes bytes;
-  const RepairBytes front = BytesOf(repair);
-  *std::copy(front.begin(), front.end(), bytes.begin()) = helper.value();
-  return bytes;
+RepairPartBytes BytesOf(const KeyRepair& repair, std::uint8_t part) {
+  return FixedWriter<kRepairBytes + 1>().Raw(BytesOf(repair)).U8(part).array();
 }
 
-SecretArray<32> SealKeyOf(const PairwiseKey& pairwise, const HelperBytes& about) {
+SecretArray<32> SealKeyOf(const PairwiseKey& pairwise, const RepairPartBytes& about) {
   SecretArray<32> key;
   KeyedHash(labels::kRepairSealKey, pairwise.root.ExposeSecret(), about, key.ExposeSecretMutable());
   return key;
@@ -118,12 +113,9 @@ SecretArray<32> SealKeyOf(const PairwiseKey& pairwise, const HelperBytes& about)
 // Of `rows` rows, each hashed with its number.
 KeyShare MaskOf(const PairwiseKey& mask_key, const KeyRepair& repair, int rows) {
   KeyShare mask(rows);
-  std::array<std::uint8_t, kRepairBytes + 1> input;
-  const RepairBytes about = BytesOf(repair);
-  std::copy(about.begin(), about.end(), input.begin());
   for (int row = 0; row < rows; ++row) {
-    input.back() = static_cast<std::uint8_t>(row);
-    KeyedHash(labels::kRepairMask, mask_key.root.ExposeSecret(), input, mask.ExposeRowMutable(row));
+    KeyedHash(labels::kRepairMask, mask_key.root.ExposeSecret(),
+              BytesOf(repair, static_cast<std::uint8_t>(row)), mask.ExposeRowMutable(row));
   }
   return mask;
 }
@@ -188,7 +180,7 @@ absl::StatusOr<KeyShare> MakeContribution(const KeySharing& sharing, const KeyRe
 SealedContribution SealContribution(const PairwiseKey& pairwise, const KeyRepair& repair,
                                     NodeIndex helper, const KeyShare& contribution,
                                     Entropy& entropy) {
-  const HelperBytes about = BytesOf(repair, helper);
+  const RepairPartBytes about = BytesOf(repair, helper.value());
   const SecretArray<32> key = SealKeyOf(pairwise, about);
   SealedContribution sealed;
   entropy.Fill(sealed.nonce);
@@ -198,7 +190,7 @@ SealedContribution SealContribution(const PairwiseKey& pairwise, const KeyRepair
 
 absl::StatusOr<KeyShare> OpenContribution(const PairwiseKey& pairwise, const KeyRepair& repair,
                                           NodeIndex helper, const SealedContribution& sealed) {
-  const HelperBytes about = BytesOf(repair, helper);
+  const RepairPartBytes about = BytesOf(repair, helper.value());
   const SecretArray<32> key = SealKeyOf(pairwise, about);
   return sealed.box.Open(key, sealed.nonce, about);
 }

@@ -9,8 +9,7 @@ namespace worldb::cryptoscatter {
 KeyShareBox KeyShareBox::Seal(const SecretArray<32>& key, Nonce nonce, ByteSpan additional_data,
                               const KeyShare& share) {
   const ByteSpan rows = share.ExposeSecret();
-  KeyShareBox box;
-  box.sealed_.resize(rows.size() + kTagBytes);
+  KeyShareBox box(share.rows());
   crypto_aead_xchacha20poly1305_ietf_encrypt(box.sealed_.data(), nullptr, rows.data(), rows.size(),
                                              additional_data.data(), additional_data.size(),
                                              nullptr, nonce.data(), key.ExposeSecret().data());

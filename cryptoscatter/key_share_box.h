@@ -29,8 +29,9 @@ class KeyShareBox {
   static constexpr std::size_t kBytesMax = kBytesMin + kKeyRowsMax * kKeyRowBytes;
   using Nonce = std::span<const std::uint8_t, kNonceBytes>;
 
-  // Of no rows; opens under no key.
-  KeyShareBox() : sealed_(kTagBytes) {}
+  // All zero; opens under no key.
+  explicit KeyShareBox(int rows = 0)
+      : sealed_(static_cast<std::size_t>(rows) * kKeyRowBytes + kTagBytes) {}
   // REQUIRES: under this key, the nonce was and will be used with this share only.
   static KeyShareBox Seal(const SecretArray<32>& key, Nonce nonce, ByteSpan additional_data,
                           const KeyShare& share);

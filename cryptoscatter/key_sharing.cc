@@ -67,21 +67,38 @@ void Unslice(const Planes& in, std::uint8_t* bytes) {
   }
 }
 
-// sum += factor * term. The loop and the branch follow the public factor only.
-void MultiplyAdd(std::uint8_t factor, const Planes& term, Planes& sum) {
-  if (factor == 0) return;
+// Times x.
+void Double(Planes& term) {
+  const std::uint64_t top = term.plane[7];
+  for (std::size_t p = 7; p > 0; --p) term.plane[p] = term.plane[p - 1];
+  term.plane[0] = top;
+  term.plane[2] ^= top;
+  term.plane[3] ^= top;
+  term.plane[4] ^= top;
+}
+
+void Add(const Planes& term, Planes& sum) {
+  for (std::size_t p = 0; p < 8; ++p) sum.plane[p] ^= term.plane[p];
+}
+
+// sums[i] += factors[i] * term. Loops and branches follow the public factors only.
+void MultiplyAdd(std::span<const std::uint8_t> factors, const Planes& term,
+                 std::span<Planes> sums) {
+  unsigned all = 0;
+  for (const std::uint8_t factor : factors) all |= factor;
+  if (all == 0) return;
   Planes power = term;  // term times x^bit
-  for (unsigned rest = factor; rest != 0; rest >>= 1) {
-    if (rest & 1) {
-      for (std::size_t p = 0; p < 8; ++p) sum.plane[p] ^= power.plane[p];
+  for (unsigned bit = 0;; ++bit) {
+    for (std::size_t i = 0; i < factors.size(); ++i) {
+      if (factors[i] >> bit & 1) Add(power, sums[i]);
     }
-    const std::uint64_t top = power.plane[7];
-    for (std::size_t p = 7; p > 0; --p) power.plane[p] = power.plane[p - 1];
-    power.plane[0] = top;
-    power.plane[2] ^= top;
-    power.plane[3] ^= top;
-    power.plane[4] ^= top;
+    if (all >> bit == 1) return;
+    Double(power);
   }
+}
+
+void MultiplyAdd(std::uint8_t factor, const Planes& term, Planes& sum) {
+  MultiplyAdd({&factor, 1}, term, {&sum, 1});
 }
 
 // Of each leaf, in the order of the text: its node.
@@ -214,6 +231,7 @@ std::vector<int> KeySharing::RowsOf(NodeSet set) const {
 KeyShares KeySharing::Split(const KeySecret& secret, Entropy& entropy) const {
   const auto columns = static_cast<std::size_t>(matrix_.columns());
   absl::InlinedVector<Planes, kNodeCount> sums(static_cast<std::size_t>(matrix_.rows()));
+  absl::InlinedVector<std::uint8_t, kNodeCount> factors(sums.size());
   SecretArray<kDrawnMax * kKeyRowBytes> coefficients;
   Planes term;
   Slice(secret.ExposeSecret().data(), term);
@@ -226,9 +244,10 @@ KeyShares KeySharing::Split(const KeySecret& secret, Entropy& entropy) const {
       }
       Slice(coefficients.ExposeSecret().subspan(drawn * kKeyRowBytes).data(), term);
     }
-    for (std::size_t row = 0; row < sums.size(); ++row) {
-      MultiplyAdd(matrix_.at(static_cast<int>(row), static_cast<int>(c)), term, sums[row]);
+    for (std::size_t row = 0; row < factors.size(); ++row) {
+      factors[row] = matrix_.at(static_cast<int>(row), static_cast<int>(c));
     }
+    MultiplyAdd(factors, term, std::span<Planes>(sums.data(), sums.size()));
   }
   KeyShares shares;
   for (std::size_t node = 0; node < shares.size(); ++node) {

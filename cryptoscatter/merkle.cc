@@ -8,48 +8,22 @@
 namespace worldb::cryptoscatter {
 namespace {
 
-// A small hash input on the stack.
-template <std::size_t N>
-class FixedInput {
- public:
-  FixedInput& Raw(ByteSpan bytes) {
-    std::copy(bytes.begin(), bytes.end(), bytes_.begin() + static_cast<std::ptrdiff_t>(at_));
-    at_ += bytes.size();
-    return *this;
-  }
-  FixedInput& Little(std::uint64_t value, std::size_t count) {
-    for (std::size_t i = 0; i < count; ++i) {
-      bytes_[at_++] = static_cast<std::uint8_t>(value >> (8 * i));
-    }
-    return *this;
-  }
-  ByteSpan span() const {
-    WORLDB_CHECK(at_ == N);
-    return bytes_;
-  }
-
- private:
-  std::array<std::uint8_t, N> bytes_;
-  std::size_t at_ = 0;
-};
-
 Hash256 HashPair(const HashLabel& label, const Hash256& left, const Hash256& right) {
-  return LabelledHash(label, FixedInput<64>().Raw(left.bytes).Raw(right.bytes).span());
+  return LabelledHash(label, FixedWriter<64>().Raw(left.bytes).Raw(right.bytes).array());
 }
 
 Hash256 HashTriple(const HashLabel& label, const Hash256& a, const Hash256& b, const Hash256& c) {
-  return LabelledHash(label, FixedInput<96>().Raw(a.bytes).Raw(b.bytes).Raw(c.bytes).span());
+  return LabelledHash(label, FixedWriter<96>().Raw(a.bytes).Raw(b.bytes).Raw(c.bytes).array());
 }
 
-// One to four nodes of a fragment tree become one of the next level; a lone one goes up unchanged.
+// Nodes of a fragment tree become one of the next level; a lone one goes up unchanged.
 Hash256 Parent(TreeHash& hash, std::span<const Hash256> children) {
   static_assert(sizeof(Hash256) == Hash256::kBytes);
   if (children.size() == 1) return children.front();
   return hash.Of(labels::kFragmentNode, {children.front().bytes.data(), children.size_bytes()});
 }
 
-static_assert(kMerkleBlockBytes ==
-                  kMerkleLeafBytes * kFragmentTreeArity * kFragmentTreeArity * kFragmentTreeArity,
+static_assert(kMerkleBlockBytes == kMerkleLeafBytes * kFragmentUnitLeaves * kFragmentTreeArity,
               "a block is a subtree");
 
 // One level up; an odd last node is promoted unchanged. May work in place.
@@ -63,13 +37,13 @@ std::size_t FoldLevel(const HashLabel& label, std::span<const Hash256> in, Hash2
 
 Hash256 RootOver(TreeHash& hash, const CoreId& core, std::uint32_t generation, NodeIndex index,
                  std::uint64_t fragment_bytes, const Hash256& top) {
-  return hash.Of(labels::kFragmentRoot, FixedInput<77>()
+  return hash.Of(labels::kFragmentRoot, FixedWriter<77>()
                                             .Raw(core.bytes)
-                                            .Little(generation, 4)
-                                            .Little(index.value(), 1)
-                                            .Little(fragment_bytes, 8)
+                                            .U32(generation)
+                                            .U8(index.value())
+                                            .U64(fragment_bytes)
                                             .Raw(top.bytes)
-                                            .span());
+                                            .array());
 }
 
 }  // namespace
@@ -94,13 +68,17 @@ void FragmentHasher::Update(ByteSpan bytes) {
 }
 
 void FragmentHasher::AddLeaf(const Hash256& leaf) {
-  Hash256 node = leaf;
-  for (std::size_t level = 0;; ++level) {
-    if (level == groups_.size()) groups_.emplace_back();
-    const std::size_t count = CountAt(level);
-    groups_[level][count] = node;
-    if (count + 1 < kFragmentTreeArity) break;
-    node = Parent(hash_, groups_[level]);
+  const std::size_t at = leaf_count_ % kFragmentUnitLeaves;
+  unit_[at] = leaf;
+  if (at + 1 == kFragmentUnitLeaves) {
+    Hash256 node = Parent(hash_, unit_);
+    for (std::size_t level = 0;; ++level) {
+      if (level == groups_.size()) groups_.emplace_back();
+      const std::size_t count = CountAt(level);
+      groups_[level][count] = node;
+      if (count + 1 < kFragmentTreeArity) break;
+      node = Parent(hash_, groups_[level]);
+    }
   }
   ++leaf_count_;
 }
@@ -111,13 +89,14 @@ Hash256 FragmentHasher::Top() {
   Hash256 node;
   bool any = pending > 0 || bytes_ == 0;
   if (any) node = hash_.Of(labels::kFragmentLeaf, ByteSpan(pending_).first(pending));
-  for (std::size_t level = 0; level < groups_.size(); ++level) {
-    std::size_t count = CountAt(level);
-    if (any) groups_[level][count++] = node;
-    if (count == 0) continue;
-    node = Parent(hash_, std::span(groups_[level]).first(count));
+  const auto fold = [&](std::span<Hash256> group, std::size_t count) {
+    if (any) group[count++] = node;
+    if (count == 0) return;
+    node = Parent(hash_, group.first(count));
     any = true;
-  }
+  };
+  fold(unit_, leaf_count_ % kFragmentUnitLeaves);
+  for (std::size_t level = 0; level < groups_.size(); ++level) fold(groups_[level], CountAt(level));
   return node;
 }
 
@@ -175,12 +154,12 @@ Hash256 KeyShareHash(const CoreId& core, NodeIndex index, const KeyShare& share)
 
 Hash256 ShareLeaf(const CoreId& core, NodeIndex index, const Hash256& fragment_root,
                   const Hash256& key_share_hash) {
-  return LabelledHash(labels::kShareLeaf, FixedInput<97>()
+  return LabelledHash(labels::kShareLeaf, FixedWriter<97>()
                                               .Raw(core.bytes)
-                                              .Little(index.value(), 1)
+                                              .U8(index.value())
                                               .Raw(fragment_root.bytes)
                                               .Raw(key_share_hash.bytes)
-                                              .span());
+                                              .array());
 }
 
 ShareTree::ShareTree(const std::array<Hash256, kNodeCount>& leaves) : leaves_(leaves) {

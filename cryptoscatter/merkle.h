@@ -1,11 +1,11 @@
 // The trees: over a fragment, over the nine share leaves, and over a batch of signed items.
 //
-// Fragment tree: 1 KiB leaves under the suite's hash, four children to a node (decision 009); a
-// level's last node, if alone, is promoted unchanged; core id, generation, index and total are bound
-// in the root. A *block* is 64 KiB of a fragment, a full subtree of it or its short end, so a reader
-// who knows the block tops can check each block on its own. Share tree: nine leaves, three data
-// center nodes, one root. Batch tree: up to 256 items, two children to a node, same promotion rule;
-// the length of a path follows from index and count.
+// Fragment tree: 1 KiB leaves under the suite's hash, sixteen leaves to a node and four nodes to one
+// above (decision 009); a level's last node, if alone, is promoted unchanged; core id, generation,
+// index and total are bound in the root. A *block* is 64 KiB of a fragment, a full subtree of it or
+// its short end, so a reader who knows the block tops can check each block on its own. Share tree:
+// nine leaves, three data center nodes, one root. Batch tree: up to 256 items, two children to a
+// node, same promotion rule; the length of a path follows from index and count.
 // Threads: pure functions; a FragmentHasher has one owner.
 // Source:  docs/share-format.md section 7.
 #ifndef WORLDB_CRYPTOSCATTER_MERKLE_H_
@@ -26,7 +26,8 @@ namespace worldb::cryptoscatter {
 
 inline constexpr std::size_t kMerkleLeafBytes = 1024;
 inline constexpr std::size_t kMerkleBlockBytes = 65536;
-inline constexpr std::size_t kFragmentTreeArity = 4;
+inline constexpr std::size_t kFragmentUnitLeaves = 16;  // leaves under a node of the lowest level
+inline constexpr std::size_t kFragmentTreeArity = 4;    // nodes under a node above that
 inline constexpr std::uint32_t kBatchCountMax = 256;
 
 // The fragment tree, byte by byte. Memory grows with the logarithm of the bytes.
@@ -43,17 +44,20 @@ class FragmentHasher {
   Hash256 Root(const CoreId& core, std::uint32_t generation, NodeIndex index);
 
  private:
-  // Up to four nodes of one level, side by side as they are hashed.
+  // Nodes that will be hashed together, side by side.
+  using Unit = std::array<Hash256, kFragmentUnitLeaves>;
   using Group = std::array<Hash256, kFragmentTreeArity>;
 
   void AddLeaf(const Hash256& leaf);
+  // How many nodes wait in the group of a level: a digit of the number of whole units, in base four.
   std::size_t CountAt(std::size_t level) const {
-    return (leaf_count_ >> (2 * level)) % kFragmentTreeArity;
+    return (leaf_count_ / kFragmentUnitLeaves >> (2 * level)) % kFragmentTreeArity;
   }
   TreeHash& hash_;
   std::uint64_t bytes_ = 0;
-  std::uint64_t leaf_count_ = 0;  // in base four, its digits say how many of each group are there
-  std::vector<Group> groups_;     // by level, from the leaves
+  std::uint64_t leaf_count_ = 0;
+  Unit unit_;                  // the leaves since the last whole unit
+  std::vector<Group> groups_;  // by level, from the units
   std::array<std::uint8_t, kMerkleLeafBytes> pending_;
 };
 

@@ -19,32 +19,11 @@ constexpr std::array<std::uint8_t, 4> kCoreMagic = {'W', 'D', 'C', '1'};
 constexpr std::uint16_t kCoreFormat = 1;
 constexpr std::size_t kReceiptFixedBytes = 2 + 4 + 8 + 32 + 4 + 1;
 
-class FixedWriter {
- public:
-  explicit FixedWriter(MutableByteSpan out) : out_(out) {}
-  FixedWriter& Raw(ByteSpan bytes) {
-    std::copy(bytes.begin(), bytes.end(), out_.begin() + static_cast<std::ptrdiff_t>(at_));
-    at_ += bytes.size();
-    return *this;
-  }
-  FixedWriter& Little(std::uint64_t value, std::size_t count) {
-    for (std::size_t i = 0; i < count; ++i) {
-      out_[at_++] = static_cast<std::uint8_t>(value >> (8 * i));
-    }
-    return *this;
-  }
-  std::size_t at() const { return at_; }
-
- private:
-  MutableByteSpan out_;
-  std::size_t at_ = 0;
-};
-
 Hash256 SignedDigest(const HashLabel& label, const CellId& cell, const Hash256& root,
                      std::uint32_t count, const SigningPublicKey& signer) {
-  std::array<std::uint8_t, 16 + 32 + 4 + 32> input;
-  FixedWriter(input).Raw(cell.bytes).Raw(root.bytes).Little(count, 4).Raw(signer.bytes);
-  return LabelledHash(label, input);
+  FixedWriter<16 + 32 + 4 + 32> input;
+  input.Raw(cell.bytes).Raw(root.bytes).U32(count).Raw(signer.bytes);
+  return LabelledHash(label, input.array());
 }
 
 // One proof for each item; every kBatchCountMax of them share a tree and a signature.
@@ -78,15 +57,12 @@ KeyTag KeyTagOf(const SecretArray<32>& tag_key, ByteSpan key_name) {
 }
 
 std::array<std::uint8_t, Core::kBytes> Core::Encode() const {
-  std::array<std::uint8_t, kBytes> out;
-  FixedWriter writer(out);
-  writer.Raw(kCoreMagic).Little(kCoreFormat, 2).Little(static_cast<std::uint16_t>(suite), 2);
-  writer.Little(static_cast<std::uint16_t>(kind), 2).Raw(cell.bytes);
-  writer.Raw(key_tag.bytes).Raw(op_id.bytes).Little(segment_bytes, 4);
-  WORLDB_CHECK(writer.at() == kPrefixBytes);
-  writer.Little(plaintext_bytes, 8).Raw(key_commit.bytes);
-  WORLDB_CHECK(writer.at() == kBytes);
-  return out;
+  FixedWriter<kBytes> out;
+  out.Raw(kCoreMagic).U16(kCoreFormat).U16(static_cast<std::uint16_t>(suite));
+  out.U16(static_cast<std::uint16_t>(kind)).Raw(cell.bytes);
+  out.Raw(key_tag.bytes).Raw(op_id.bytes).U32(segment_bytes);
+  WORLDB_CHECK(out.size() == kPrefixBytes);
+  return out.U64(plaintext_bytes).Raw(key_commit.bytes).array();
 }
 
 absl::StatusOr<Core> Core::Decode(ByteSpan bytes) {
@@ -131,9 +107,9 @@ std::size_t Core::CiphertextBytes() const {
 }
 
 CommitmentId CommitmentIdOf(const CoreId& core, const ScriptId& script, const Hash256& leaf_root) {
-  std::array<std::uint8_t, 96> input;
-  FixedWriter(input).Raw(core.bytes).Raw(script.bytes).Raw(leaf_root.bytes);
-  return CommitmentId{LabelledHash(labels::kCommitmentId, input).bytes};
+  FixedWriter<96> input;
+  input.Raw(core.bytes).Raw(script.bytes).Raw(leaf_root.bytes);
+  return CommitmentId{LabelledHash(labels::kCommitmentId, input.array()).bytes};
 }
 
 void BatchProof::AppendTo(ByteWriter& out) const {
@@ -180,15 +156,10 @@ std::vector<CommitProof> SignBatch(const SigningKeyPair& writer, const CellId& c
 }
 
 Hash256 ReceiptClaim::Leaf() const {
-  std::array<std::uint8_t, kReceiptFixedBytes> input;
-  FixedWriter(input)
-      .Little(slot.value(), 2)
-      .Little(slot_epoch.value(), 4)
-      .Little(version.value(), 8)
-      .Raw(core.bytes)
-      .Little(generation, 4)
-      .Little(index.value(), 1);
-  return LabelledHash(labels::kReceiptLeaf, input);
+  FixedWriter<kReceiptFixedBytes> input;
+  input.U16(slot.value()).U32(slot_epoch.value()).U64(version.value());
+  input.Raw(core.bytes).U32(generation).U8(index.value());
+  return LabelledHash(labels::kReceiptLeaf, input.array());
 }
 
 Bytes Receipt::Encode() const {

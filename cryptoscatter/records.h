@@ -30,6 +30,8 @@ inline constexpr std::size_t kKeyNameBytesMax = 1024;
 inline constexpr std::size_t kValueBytesMax = std::size_t{4} << 20;
 // What is sealed: u16 length of the key's name, the name, the value.
 inline constexpr std::size_t kSealedPlaintextBytesMax = 2 + kKeyNameBytesMax + kValueBytesMax;
+// What a decoder takes for ciphertext or one fragment of a value, before the core says how much it is.
+inline constexpr std::size_t kCiphertextBytesMax = std::size_t{8} << 20;
 // Of a file: u16 length of its base name, the name, the content.
 inline constexpr std::uint64_t kFilePlaintextBytesMax = std::uint64_t{1} << 40;
 

@@ -4,6 +4,8 @@
 #include <cmath>
 
 #include "cryptoscatter/base/check.h"
+#include "cryptoscatter/key_repair.h"
+#include "cryptoscatter/share.h"
 
 namespace worldb::cryptoscatter {
 namespace {
@@ -62,6 +64,14 @@ ScriptReport ReportOn(const Script& script) {
   report.smallest_blocking =
       Extreme(false, [&](NodeSet set) { return !script.IsReadable(NodeSet::All().Minus(set)); });
   report.largest_blind = Extreme(true, [&](NodeSet set) { return !script.CanRead(set); });
+  for (int node = 0; node < kNodeCount; ++node) {
+    const int rows = script.key_sharing().RowCount(NodeAt(node));
+    report.key_rows[static_cast<std::size_t>(node)] = rows;
+    report.key_share_bytes += static_cast<int>(StoredKeyShare(rows).bytes());
+    if (KeyHelperSets(script.key_sharing(), NodeAt(node), NodeSet::All()).empty()) {
+      report.irreplaceable.Add(NodeAt(node));
+    }
+  }
   return report;
 }
 

@@ -6,6 +6,7 @@
 #ifndef WORLDB_CRYPTOSCATTER_SCRIPT_REPORT_H_
 #define WORLDB_CRYPTOSCATTER_SCRIPT_REPORT_H_
 
+#include <array>
 #include <vector>
 
 #include "cryptoscatter/base/node_set.h"
@@ -27,6 +28,9 @@ struct ScriptReport {
   std::vector<NodeSet> smallest_reading;      // the smallest sets that read
   std::vector<NodeSet> smallest_blocking;     // the smallest sets without which nobody reads
   std::vector<NodeSet> largest_blind;         // the largest sets that cannot read
+  std::array<int, kNodeCount> key_rows{};     // of each node's key share
+  int key_share_bytes = 0;                    // of all stored key shares of one value
+  NodeSet irreplaceable;  // nodes whose key share, if lost, all others could not make again
 };
 
 ScriptReport ReportOn(const Script& script);

@@ -15,7 +15,6 @@
 namespace worldb::cryptoscatter {
 namespace {
 
-constexpr std::size_t kCiphertextBytesMax = std::size_t{8} << 20;
 constexpr std::size_t kSealedFixedBytes =
     Core::kBytes + 32 + 2 * 32 * kNodeCount + 32 + 32 * kNodeCount + 32 + 64 + 4 + 4 + 4;
 
@@ -49,14 +48,9 @@ std::size_t BytesToDraw(const KeySharing& sharing) {
   return std::min(kSeedBytes + coefficients * kKeyRowBytes, kSecretSlotBytesMax);
 }
 
-using SealAad = std::array<std::uint8_t, 49>;
-
-SealAad MakeSealAad(const CoreId& core, NodeIndex index, const NodeId& receiver) {
-  SealAad aad;
-  auto at = std::copy(core.bytes.begin(), core.bytes.end(), aad.begin());
-  *at++ = index.value();
-  std::copy(receiver.bytes.begin(), receiver.bytes.end(), at);
-  return aad;
+std::array<std::uint8_t, 49> MakeSealAad(const CoreId& core, NodeIndex index,
+                                         const NodeId& receiver) {
+  return FixedWriter<49>().Raw(core.bytes).U8(index.value()).Raw(receiver.bytes).array();
 }
 
 // Data key and blinding: random, hedged by the session's secret, bound to the core's prefix.

@@ -15,7 +15,6 @@ namespace worldb::cryptoscatter {
 namespace {
 
 constexpr std::uint16_t kShareFormat = 1;
-constexpr std::size_t kFragmentBytesMax = std::size_t{8} << 20;
 
 void AppendMetadata(const Share& share, ByteWriter& out) {
   out.U16(kShareFormat).Raw(share.core.Encode()).Raw(share.script.bytes).U32(share.generation);
@@ -47,19 +46,14 @@ absl::StatusOr<Share> ReadMetadata(ByteReader& in) {
 }
 
 void ReadFragment(ByteReader& in, Share& share) {
-  const std::size_t most = std::min(kFragmentBytesMax, share.core.CiphertextBytes());
+  const std::size_t most = std::min(kCiphertextBytesMax, share.core.CiphertextBytes());
   share.fragment = ToBytes(in.Sized(most));
 }
 
-using PlaceAad = std::array<std::uint8_t, 32 + 4 + 1 + 16>;
-
-PlaceAad MakePlaceAad(const KeySharePlace& place) {
-  PlaceAad aad;
-  auto at = std::copy(place.core.bytes.begin(), place.core.bytes.end(), aad.begin());
-  for (int i = 0; i < 4; ++i) *at++ = static_cast<std::uint8_t>(place.generation >> (8 * i));
-  *at++ = place.index.value();
-  std::copy(place.node.bytes.begin(), place.node.bytes.end(), at);
-  return aad;
+std::array<std::uint8_t, 53> MakePlaceAad(const KeySharePlace& place) {
+  FixedWriter<53> aad;
+  aad.Raw(place.core.bytes).U32(place.generation).U8(place.index.value());
+  return aad.Raw(place.node.bytes).array();
 }
 
 // Everything of a share but its fragment and its place in the tree.

@@ -63,8 +63,8 @@ Hash256 TreeHash::Of(const HashLabel& label, ByteSpan data) {
   EVP_MD_CTX* const context = sha256_->context;
   Hash256 out;
   WORLDB_CHECK(EVP_DigestInit_ex2(context, nullptr, nullptr) == 1 &&
-               EVP_DigestUpdate(context, label.bytes().data(), label.bytes().size()) == 1 &&
                EVP_DigestUpdate(context, data.data(), data.size()) == 1 &&
+               EVP_DigestUpdate(context, label.bytes().data(), label.bytes().size()) == 1 &&
                EVP_DigestFinal_ex(context, out.bytes.data(), nullptr) == 1);
   return out;
 }

@@ -1,5 +1,6 @@
 #include "tools/script_output.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -56,6 +57,36 @@ std::string SurvivedText(const ScriptReport& report) {
                                  " in each other one"));
   }
   return absl::StrJoin(parts, "; ");
+}
+
+// Empty when every node has one row, which no other node has to hold.
+std::string KeySharesText(const ScriptReport& report, const ScriptNames& names) {
+  std::string out;
+  const auto one = [](int rows) { return rows == 1; };
+  if (!std::all_of(report.key_rows.begin(), report.key_rows.end(), one)) {
+    std::vector<std::string> others;
+    for (int node = 0; node < kNodeCount; ++node) {
+      const int rows = report.key_rows[static_cast<std::size_t>(node)];
+      if (!one(rows)) others.push_back(absl::StrCat(names.node(NodeAt(node)), " ", rows));
+    }
+    absl::StrAppend(&out, "\nkey shares      ", report.key_share_bytes,
+                    " bytes stored for each value; rows: ", absl::StrJoin(others, ", "),
+                    others.size() < kNodeCount ? ", each other node 1" : "");
+  }
+  if (!report.irreplaceable.empty()) {
+    absl::StrAppend(&out, "\nlost for good   a lost key share of ",
+                    names.Describe(report.irreplaceable),
+                    ": the other nodes may still read, but cannot make it again");
+  }
+  return out;
+}
+
+Json KeyRowsJson(const ScriptReport& report, const ScriptNames& names) {
+  Json out = Json::object();
+  for (int node = 0; node < kNodeCount; ++node) {
+    out[names.node(NodeAt(node))] = report.key_rows[static_cast<std::size_t>(node)];
+  }
+  return out;
 }
 
 std::string LossText(const ScriptExplanation& e) {
@@ -159,6 +190,7 @@ std::string ExplainAsTable(const ScriptExplanation& e) {
   absl::StrAppend(&out, "\nscript id       ", e.script.id().Hex());
   absl::StrAppendFormat(&out, "\nstorage factor  %.2f bytes on nine nodes for a byte of ciphertext",
                         report.storage_factor);
+  absl::StrAppend(&out, KeySharesText(report, e.names));
   absl::StrAppend(&out, "\nmay be lost     ", SurvivedText(report));
   absl::StrAppend(&out, "\nloss            ", LossText(e));
   absl::StrAppend(&out, "\nread            ", report.reading_sets, " of 512 sets of nodes");
@@ -190,6 +222,9 @@ Json ExplainAsJson(const ScriptExplanation& e) {
               {"id", e.script.id().Hex()},
               {"text", e.script.text()},
               {"storage_factor", report.storage_factor},
+              {"key_share_rows", KeyRowsJson(report, e.names)},
+              {"key_share_bytes", report.key_share_bytes},
+              {"irreplaceable_key_shares", NodesJson(report.irreplaceable, e.names)},
               {"reading_sets", report.reading_sets},
               {"rebuilding_sets", report.rebuilding_sets},
               {"survives", std::move(survives)},

@@ -1,6 +1,6 @@
 // Byte sequences and the one way fixed little-endian layouts are written and read.
 //
-// Everything that is stored, logged, hashed or signed goes through ByteWriter and ByteReader, so one
+// Everything that is stored, logged, hashed or signed goes through these writers and ByteReader, so one
 // place decides byte order and one place refuses short or over-long input.
 // Errors:  a ByteReader that runs past its end or meets a refused count turns sticky-bad: every
 //          later read returns zeroes and Finish() says InvalidArgument with the offset.
@@ -19,6 +19,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "cryptoscatter/base/check.h"
 
 namespace worldb {
 
@@ -75,6 +76,38 @@ class ByteWriter {
     return *this;
   }
   Bytes out_;
+};
+
+// As ByteWriter, for records and hash inputs of exactly N bytes: no heap.
+template <std::size_t N>
+class FixedWriter {
+ public:
+  FixedWriter& U8(std::uint8_t v) { return Little(v, 1); }
+  FixedWriter& U16(std::uint16_t v) { return Little(v, 2); }
+  FixedWriter& U32(std::uint32_t v) { return Little(v, 4); }
+  FixedWriter& U64(std::uint64_t v) { return Little(v, 8); }
+  FixedWriter& Raw(ByteSpan bytes) {
+    WORLDB_CHECK(bytes.size() <= N - at_);
+    std::copy(bytes.begin(), bytes.end(), out_.begin() + static_cast<std::ptrdiff_t>(at_));
+    at_ += bytes.size();
+    return *this;
+  }
+
+  std::size_t size() const { return at_; }
+  // REQUIRES: all N bytes were written.
+  const std::array<std::uint8_t, N>& array() const {
+    WORLDB_CHECK(at_ == N);
+    return out_;
+  }
+
+ private:
+  FixedWriter& Little(std::uint64_t v, std::size_t count) {
+    WORLDB_CHECK(count <= N - at_);
+    for (std::size_t i = 0; i < count; ++i) out_[at_++] = static_cast<std::uint8_t>(v >> (8 * i));
+    return *this;
+  }
+  std::array<std::uint8_t, N> out_;
+  std::size_t at_ = 0;
 };
 
 // Reads a span it does not own; the span must outlive it and every view it hands out.

@@ -39,6 +39,19 @@ class ScriptTest(unittest.TestCase):
         self.assertEqual(out, f"script id {NESTED}\nkey: 2 of (2 of dc[0], 2 of dc[1], 2 of dc[2])\n"
                               "code: lrc local 2+1 global 2\n")
 
+    def test_each_script_of_the_page_compiles(self):
+        page = pathlib.Path(__file__).resolve().parents[2] / "docs" / "scripts.md"
+        texts = []
+        for line in page.read_text().splitlines():
+            if line.startswith("    key: "):
+                texts.append("")
+            if line.startswith(("    key: ", "    code: ", "    survives: ")):
+                texts[-1] += line.strip() + "\n"
+        self.assertEqual(len(texts), 4)
+        for text in texts:
+            with self.subTest(text=text):
+                script("check", "-", *NAMES, text=text)
+
     def test_check_refuses_with_place_or_counterexample(self):
         for text, why in (
                 ("key: 3 of all code: mds k=3",
@@ -49,7 +62,8 @@ class ScriptTest(unittest.TestCase):
                 ("key: 5 of all code: mds k=5 survives: any 5 nodes",
                  "without nodes virginia-1, virginia-2, virginia-3, frankfurt-1, frankfurt-2, nodes"),
                 ("key: 5 of\nal", "line 2, column 1: found \"al\"; allowed here: \"all\", a data center"),
-                ("key: 1 of (tokyo-1, tokyo-1)", "line 1, column 21: tokyo-1 stands in the key clause a"),
+                ("key: 1 of (2 of (" + "tokyo-1, " * 8 + "tokyo-2), tokyo-1)",
+                 "line 1, column 100: tokyo-1 stands in the key clause more than 8 times"),
         ):
             with self.subTest(text=text):
                 self.assertIn(why, script("check", "-", *NAMES, text=text, code=65))
@@ -57,6 +71,28 @@ class ScriptTest(unittest.TestCase):
         script("check", "/no/such/file", code=3)
         script("check", "nested", code=3)  # no file of that name: the shipped one is not meant
         script("check", "-", "--names", "a,b", code=2)
+
+    def test_explain_counts_the_rows_of_key_shares(self):
+        with tempfile.TemporaryDirectory() as directory:
+            path = pathlib.Path(directory) / "mine.script"
+            path.write_text("key: 1 of (2 of (2 of tokyo, 2 of virginia, 2 of frankfurt),\n"
+                            "           3 of (tokyo-1, virginia-1, frankfurt-1))\n"
+                            "code: mds k=3\n")
+            table = script("explain", str(path), *NAMES)
+            told = json.loads(script("explain", str(path), "-o", "json", *NAMES))
+            self.assertIn("729 bytes stored for each value; rows: virginia-1 2, frankfurt-1 2, "
+                          "tokyo-1 2, each other node 1", table)
+            self.assertNotIn("lost for good", table)
+            self.assertEqual([told["key_share_rows"][name] for name in ("tokyo-1", "tokyo-2")], [2, 1])
+            self.assertEqual([told["key_share_bytes"], told["irreplaceable_key_shares"]], [729, []])
+            self.assertEqual(told["smallest_reading_sets"], [["virginia-1", "frankfurt-1", "tokyo-1"]])
+            # Two of the three votes are one node's, and there is no third beside the gate's own.
+            path.write_text("key: 1 of (2 of (2 of tokyo, 2 of virginia, 2 of frankfurt),\n"
+                            "           4 of (tokyo-1, tokyo-1, virginia-1, frankfurt-1))\n"
+                            "code: mds k=3\n")
+            self.assertIn("lost for good   a lost key share of node tokyo-1:",
+                          script("explain", str(path), *NAMES))
+        self.assertNotIn("key shares", script("explain", "nested", *NAMES))
 
     def test_explain_says_the_same_in_every_form(self):
         table = script("explain", "nested", "--subsets", *NAMES)

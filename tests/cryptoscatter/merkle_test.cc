@@ -19,7 +19,7 @@ using PlainHash = Hash256 (*)(const HashLabel&, ByteSpan);
 
 Hash256 PlainSha256(const HashLabel& label, ByteSpan data) {
   ByteWriter input;
-  input.Raw(label.bytes()).Raw(data);
+  input.Raw(data).Raw(label.bytes());
   Hash256 out;
   crypto_hash_sha256(out.bytes.data(), input.span().data(), input.size());
   return out;
@@ -44,12 +44,14 @@ Hash256 PlainFragmentTop(PlainHash hash, ByteSpan fragment) {
     leaves.push_back(hash(labels::kFragmentLeaf, fragment.subspan(at, bytes)));
     at += bytes;
   } while (at < fragment.size());
-  // Level by level: groups of four, a lone last one goes up unchanged.
-  while (leaves.size() > 1) {
+  // Level by level: groups of sixteen leaves, then of four; a lone last one goes up unchanged.
+  for (std::size_t group_size = 16; leaves.size() > 1; group_size = 4) {
     std::vector<Hash256> up;
-    for (std::size_t i = 0; i < leaves.size(); i += 4) {
+    for (std::size_t i = 0; i < leaves.size(); i += group_size) {
       ByteWriter group;
-      for (std::size_t j = i; j < std::min(i + 4, leaves.size()); ++j) group.Raw(leaves[j].bytes);
+      for (std::size_t j = i; j < std::min(i + group_size, leaves.size()); ++j) {
+        group.Raw(leaves[j].bytes);
+      }
       up.push_back(group.size() == 32 ? leaves[i] : hash(labels::kFragmentNode, group.span()));
     }
     leaves = up;

@@ -69,18 +69,18 @@ TEST(Primitives, Blake2bPassesTheSelfTestOfRfc7693) {
   EXPECT_EQ(HexEncode(out), "c23a7800d98123bd10f506c61e29da5603d763b8bbad2e737f5e765a7bccd475");
 }
 
-// A tree hash of suite 2 is SHA-256 of the padded label and the data, so the messages of RFC 6234
-// are cut after sixteen characters.
+// A tree hash of suite 2 is SHA-256 of the data and the padded label, so the messages of RFC 6234
+// are cut before their last sixteen characters.
 TEST(Primitives, Sha256OfRfc6234ThroughTheTreeHash) {
   TreeHash hash(Suite::kAes256GcmSha256);
   EXPECT_EQ(
-      hash.Of(HashLabel("abcdbcdecdefdefg"), AsBytes("efghfghighijhijkijkljklmklmnlmnomnopnopq"))
+      hash.Of(HashLabel("klmnlmnomnopnopq"), AsBytes("abcdbcdecdefdefgefghfghighijhijkijkljklm"))
           .Hex(),
       "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
   EXPECT_EQ(hash.Of(HashLabel("aaaaaaaaaaaaaaaa"), Bytes(1'000'000 - 16, 'a')).Hex(),
             "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
   Bytes octal;
-  for (int i = 16; i < 640; ++i) octal.push_back(static_cast<std::uint8_t>('0' + i % 8));
+  for (int i = 0; i < 624; ++i) octal.push_back(static_cast<std::uint8_t>('0' + i % 8));
   EXPECT_EQ(hash.Of(HashLabel("0123456701234567"), octal).Hex(),
             "594847328451bdfa85056225462cc1d867d877fb388df0ce35f25ab5562bfbb5");
   // And in suite 1 it is the labelled hash.

@@ -82,19 +82,20 @@ def signature_holds(public, message, signature):
 def T(suite, label, data):
     if suite == 1:
         return H(label, data)
-    return hashlib.sha256(label.encode().ljust(16, b"\0") + data).digest()
+    return hashlib.sha256(data + label.encode().ljust(16, b"\0")).digest()
 
 
-def fold(suite, level):
+def fold(suite, level, size=4):
     while len(level) > 1:
-        groups = [level[i : i + 4] for i in range(0, len(level), 4)]
+        groups = [level[i : i + size] for i in range(0, len(level), size)]
+        size = 4
         level = [T(suite, "wdb frag node 1", b"".join(g)) if len(g) > 1 else g[0] for g in groups]
     return level[0]
 
 
 def block_top(suite, block):
     leaves = [block[i : i + 1024] for i in range(0, len(block), 1024)] or [b""]
-    return fold(suite, [T(suite, "wdb frag leaf 1", leaf) for leaf in leaves])
+    return fold(suite, [T(suite, "wdb frag leaf 1", leaf) for leaf in leaves], 16)
 
 
 def blocks_of(fragment):

@@ -77,7 +77,7 @@ def tree_hash(suite, label, data):
     if suite == 1:
         return H(label, data)
     assert suite == 2, "unknown suite"
-    return hashlib.sha256(label.encode().ljust(16, b"\0") + data).digest()
+    return hashlib.sha256(data + label.encode().ljust(16, b"\0")).digest()
 
 
 def open_segment(suite, stream, index, last, sealed):
@@ -193,11 +193,13 @@ class Reader:
 def fragment_top(suite, fragment):
     leaves = [fragment[i : i + 1024] for i in range(0, len(fragment), 1024)] or [b""]
     level = [tree_hash(suite, "wdb frag leaf 1", leaf) for leaf in leaves]
+    size = 16
     while len(level) > 1:
-        groups = [level[i : i + 4] for i in range(0, len(level), 4)]
+        groups = [level[i : i + size] for i in range(0, len(level), size)]
         level = [
             tree_hash(suite, "wdb frag node 1", b"".join(g)) if len(g) > 1 else g[0] for g in groups
         ]
+        size = 4
     return level[0]
 
 

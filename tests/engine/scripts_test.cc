@@ -1,7 +1,7 @@
 // Goal:   values under different scripts live side by side: each is written, read, repaired and read
 //         from raw disks under its own, chosen by the request or by the key's namespace.
-// Method: nine real nodes in virtual time, with nested, flat, copy and a script of the cell's own whose
-//         groups lie across the data centers. Shares are damaged and lost behind a node's back, data
+// Method: nine real nodes in virtual time, with nested, flat, copy and two scripts of the cell's own:
+//         one whose groups lie across the data centers, one whose nodes have 0 to 3 rows. Shares are damaged and lost behind a node's back, data
 //         centers stopped; raw rows are read by a reader that knows none but the shipped scripts.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/offline_reader.h"
 #include "engine/share_store.h"
+#include "tests/support/several_rows_script.h"
 #include "tests/support/sim_cell.h"
 
 namespace worldb::testing {
@@ -33,6 +34,8 @@ SimCell::Options Options() {
   options.seed = 9;
   CellScripts scripts = *CellScripts().WithScript("crossed", *Script::Compile(kCrossed));
   scripts = *scripts.WithNamespace("cross/", "crossed");
+  scripts = *scripts.WithScript("several", SeveralRowsScript());
+  scripts = *scripts.WithNamespace("several/", "several");
   options.scripts = *scripts.WithNamespace("copies/", "copy");
   options.node.scrub.page_rows = 64;
   options.node.scrub.page_every = absl::Milliseconds(100);
@@ -67,7 +70,7 @@ class ScriptsTest : public ::testing::Test {
     values_[key] = {value, expected};
   }
 
-  // Small and large ones under four scripts, at home in the first data center.
+  // Small and large ones under five scripts, at home in the first data center.
   void WriteAll() {
     const ScriptId crossed = (*Script::Compile(kCrossed))->id();
     std::size_t salt = 0;
@@ -78,6 +81,7 @@ class ScriptsTest : public ::testing::Test {
       Write(key("named"), ValueOf(bytes, ++salt), Script::Flat()->id(), Script::Flat()->id());
       Write(key("copies/"), ValueOf(bytes, ++salt), std::nullopt, Script::Copy()->id());
       Write(key("cross/"), ValueOf(bytes, ++salt), std::nullopt, crossed);
+      Write(key("several/"), ValueOf(bytes, ++salt), std::nullopt, SeveralRowsScript()->id());
       // What the request names beats the namespace.
       Write(key("cross/n"), ValueOf(bytes, ++salt), Script::Nested()->id(), Script::Nested()->id());
     }
@@ -158,29 +162,33 @@ TEST_F(ScriptsTest, SideBySideEachIsScatteredUnderItsOwnAndSurvivesADataCenter) 
 
 TEST_F(ScriptsTest, DamagedAndLostSharesAreRepairedUnderEachScript) {
   WriteAll();
-  constexpr int kBad = 4;
-  for (const auto& [key, value] : values_) {
-    Bytes row = *Row(kBad, RowFamily::kRows, RowKeyOf(key));
-    row[6 + row[2] + 256u * row[3] + 40] ^= 1;  // the stored key share
-    cell_.disk(kBad).Tamper(RowFamily::kRows, RowKeyOf(key),
-                            std::make_shared<const Bytes>(std::move(row)));
-    if (auto apart = Row(kBad, RowFamily::kBlobs, RowKeyOf(key)); apart.has_value()) {
-      (*apart)[apart->size() / 2] ^= 1;
-      cell_.disk(kBad).Tamper(RowFamily::kBlobs, RowKeyOf(key),
-                              std::make_shared<const Bytes>(*std::move(apart)));
+  // Nodes of three rows and of two, where there are several.
+  for (const int bad : {0, 4}) {
+    for (const auto& [key, value] : values_) {
+      Bytes row = *Row(bad, RowFamily::kRows, RowKeyOf(key));
+      row[6 + row[2] + 256u * row[3] + 40] ^= 1;  // the stored key share
+      cell_.disk(bad).Tamper(RowFamily::kRows, RowKeyOf(key),
+                             std::make_shared<const Bytes>(std::move(row)));
+      if (auto apart = Row(bad, RowFamily::kBlobs, RowKeyOf(key)); apart.has_value()) {
+        (*apart)[apart->size() / 2] ^= 1;
+        cell_.disk(bad).Tamper(RowFamily::kBlobs, RowKeyOf(key),
+                               std::make_shared<const Bytes>(*std::move(apart)));
+      }
     }
+    EXPECT_TRUE(RunUntilWhole(bad)) << "the scrub finds and mends them";
   }
-  EXPECT_TRUE(RunUntilWhole(kBad)) << "the scrub finds and mends them";
 
   // Nothing left of them but that they were there: metadata, key share and fragment come from others.
-  constexpr int kBare = 7;
-  for (const auto& [key, value] : values_) {
-    cell_.disk(kBare).Tamper(RowFamily::kRows, RowKeyOf(key),
-                             std::make_shared<const Bytes>(Bytes{1}));
-    cell_.disk(kBare).Tamper(RowFamily::kBlobs, RowKeyOf(key), nullptr);
+  // Of no row, of one, and of three.
+  for (const int bare : {2, 7, 0}) {
+    for (const auto& [key, value] : values_) {
+      cell_.disk(bare).Tamper(RowFamily::kRows, RowKeyOf(key),
+                              std::make_shared<const Bytes>(Bytes{1}));
+      cell_.disk(bare).Tamper(RowFamily::kBlobs, RowKeyOf(key), nullptr);
+    }
+    EXPECT_TRUE(RunUntilWhole(bare)) << bare;
+    EXPECT_EQ(cell_.Status(bare).repair.core_conflicts, 0u);
   }
-  EXPECT_TRUE(RunUntilWhole(kBare));
-  EXPECT_EQ(cell_.Status(kBare).repair.core_conflicts, 0u);
 }
 
 TEST_F(ScriptsTest, RawDisksBringTheScriptsTheyAreOf) {
@@ -196,7 +204,7 @@ TEST_F(ScriptsTest, RawDisksBringTheScriptsTheyAreOf) {
       other.back() = ' ';
       EXPECT_FALSE(ScriptRow::Decode(row.key, other).ok());
     }
-    EXPECT_EQ(rows, 4) << node;
+    EXPECT_EQ(rows, 5) << node;
   }
   for (const auto& [key, value] : values_) {
     for (int missing = 0; missing < kDataCenterCount; ++missing) {
