@@ -51,7 +51,7 @@ absl::Status Deliver(const GetArguments& arguments, const transport::GetResult& 
   const ByteSpan value = result.value.ExposeSecret();
   const bool json = arguments.client.format() == OutputFormat::kJson;
   if (!arguments.out.empty()) {
-    WORLDB_RETURN_IF_ERROR(WriteFileAtomically(arguments.out, value, 0600));
+    WORLDB_RETURN_IF_ERROR(WriteFileAtomically(arguments.out, value));
   } else if (!json && (std::fwrite(value.data(), 1, value.size(), stdout) != value.size() ||
                        std::fflush(stdout) != 0)) {
     return absl::UnavailableError("standard output took only a part of the value");

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
@@ -13,8 +14,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "cryptoscatter/base/entropy.h"
 #include "cryptoscatter/base/status_macros.h"
+#include "tools/output_file.h"
 
 namespace worldb::tools {
 namespace {
@@ -42,19 +43,6 @@ absl::Status WriteAll(int fd, ByteSpan bytes, const std::string& path) {
     done += static_cast<std::size_t>(count);
   }
   return absl::OkStatus();
-}
-
-// A whole, synced file beside `path`; returns its name.
-absl::StatusOr<std::string> WriteBeside(const std::string& path, ByteSpan bytes, int mode) {
-  std::string beside = absl::StrCat(path, ".", HexEncode(SystemEntropy().Draw<8>()), ".tmp");
-  const Descriptor file(
-      ::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
-  if (file.get() < 0) return SystemError("create", beside, errno);
-  absl::Status status = WriteAll(file.get(), bytes, beside);
-  if (status.ok() && ::fsync(file.get()) != 0) status = SystemError("sync", beside, errno);
-  if (status.ok()) return beside;
-  ::unlink(beside.c_str());
-  return status;
 }
 
 }  // namespace
@@ -119,24 +107,24 @@ absl::StatusOr<SecretBytes> ReadWholeFile(const std::string& path, std::size_t b
   return exact;
 }
 
-absl::Status WriteFileAtomically(const std::string& path, ByteSpan bytes, int mode) {
-  WORLDB_ASSIGN_OR_RETURN(const std::string beside, WriteBeside(path, bytes, mode));
-  if (::rename(beside.c_str(), path.c_str()) != 0) {
-    const int error = errno;
-    ::unlink(beside.c_str());
-    return SystemError("rename to", path, error);
-  }
+namespace {
+
+absl::Status WriteFile(const std::string& path, ByteSpan bytes, bool overwrite) {
+  WORLDB_ASSIGN_OR_RETURN(const std::unique_ptr<OutputFile> file, OutputFile::Create(path));
+  WORLDB_RETURN_IF_ERROR(file->WriteAt(0, bytes));
+  WORLDB_RETURN_IF_ERROR(file->Sync());
+  WORLDB_RETURN_IF_ERROR(file->Publish(overwrite));
   return SyncDirectoryOf(path);
 }
 
-absl::Status WriteNewFile(const std::string& path, ByteSpan bytes, int mode) {
-  WORLDB_ASSIGN_OR_RETURN(const std::string beside, WriteBeside(path, bytes, mode));
-  const absl::Status status = RenameToNew(beside, path);
-  if (!status.ok()) {
-    ::unlink(beside.c_str());
-    return status;
-  }
-  return SyncDirectoryOf(path);
+}  // namespace
+
+absl::Status WriteFileAtomically(const std::string& path, ByteSpan bytes) {
+  return WriteFile(path, bytes, /*overwrite=*/true);
+}
+
+absl::Status WriteNewFile(const std::string& path, ByteSpan bytes) {
+  return WriteFile(path, bytes, /*overwrite=*/false);
 }
 
 absl::Status RenameToNew(const std::string& from, const std::string& to) {
@@ -144,11 +132,16 @@ absl::Status RenameToNew(const std::string& from, const std::string& to) {
     return absl::OkStatus();
   }
   // File systems that cannot do it may know links.
-  const bool cannot = errno == EINVAL || errno == ENOSYS;
+  const bool cannot = errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP;
   if (cannot && ::link(from.c_str(), to.c_str()) == 0) {
     return ::unlink(from.c_str()) == 0 ? absl::OkStatus() : SystemError("remove", from, errno);
   }
-  if (errno == EEXIST) return absl::AlreadyExistsError(absl::StrCat(to, " is there already"));
+  const bool no_links = cannot && errno != EEXIST;
+  struct stat facts {};
+  if (errno == EEXIST || (no_links && ::lstat(to.c_str(), &facts) == 0)) {
+    return absl::AlreadyExistsError(absl::StrCat(to, " exists"));
+  }
+  if (no_links && ::rename(from.c_str(), to.c_str()) == 0) return absl::OkStatus();
   return SystemError("rename to", to, errno);
 }
 
@@ -157,14 +150,44 @@ absl::Status RemoveFile(const std::string& path) {
   return SyncDirectoryOf(path);
 }
 
-void RemoveFiles(const std::string& directory, absl::string_view prefix) {
-  std::error_code error;
+std::vector<std::string> PathsIn(const std::string& directory, std::error_code& error) {
   std::vector<std::string> paths;
   std::filesystem::directory_iterator at(directory, error);
   for (; !error && at != std::filesystem::directory_iterator(); at.increment(error)) {
-    if (absl::StartsWith(at->path().filename().string(), prefix)) paths.push_back(at->path());
+    paths.push_back(at->path().string());
   }
-  for (const std::string& path : paths) ::unlink(path.c_str());
+  std::sort(paths.begin(), paths.end());
+  return paths;
+}
+
+absl::StatusOr<std::vector<std::string>> ExpandDirectories(const std::vector<std::string>& paths,
+                                                           absl::string_view ending) {
+  std::vector<std::string> out;
+  for (const std::string& path : paths) {
+    std::error_code error;
+    if (!std::filesystem::is_directory(path, error)) {
+      out.push_back(path);
+      continue;
+    }
+    const std::size_t before = out.size();
+    for (std::string& inside : PathsIn(path, error)) {
+      if (absl::EndsWith(inside, ending)) out.push_back(std::move(inside));
+    }
+    if (error) return SystemError("read directory", path, error.value());
+    if (out.size() == before) {
+      return absl::NotFoundError(absl::StrCat("no *", ending, " file in ", path));
+    }
+  }
+  return out;
+}
+
+void RemoveFiles(const std::string& directory, absl::string_view prefix) {
+  std::error_code ignored;
+  for (const std::string& path : PathsIn(directory, ignored)) {
+    if (absl::StartsWith(std::filesystem::path(path).filename().string(), prefix)) {
+      ::unlink(path.c_str());
+    }
+  }
 }
 
 absl::Status MakePrivateDirectories(const std::string& path) {
@@ -190,26 +213,20 @@ bool FileExists(const std::string& path) {
 FileBatch::FileBatch(std::string directory, std::string beside)
     : directory_(std::move(directory)), beside_(std::move(beside)) {}
 
-FileBatch::~FileBatch() {
-  for (const File& file : files_) ::unlink(file.beside.c_str());
-  Close();
-}
+FileBatch::~FileBatch() = default;
 
-void FileBatch::Close() {
-  for (const File& file : files_) ::close(file.descriptor);
-  files_.clear();
-  bytes_ = 0;
+bool FileBatch::full() const {
+  constexpr std::size_t kCountMax = 512;
+  constexpr std::uint64_t kBytesMax = std::uint64_t{32} << 20;
+  return files_.size() >= kCountMax || bytes_ >= kBytesMax;
 }
 
 absl::Status FileBatch::Add(const std::string& name, ByteSpan bytes) {
-  File file{absl::StrCat(directory_, "/", beside_, files_.size()),
-            absl::StrCat(directory_, "/", name), -1};
-  file.descriptor =
-      ::open(file.beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-  if (file.descriptor < 0) return SystemError("create", file.beside, errno);
-  files_.push_back(file);
+  WORLDB_ASSIGN_OR_RETURN(
+      files_.emplace_back(),
+      OutputFile::Create(absl::StrCat(directory_, "/", name), directory_ + "/" + beside_));
   bytes_ += bytes.size();
-  return WriteAll(file.descriptor, bytes, file.beside);
+  return files_.back()->WriteAt(0, bytes);
 }
 
 absl::Status FileBatch::Commit() {
@@ -217,19 +234,14 @@ absl::Status FileBatch::Commit() {
   if (files_.empty()) return absl::OkStatus();
   // Syncing new files one by one costs a commit of the file system's journal each.
   if (files_.size() <= kSyncedOneByOneMax) {
-    for (const File& file : files_) {
-      if (::fsync(file.descriptor) != 0) return SystemError("sync", file.beside, errno);
-    }
-  } else if (::syncfs(files_.front().descriptor) != 0) {
-    return SystemError("sync the file system of", directory_, errno);
+    for (const auto& file : files_) WORLDB_RETURN_IF_ERROR(file->Sync());
+  } else {
+    WORLDB_RETURN_IF_ERROR(files_.front()->SyncFileSystem());
   }
-  for (const File& file : files_) {
-    if (::rename(file.beside.c_str(), file.place.c_str()) != 0) {
-      return SystemError("rename to", file.place, errno);
-    }
-  }
-  WORLDB_RETURN_IF_ERROR(SyncDirectoryOf(files_.front().place));
-  Close();
+  for (const auto& file : files_) WORLDB_RETURN_IF_ERROR(file->Publish(/*overwrite=*/true));
+  WORLDB_RETURN_IF_ERROR(SyncDirectoryOf(files_.front()->path()));
+  files_.clear();
+  bytes_ = 0;
   return absl::OkStatus();
 }
 
@@ -269,19 +281,74 @@ absl::StatusOr<std::unique_ptr<LockFile>> LockFile::Acquire(const std::string& p
 
 LockFile::~LockFile() { ::close(descriptor_); }
 
+namespace {
+
+constexpr char kTemporaryLock[] = ".worldb-temporary";
+constexpr char kTemporaryFiles[] = "files";
+
+// Whether `around` is a directory of this user's that Create() made, by what is in it.
+bool IsOfCreate(const std::filesystem::path& around) {
+  struct stat facts {};
+  if (::lstat(around.c_str(), &facts) != 0 || !S_ISDIR(facts.st_mode) ||
+      facts.st_uid != ::geteuid()) {
+    return false;
+  }
+  std::error_code error;
+  bool locked = false;
+  for (const std::string& path : PathsIn(around, error)) {
+    const std::string name = std::filesystem::path(path).filename();
+    if (name != kTemporaryLock && name != kTemporaryFiles) return false;
+    locked |= name == kTemporaryLock;
+  }
+  return !error && locked;
+}
+
+// Removes what killed processes left.
+void RemoveAbandoned(const std::filesystem::path& base, const std::string& prefix) {
+  std::error_code ignored;  // as in the destructor
+  for (const std::string& path : PathsIn(base, ignored)) {
+    const std::filesystem::path around(path);
+    if (!absl::StartsWith(around.filename().string(), prefix + "-") || !IsOfCreate(around))
+      continue;
+    const auto lock = LockFile::Acquire((around / kTemporaryLock).string());
+    if (lock.ok()) std::filesystem::remove_all(around, ignored);
+  }
+}
+
+}  // namespace
+
+TemporaryDirectory::TemporaryDirectory(std::string around, std::unique_ptr<LockFile> lock)
+    : around_(std::move(around)),
+      lock_(std::move(lock)),
+      path_(absl::StrCat(around_, "/", kTemporaryFiles)) {}
+
 absl::StatusOr<std::unique_ptr<TemporaryDirectory>> TemporaryDirectory::Create(
     const std::string& prefix) {
+  constexpr int kTriesMax = 16;
   std::error_code error;
   const std::filesystem::path base = std::filesystem::temp_directory_path(error);
   if (error) return SystemError("use temporary directory", "TMPDIR", error.value());
-  std::string path = (base / (prefix + "-XXXXXX")).string();
-  if (::mkdtemp(path.data()) == nullptr) return SystemError("create directory", path, errno);
-  return std::unique_ptr<TemporaryDirectory>(new TemporaryDirectory(std::move(path)));
+  RemoveAbandoned(base, prefix);
+  for (int i = 0; i < kTriesMax; ++i) {
+    std::string around = (base / (prefix + "-XXXXXX")).string();
+    if (::mkdtemp(around.data()) == nullptr) {
+      return SystemError("create directory", around, errno);
+    }
+    const std::string lock_path = absl::StrCat(around, "/", kTemporaryLock);
+    auto lock = LockFile::Acquire(lock_path);
+    // Another process may have taken it for abandoned in between, and removed it.
+    if (absl::IsFailedPrecondition(lock.status()) || !FileExists(lock_path)) continue;
+    std::unique_ptr<TemporaryDirectory> directory(new TemporaryDirectory(
+        std::move(around), lock.ok() ? *std::move(lock) : nullptr));  // not every one has locks
+    WORLDB_RETURN_IF_ERROR(MakePrivateDirectories(directory->path()));
+    return directory;
+  }
+  return absl::UnavailableError(absl::StrCat("cannot keep a directory in ", base.string()));
 }
 
 TemporaryDirectory::~TemporaryDirectory() {
   std::error_code ignored;  // what cannot be removed stays for the system's own cleaning
-  std::filesystem::remove_all(path_, ignored);
+  std::filesystem::remove_all(around_, ignored);
 }
 
 }  // namespace worldb::tools

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -23,12 +24,12 @@ namespace worldb::tools {
 
 // All of the file, or of standard input for "-"; InvalidArgument when it has more than `bytes_max`.
 absl::StatusOr<SecretBytes> ReadWholeFile(const std::string& path, std::size_t bytes_max);
-// Writes beside `path`, under a name nobody can foretell, syncs, renames into place and syncs the
-// directory. `mode` is 0600 for what only the owner may read.
-absl::Status WriteFileAtomically(const std::string& path, ByteSpan bytes, int mode);
+// One OutputFile (tools/output_file.h), synced with its directory; it replaces a file of that name.
+absl::Status WriteFileAtomically(const std::string& path, ByteSpan bytes);
 // The same for a file that is not there yet: AlreadyExists when something has its name.
-absl::Status WriteNewFile(const std::string& path, ByteSpan bytes, int mode);
-// Renames within a file system, but never over something: AlreadyExists then.
+absl::Status WriteNewFile(const std::string& path, ByteSpan bytes);
+// Renames within a file system, but never over something: AlreadyExists then. Where the file system has
+// neither links nor RENAME_NOREPLACE, it looks first.
 absl::Status RenameToNew(const std::string& from, const std::string& to);
 // Removes one file, durably.
 absl::Status RemoveFile(const std::string& path);
@@ -37,41 +38,42 @@ void RemoveFiles(const std::string& directory, absl::string_view prefix);
 // Creates the directory and missing parents; the ones it creates are for the owner alone.
 absl::Status MakePrivateDirectories(const std::string& path);
 bool FileExists(const std::string& path);
+// Full names of what is in a directory, sorted; with `error` set, only those read so far.
+std::vector<std::string> PathsIn(const std::string& directory, std::error_code& error);
+// `paths`, and in place of each directory the files in it whose names end in `ending`: NotFound for a
+// directory with none.
+absl::StatusOr<std::vector<std::string>> ExpandDirectories(const std::vector<std::string>& paths,
+                                                           absl::string_view ending);
 // What the system's `error` means, as a status: "cannot <what> <path>: <reason>".
 absl::Status SystemError(absl::string_view what, absl::string_view path, int error);
 // Makes names made or changed in the directory of `path` durable.
 absl::Status SyncDirectoryOf(const std::string& path);
 
-// Files of one directory that are put in place together: each is written beside its place, then all are
-// synced and renamed, and the directory is synced once. Many files are synced by syncing their file
-// system, which reports write errors from Linux 5.8 on. After a crash each is there whole or not at all.
+class OutputFile;
+
+// OutputFiles of one directory that get their names together: all are synced, then named, and the
+// directory is synced once. Many files are synced by syncing their file system, which reports write
+// errors from Linux 5.8 on. After a crash each is there whole or not at all.
 class FileBatch {
  public:
-  // Temporary names are `beside` and a number. REQUIRES: no other process uses them (LockFile), and
-  // none is left over from one that did (RemoveFiles); what stands there all the same is an error.
+  // `beside` is OutputFile's.
   FileBatch(std::string directory, std::string beside);
   // Drops what was not committed.
   ~FileBatch();
   FileBatch(const FileBatch&) = delete;
   FileBatch& operator=(const FileBatch&) = delete;
 
-  // `name` has no directory in it. The mode is 0600. After an error the batch is good for nothing.
+  // `name` has no directory in it. After an error the batch is good for nothing.
   absl::Status Add(const std::string& name, ByteSpan bytes);
+  // Replaces files that have the names.
   absl::Status Commit();
-  std::size_t count() const { return files_.size(); }
-  std::uint64_t bytes() const { return bytes_; }
+  // It is time for Commit(): the files are open until then.
+  bool full() const;
 
  private:
-  struct File {
-    std::string beside;
-    std::string place;
-    int descriptor;
-  };
-  void Close();
-
   const std::string directory_;
   const std::string beside_;
-  std::vector<File> files_;
+  std::vector<std::unique_ptr<OutputFile>> files_;
   std::uint64_t bytes_ = 0;
 };
 
@@ -108,7 +110,9 @@ class LockFile {
   const int descriptor_;
 };
 
-// A new directory for the owner alone, removed with all it holds by the destructor.
+// A new directory for the owner alone, removed with all it holds by the destructor. What a killed
+// process left is removed by the next Create() of the same user with the same prefix: a lock beside
+// the directory tells whether its process still lives, where the file system has locks.
 class TemporaryDirectory {
  public:
   static absl::StatusOr<std::unique_ptr<TemporaryDirectory>> Create(const std::string& prefix);
@@ -119,7 +123,9 @@ class TemporaryDirectory {
   const std::string& path() const { return path_; }
 
  private:
-  explicit TemporaryDirectory(std::string path) : path_(std::move(path)) {}
+  TemporaryDirectory(std::string around, std::unique_ptr<LockFile> lock);
+  const std::string around_;  // in TMPDIR; holds the lock and the directory
+  const std::unique_ptr<LockFile> lock_;
   const std::string path_;
 };
 

@@ -18,7 +18,6 @@ namespace worldb::tools {
 namespace {
 
 constexpr std::size_t kSecretsFileBytesMax = std::size_t{64} << 10;
-constexpr int kOwnerOnly = 0600;
 
 std::string NodeNameOf(int index) {
   return absl::StrCat(LocalCell::DataCenterNames()[index / kNodesPerDataCenter], "-",
@@ -146,11 +145,11 @@ absl::StatusOr<LocalCell::Identity> LocalCell::MakeIdentity(const std::string& d
     const std::string dir = NodeDir(data_dir, NodeNameOf(i));
     WORLDB_RETURN_IF_ERROR(MakePrivateDirectories(dir));
     WORLDB_RETURN_IF_ERROR(
-        WriteFileAtomically(dir + "/secrets", secrets[i].Encode().ExposeSecret(), kOwnerOnly));
+        WriteFileAtomically(dir + "/secrets", secrets[i].Encode().ExposeSecret()));
     identity.secrets.push_back(std::move(secrets[i]));
   }
   WORLDB_RETURN_IF_ERROR(
-      WriteFileAtomically(CellPath(data_dir), identity.cell->Encode().ExposeSecret(), kOwnerOnly));
+      WriteFileAtomically(CellPath(data_dir), identity.cell->Encode().ExposeSecret()));
   return identity;
 }
 
@@ -164,8 +163,7 @@ absl::Status LocalCell::AddScripts(const Options& options, Identity& identity) {
   }
   if (all == identity.cell->scripts()) return absl::OkStatus();
   identity.cell = identity.cell->WithScripts(std::move(all));
-  return WriteFileAtomically(CellPath(options.data_dir), identity.cell->Encode().ExposeSecret(),
-                             kOwnerOnly);
+  return WriteFileAtomically(CellPath(options.data_dir), identity.cell->Encode().ExposeSecret());
 }
 
 absl::StatusOr<LocalCell::Identity> LocalCell::ReadIdentity(const std::string& data_dir) {

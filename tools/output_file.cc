@@ -5,11 +5,11 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <filesystem>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "cryptoscatter/base/entropy.h"
 #include "cryptoscatter/base/status_macros.h"
 #include "tools/files.h"
 
@@ -26,64 +26,46 @@ std::string DirectoryOf(const std::string& path) {
   return parent.empty() ? "." : parent.string();
 }
 
-// Hidden, and no other process's. Long names keep their end, where they differ.
-std::string NameBeside(const std::string& path) {
-  constexpr std::size_t kKept = 200;
-  std::string name = std::filesystem::path(path).filename().string();
-  if (name.size() > kKept) name = name.substr(name.size() - kKept);
-  return absl::StrCat(DirectoryOf(path), "/.", name, ".", ::getpid(), ".tmp");
-}
-
 int LinkDescriptor(int descriptor, const std::string& name) {
   return ::linkat(AT_FDCWD, LinkOf(descriptor).c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW);
 }
 
-// As rename(), but fails with EEXIST where there is a `to`. Not every file system can promise that of
-// a rename, nor has links; with neither it is looked up first.
-int RenameToFreeName(const std::string& from, const std::string& to) {
-  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return 0;
-  if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP) return -1;
-  if (::link(from.c_str(), to.c_str()) == 0) {
-    ::unlink(from.c_str());
-    return 0;
-  }
-  if (errno == EEXIST) return -1;
-  struct stat facts {};
-  if (::lstat(to.c_str(), &facts) == 0) {
-    errno = EEXIST;
-    return -1;
-  }
-  return ::rename(from.c_str(), to.c_str());
-}
-
 }  // namespace
 
-OutputFile::OutputFile(std::string path, int descriptor, std::string beside)
-    : path_(std::move(path)), descriptor_(descriptor), beside_(std::move(beside)) {}
+OutputFile::OutputFile(std::string path, int descriptor, std::string beside, bool hidden)
+    : path_(std::move(path)),
+      descriptor_(descriptor),
+      beside_(std::move(beside)),
+      hidden_(hidden) {}
 
 OutputFile::~OutputFile() {
-  if (!beside_.empty()) ::unlink(beside_.c_str());
+  if (hidden_) ::unlink(beside_.c_str());
   ::close(descriptor_);
 }
 
 absl::StatusOr<std::unique_ptr<OutputFile>> OutputFile::Create(const std::string& path) {
+  return Create(path, absl::StrCat(DirectoryOf(path), "/", kHiddenPrefix));
+}
+
+absl::StatusOr<std::unique_ptr<OutputFile>> OutputFile::Create(const std::string& path,
+                                                               std::string beside) {
   struct stat facts {};
   if (::stat(path.c_str(), &facts) == 0 && !S_ISREG(facts.st_mode)) {
     return absl::InvalidArgumentError(absl::StrCat(path, " exists and is not a plain file"));
   }
+  absl::StrAppend(&beside, HexEncode(SystemEntropy().Draw<8>()));
   const std::string directory = DirectoryOf(path);
   int fd = ::open(directory.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
-  std::string beside;
   if (fd >= 0 && ::access(LinkOf(fd).c_str(), F_OK) != 0) {  // no /proc: it could never get a name
     ::close(fd);
     fd = -1;
   }
-  if (fd < 0) {
-    beside = NameBeside(path);
-    fd = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  const bool hidden = fd < 0;
+  if (hidden) {
+    fd = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0) return SystemError("create", path, errno);
   }
-  return std::unique_ptr<OutputFile>(new OutputFile(path, fd, std::move(beside)));
+  return std::unique_ptr<OutputFile>(new OutputFile(path, fd, std::move(beside), hidden));
 }
 
 absl::Status OutputFile::WriteAt(std::uint64_t at, ByteSpan bytes) const {
@@ -110,28 +92,31 @@ absl::Status OutputFile::Sync() const {
   return absl::OkStatus();
 }
 
+absl::Status OutputFile::SyncFileSystem() const {
+  if (::syncfs(descriptor_) != 0) return SystemError("sync the file system of", path_, errno);
+  return absl::OkStatus();
+}
+
 absl::Status OutputFile::Stage() {
-  if (!beside_.empty()) return absl::OkStatus();
-  const std::string beside = NameBeside(path_);
-  if (LinkDescriptor(descriptor_, beside) != 0) return SystemError("create", beside, errno);
-  beside_ = beside;
+  if (hidden_) return absl::OkStatus();
+  if (LinkDescriptor(descriptor_, beside_) != 0) return SystemError("create", beside_, errno);
+  hidden_ = true;
   return absl::OkStatus();
 }
 
 absl::Status OutputFile::Publish(bool overwrite) {
-  if (beside_.empty()) {
+  if (!hidden_) {
     if (LinkDescriptor(descriptor_, path_) == 0) return absl::OkStatus();
     if (errno != EEXIST) return SystemError("create", path_, errno);
     if (!overwrite) return absl::AlreadyExistsError(absl::StrCat(path_, " exists"));
     WORLDB_RETURN_IF_ERROR(Stage());
   }
-  if (overwrite) {
-    if (::rename(beside_.c_str(), path_.c_str()) != 0) return SystemError("replace", path_, errno);
-  } else if (RenameToFreeName(beside_, path_) != 0) {
-    if (errno == EEXIST) return absl::AlreadyExistsError(absl::StrCat(path_, " exists"));
-    return SystemError("create", path_, errno);
+  if (!overwrite) {
+    WORLDB_RETURN_IF_ERROR(RenameToNew(beside_, path_));
+  } else if (::rename(beside_.c_str(), path_.c_str()) != 0) {
+    return SystemError("replace", path_, errno);
   }
-  beside_.clear();
+  hidden_ = false;
   return absl::OkStatus();
 }
 

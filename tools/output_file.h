@@ -1,8 +1,9 @@
-// A large file that appears under its name whole or not at all.
+// A file that appears under its name whole or not at all: the one way in which the programs write files.
 //
 // Until Publish() it has no name where the file system allows that, so that not even a killed process
-// leaves anything behind; elsewhere, and after Stage(), a hidden name beside its own. Hard links are not
-// needed where there are hidden names: FAT and many network file systems have none.
+// leaves anything behind; elsewhere, and after Stage(), a hidden name beside its own that nobody can
+// foretell. Hard links are not needed where there are hidden names: FAT and many network file systems
+// have none.
 // Errors:  as in files.h; AlreadyExists for a name that is taken.
 // Threads: WriteAt may be called from any thread; the rest by one owner.
 #ifndef WORLDB_TOOLS_OUTPUT_FILE_H_
@@ -18,9 +19,15 @@
 
 namespace worldb::tools {
 
+inline constexpr char kHiddenPrefix[] = ".worldb.new-";
+
 class OutputFile {
  public:
   // For the owner alone (mode 0600). InvalidArgument when something other than a file has the name.
+  // A hidden name is `beside`, on the same file system, and digits.
+  static absl::StatusOr<std::unique_ptr<OutputFile>> Create(const std::string& path,
+                                                            std::string beside);
+  // The hidden name is in the same directory and begins with kHiddenPrefix.
   static absl::StatusOr<std::unique_ptr<OutputFile>> Create(const std::string& path);
   // Drops what was not published.
   ~OutputFile();
@@ -31,6 +38,8 @@ class OutputFile {
   // Asks the disk to begin at once, so that Sync() has little left to wait for.
   absl::Status WriteAt(std::uint64_t at, ByteSpan bytes) const;
   absl::Status Sync() const;
+  // Syncs all of its file system instead: cheaper for many files.
+  absl::Status SyncFileSystem() const;
   // Gives it a hidden name beside its own, if it has none: what can fail and be undone of replacing.
   absl::Status Stage();
   // Gives the file its name; replaces what had it only when `overwrite`, and then in one moment. Without,
@@ -39,11 +48,12 @@ class OutputFile {
   absl::Status Publish(bool overwrite);
 
  private:
-  OutputFile(std::string path, int descriptor, std::string beside);
+  OutputFile(std::string path, int descriptor, std::string beside, bool hidden);
 
   const std::string path_;
   const int descriptor_;
-  std::string beside_;  // its name so far; empty while it has none
+  const std::string beside_;  // its hidden name
+  bool hidden_;               // it has that now
 };
 
 }  // namespace worldb::tools

@@ -51,6 +51,7 @@ MAY_END = {
     "worldb-recover run disks --secrets disks/nodes/*/secrets --out values": (0, 6),
     "worldb-recover run disks --secrets disks/nodes/*/secrets --all-versions --out all-values": (0, 6),
     "worldb-recover run disks --keys keys.wdk --recovery-key recovery.wrk --out values-by-export": (0, 6),
+    "worldb-recover judge evidence --cell-file disks/cell": (3,),  # no share was bad
 }
 
 

@@ -12,7 +12,8 @@ import pathlib
 import struct
 import sys
 
-from second_reader import H, Reader, Script, aead_open, xor
+from aes_gcm import gcm_open
+from second_reader import H, Reader, Script, aead_open
 
 
 class Refused(Exception):
@@ -73,80 +74,6 @@ def signature_holds(public, message, signature):
     h = int.from_bytes(hashlib.sha512(signature[:32] + public + message).digest(), "little")
     (x1, y1, z1, _), (x2, y2, z2, _) = times(s, BASE), add(r, times(h % ORDER, a))
     return (x1 * z2 - x2 * z1) % P == 0 and (y1 * z2 - y2 * z1) % P == 0
-
-
-# --- AES-256-GCM (FIPS 197, SP 800-38D) -----------------------------------------------------------
-
-
-def xtime(a):
-    return (a << 1) ^ (0x11B if a & 0x80 else 0)
-
-
-def sbox():
-    table, p, q = [0x63] * 256, 1, 1
-    while True:
-        p ^= xtime(p)
-        for shift in (1, 2, 4):
-            q ^= q << shift & 0xFF
-        q ^= 0x09 if q & 0x80 else 0
-        rotations = (q << n | q >> (8 - n) for n in (1, 2, 3, 4))
-        table[p] = (q ^ 0x63 ^ next(rotations) ^ next(rotations) ^ next(rotations) ^ next(rotations)) & 0xFF
-        if p == 1:
-            return table
-
-
-SBOX = sbox()
-
-
-def key_schedule(key):
-    words, rcon = [key[i : i + 4] for i in range(0, 32, 4)], 1
-    for i in range(8, 60):
-        w = words[-1]
-        if i % 8 == 0:
-            w = bytes(SBOX[b] for b in w[1:] + w[:1])
-            w, rcon = bytes([w[0] ^ rcon]) + w[1:], xtime(rcon)
-        elif i % 8 == 4:
-            w = bytes(SBOX[b] for b in w)
-        words.append(xor(w, words[-8]))
-    return [b"".join(words[i : i + 4]) for i in range(0, 60, 4)]
-
-
-def aes(keys, block):
-    state = xor(block, keys[0])
-    for round_key in keys[1:]:
-        state = [SBOX[state[(i + 4 * (i % 4)) % 16]] for i in range(16)]
-        if round_key is not keys[-1]:
-            columns = (state[i : i + 4] for i in range(0, 16, 4))
-            state = [
-                xtime(c[i]) ^ xtime(c[(i + 1) % 4]) ^ c[(i + 1) % 4] ^ c[(i + 2) % 4] ^ c[(i + 3) % 4]
-                for c in columns
-                for i in range(4)
-            ]
-        state = xor(state, round_key)
-    return state
-
-
-def gcm_open(key, nonce12, box):
-    keys, ciphertext, tag = key_schedule(key), box[:-16], box[-16:]
-    h = int.from_bytes(aes(keys, bytes(16)), "big")
-
-    def multiply(a):
-        out, v = 0, h
-        for bit in range(127, -1, -1):
-            out ^= v if a >> bit & 1 else 0
-            v = v >> 1 ^ (0xE1 << 120 if v & 1 else 0)
-        return out
-
-    acc = 0
-    for i in range(0, len(ciphertext), 16):
-        acc = multiply(acc ^ int.from_bytes(ciphertext[i : i + 16].ljust(16, b"\0"), "big"))
-    acc = multiply(acc ^ 8 * len(ciphertext))
-    mask = aes(keys, nonce12 + struct.pack(">I", 1))
-    need(xor(acc.to_bytes(16, "big"), mask) == tag, "does not open")
-    out = b""
-    for i in range(0, len(ciphertext), 16):
-        out += xor(ciphertext[i : i + 16], aes(keys, nonce12 + struct.pack(">I", 2 + i // 16)))
-    return out
 
 
 # --- The share file -------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,13 +34,15 @@ std::vector<nlohmann::json> ProgramResult::Events(const std::string& event) cons
   std::vector<nlohmann::json> events;
   std::istringstream lines(out);
   for (std::string line; std::getline(lines, line);) {
+    if (line.find(event) == std::string::npos) continue;  // there may be very many of others
     auto object = nlohmann::json::parse(line, nullptr, false);
     if (object.is_object() && object.value("event", "") == event) events.push_back(object);
   }
   return events;
 }
 
-ProgramResult RunRecover(const std::vector<std::string>& arguments, int kill_after_lines) {
+ProgramResult RunRecover(const std::vector<std::string>& arguments, int signal_after_lines,
+                         int signal) {
   const char* program = std::getenv("WORLDB_RECOVER_BINARY");
   WORLDB_CHECK(program != nullptr);
   std::vector<std::string> words = {program};
@@ -63,7 +66,7 @@ ProgramResult RunRecover(const std::vector<std::string>& arguments, int kill_aft
 
   ProgramResult result;
   std::array<pollfd, 2> ends = {pollfd{out[0], POLLIN, 0}, pollfd{err[0], POLLIN, 0}};
-  bool killed = false;
+  bool signalled = false;
   std::size_t counted = 0;  // bytes of the output whose lines are counted
   std::ptrdiff_t lines = 0;
   while (ends[0].fd >= 0 || ends[1].fd >= 0) {
@@ -75,16 +78,19 @@ ProgramResult RunRecover(const std::vector<std::string>& arguments, int kill_aft
     lines += std::count(result.out.begin() + static_cast<std::ptrdiff_t>(counted), result.out.end(),
                         '\n');
     counted = result.out.size();
-    if (!killed && lines >= kill_after_lines) {
-      killed = true;
-      ::kill(child, SIGKILL);
+    if (!signalled && lines >= signal_after_lines) {
+      signalled = true;
+      ::kill(child, signal);
     }
   }
   int status = 0;
-  WORLDB_CHECK(::waitpid(child, &status, 0) == child);
+  rusage usage{};
+  WORLDB_CHECK(::wait4(child, &status, 0, &usage) == child);
   ::close(out[0]);
   ::close(err[0]);
   result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  result.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+  result.memory_kib = usage.ru_maxrss;
   return result;
 }
 

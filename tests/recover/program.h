@@ -2,6 +2,7 @@
 #ifndef WORLDB_TESTS_RECOVER_PROGRAM_H_
 #define WORLDB_TESTS_RECOVER_PROGRAM_H_
 
+#include <csignal>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -10,16 +11,19 @@
 namespace worldb::testing {
 
 struct ProgramResult {
-  int exit_code = -1;  // of a killed one, less than 0
+  int exit_code = -1;   // of one that a signal ended, less than 0
+  int signal = 0;       // that ended it
+  long memory_kib = 0;  // at its most
   std::string out;
   std::string err;
 
   std::vector<nlohmann::json> Events(const std::string& event) const;
 };
 
-// Kills it (SIGKILL) when it has written that many lines to standard output, if it ever does.
+// Sends it `signal` when it has written that many lines to standard output, if it ever does.
 ProgramResult RunRecover(const std::vector<std::string>& arguments,
-                         int kill_after_lines = std::numeric_limits<int>::max());
+                         int signal_after_lines = std::numeric_limits<int>::max(),
+                         int signal = SIGKILL);
 
 }  // namespace worldb::testing
 

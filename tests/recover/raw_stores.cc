@@ -24,7 +24,7 @@ std::array<engine::NodeSecrets, kNodeCount> MakeSecrets(Entropy& entropy) {
 }
 
 void WriteFile(const std::string& path, const SecretBytes& bytes) {
-  WORLDB_CHECK(tools::WriteFileAtomically(path, bytes.ExposeSecret(), 0600).ok());
+  WORLDB_CHECK(tools::WriteFileAtomically(path, bytes.ExposeSecret()).ok());
 }
 
 }  // namespace

@@ -16,6 +16,7 @@
 #include "cryptoscatter/base/status_macros.h"
 #include "tools/files.h"
 #include "tools/print.h"
+#include "tools/stop_signals.h"
 
 namespace worldb::tools {
 namespace {
@@ -52,6 +53,7 @@ class Unpacking {
   absl::Status Run() {
     struct archive_entry* entry = nullptr;
     while (true) {
+      WORLDB_RETURN_IF_ERROR(CheckNotStopped());
       const int result = archive_read_next_header(archive_, &entry);
       if (result == ARCHIVE_EOF) return absl::OkStatus();
       if (result != ARCHIVE_OK) return absl::InvalidArgumentError(Reason(archive_));
@@ -102,6 +104,7 @@ class Unpacking {
 
   absl::Status Copy(int file, const std::string& shown) {
     while (true) {
+      WORLDB_RETURN_IF_ERROR(CheckNotStopped());
       const la_ssize_t count = archive_read_data(archive_, buffer_.data(), buffer_.size());
       if (count == 0) return absl::OkStatus();
       if (count < 0) {

@@ -4,7 +4,7 @@
 // that holds anything else (a link, a device, a path that leads out, the same file twice), or more
 // than allowed, is refused as a whole.
 // Errors:  InvalidArgument for such an archive or one that is damaged, naming the entry;
-//          ResourceExhausted above the limits or when the disk is full.
+//          ResourceExhausted above the limits or when the disk is full; Cancelled once WasStopped().
 // Threads: one caller for each directory.
 #ifndef WORLDB_TOOLS_RECOVER_ARCHIVE_H_
 #define WORLDB_TOOLS_RECOVER_ARCHIVE_H_

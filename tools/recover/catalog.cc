@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <numeric>
 #include <system_error>
 #include <tuple>
 #include <utility>
@@ -16,6 +17,7 @@
 #include "tools/recover/keys.h"
 #include "tools/recover/output_directory.h"
 #include "tools/recover/share_files.h"
+#include "tools/stop_signals.h"
 
 namespace worldb::tools {
 namespace {
@@ -44,6 +46,14 @@ Bytes FirstBytes(const std::string& path) {
 
 }  // namespace
 
+std::uint64_t StoreFacts::share_count() const {
+  return std::accumulate(shares.begin(), shares.end(), std::uint64_t{0});
+}
+
+NodeIndex StoreFacts::index() const {
+  return NodeAt(static_cast<int>(std::max_element(shares.begin(), shares.end()) - shares.begin()));
+}
+
 Catalog::Catalog(const UnpackLimits& limits, Progress progress)
     : left_(limits), progress_(std::move(progress)) {}
 
@@ -57,6 +67,7 @@ std::unique_ptr<Catalog> Catalog::Read(const std::vector<std::string>& sources,
 }
 
 void Catalog::AddPath(const std::string& path, const std::string& where, int depth) {
+  if (WasStopped()) return;
   std::error_code error;
   // A link named on the command line is followed, one that is found is not.
   const auto type = depth == 0 ? std::filesystem::status(path, error).type()
@@ -77,15 +88,11 @@ void Catalog::AddPath(const std::string& path, const std::string& where, int dep
     skipped_.push_back(where);
     return;
   }
-  std::vector<std::string> names;
-  std::filesystem::directory_iterator at(path, error);
-  for (; !error && at != std::filesystem::directory_iterator(); at.increment(error)) {
-    names.push_back(at->path().filename().string());
-  }
+  const std::vector<std::string> inside = PathsIn(path, error);
   if (error) bad_.push_back({where, error.message()});
-  std::sort(names.begin(), names.end());
-  for (const std::string& name : names) {
-    AddPath(absl::StrCat(path, "/", name), absl::StrCat(where, "/", name), depth + 1);
+  for (const std::string& one : inside) {
+    AddPath(one, absl::StrCat(where, "/", std::filesystem::path(one).filename().string()),
+            depth + 1);
   }
 }
 
@@ -95,14 +102,15 @@ void Catalog::AddFile(const std::string& path, const std::string& where, int dep
   if (LooksLikeShareFile(first) || absl::EndsWith(path, kShareFileEnding)) {
     return AddShareFile(path, where);
   }
-  if (cell_ == nullptr && std::filesystem::path(path).filename() == kCellFileName) {
+  if (std::filesystem::path(path).filename() == kCellFileName) {
     auto cell = ReadCellFile(path);
     if (!cell.ok()) {
       bad_.push_back({where, std::string(cell.status().message())});
       return;
     }
-    cell_ = *std::move(cell);
-    known_scripts_.AddOf(*cell_);
+    known_scripts_.AddOf(**cell);  // the files of one cell may differ in these
+    const CellId id = (*cell)->id();
+    cell_files_.try_emplace(id, *std::move(cell));
   }
 }
 
@@ -111,6 +119,7 @@ void Catalog::AddArchive(const std::string& path, const std::string& where, int 
     bad_.push_back({where, absl::StrCat("it lies in ", kArchivesAroundMax, " archives already")});
     return;
   }
+  NoteStopSignals();  // from here on there is something to put away
   auto directory = TemporaryDirectory::Create("worldb-recover");
   if (!directory.ok()) {
     bad_.push_back({where, std::string(directory.status().message())});
@@ -164,9 +173,10 @@ void Catalog::AddStore(const std::string& path, const std::string& where) {
                            bad_.push_back({where, std::string(script.status().message())});
                          }
                        }));
-  note(reader->ForEach(
-      RowFamily::kRows, engine::ShareRow::kFamilyPrefix,
-      [&](absl::string_view key, ByteSpan value) { AddShareRow(each(key, value)); }));
+  note(reader->ForEach(RowFamily::kRows, engine::ShareRow::kFamilyPrefix,
+                       [&](absl::string_view key, ByteSpan value) {
+                         if (!WasStopped()) AddShareRow(each(key, value));
+                       }));
   note(reader->ForEach(
       RowFamily::kBlobs, engine::Staging::kRowPrefix,
       [&](absl::string_view key, ByteSpan value) { AddStagedRow(each(key, value)); }));
@@ -266,11 +276,18 @@ void Catalog::Unlock(const engine::OfflineKeys& keys) {
 std::vector<std::string> Catalog::LockedStores() const {
   std::vector<std::string> out;
   for (std::size_t i = 0; i < facts_.size(); ++i) {
-    const bool any = std::any_of(facts_[i].shares.begin(), facts_[i].shares.end(),
-                                 [](std::uint64_t count) { return count > 0; });
-    if (any && holders_[i].IsZero()) out.push_back(facts_[i].where);
+    if (facts_[i].share_count() > 0 && holders_[i].IsZero()) out.push_back(facts_[i].where);
   }
   return out;
+}
+
+const engine::Cell* Catalog::CellOf(const CellId& cell) const {
+  const auto at = cell_files_.find(cell);
+  return at == cell_files_.end() ? nullptr : at->second.get();
+}
+
+NodeIndex Catalog::IndexOf(const Spot& spot) const {
+  return spot.kind == Spot::Kind::kFile ? NodeAt(spot.index) : facts_[spot.source].index();
 }
 
 std::string Catalog::WhereOf(const Spot& spot) const {
@@ -299,7 +316,12 @@ absl::StatusOr<engine::FoundShare> Catalog::Fetch(const Spot& spot) const {
   }
   found.where = WhereOf(spot);
   if (spot.kind == Spot::Kind::kRow) found.holder = holders_[spot.source];
-  found.locked = keys_ == nullptr || !keys_->Has(found.holder);
+  const engine::Cell* cell = CellOf(found.share.core.cell);
+  if (spot.kind == Spot::Kind::kFile && found.holder.IsZero() && cell != nullptr) {
+    found.holder = cell->node(found.share.index).id;
+  }
+  // No key opens what is not there.
+  found.locked = found.key_share.has_value() && (keys_ == nullptr || !keys_->Has(found.holder));
   return found;
 }
 

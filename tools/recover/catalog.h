@@ -4,7 +4,8 @@
 // Stores are read where they lie and never changed; archives are unpacked to a private temporary
 // directory. Nothing in here has been verified: that is for whoever fetches it.
 // Bounds:  some 80 bytes for each share, a path for each share file, what RocksReader keeps for each store.
-// Errors:  what cannot be read is noted in bad(), and the rest goes on.
+// Errors:  what cannot be read is noted in bad(), and the rest goes on. Once an archive is unpacked, stop
+//          signals are noted (tools/stop_signals.h), and reading ends early at one.
 // Threads: one owner; calls block on the disk.
 #ifndef WORLDB_TOOLS_RECOVER_CATALOG_H_
 #define WORLDB_TOOLS_RECOVER_CATALOG_H_
@@ -12,6 +13,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -52,6 +54,10 @@ struct StoreFacts {
   std::array<std::uint64_t, kNodeCount> shares{};  // by index; a node's own are all of one
   std::uint64_t staged = 0;
   std::uint64_t bad_rows = 0;
+
+  std::uint64_t share_count() const;
+  // The index most of its shares have: that of its node.
+  NodeIndex index() const;
 };
 
 struct BadSource {
@@ -83,8 +89,11 @@ class Catalog {
   const std::shared_ptr<const cryptoscatter::ScriptBook>& script_book() const {
     return known_scripts_.book();
   }
-  // The cell directory, where one was among the sources: it has the nodes' names.
-  const std::shared_ptr<const engine::Cell>& cell() const { return cell_; }
+  using Cells = std::map<CellId, std::shared_ptr<const engine::Cell>>;
+  // The cell directories that were among the sources.
+  const Cells& cell_files() const { return cell_files_; }
+  // That of one cell; null where it was not among the sources.
+  const engine::Cell* CellOf(const CellId& cell) const;
 
   // Finds out which store belongs to which of these nodes. Without a node's keys, its key shares count
   // neither as good nor as bad. Call it before Fetch(); `keys` must outlive the catalog.
@@ -95,6 +104,8 @@ class Catalog {
   std::vector<std::string> LockedStores() const;
 
   std::string WhereOf(const Spot& spot) const;
+  // As whose share it lies there: of a row that of its store, of a share file the one it names.
+  NodeIndex IndexOf(const Spot& spot) const;
   const std::string& WhyBad(const Spot& spot) const { return reasons_[spot.detail]; }
   // REQUIRES: kRow or kFile. A missing fragment is no error.
   absl::StatusOr<engine::FoundShare> Fetch(const Spot& spot) const;
@@ -142,7 +153,7 @@ class Catalog {
   std::set<CellId> cells_;
   std::set<ScriptId> scripts_;
   engine::OfflineScripts known_scripts_;
-  std::shared_ptr<const engine::Cell> cell_;
+  Cells cell_files_;
 };
 
 }  // namespace worldb::tools

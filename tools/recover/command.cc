@@ -5,6 +5,8 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "cryptoscatter/base/status_macros.h"
+#include "tools/stop_signals.h"
 
 namespace worldb::tools {
 
@@ -39,10 +41,12 @@ absl::StatusOr<std::unique_ptr<Catalog>> ReadSources(const SourceOptions& option
   }
   UnpackLimits limits;
   limits.bytes_max = options.unpack_gib_max << 30;
-  return Catalog::Read(
+  auto catalog = Catalog::Read(
       options.sources, limits, [&progress](std::uint64_t shares, const std::string& where) {
         progress.Show(absl::StrCat("reading ", Printable(where), ": ", shares, " shares so far"));
       });
+  WORLDB_RETURN_IF_ERROR(CheckNotStopped());
+  return catalog;
 }
 
 absl::Status NothingFound() {
@@ -51,6 +55,9 @@ absl::Status NothingFound() {
 
 ExitCode ReportNothing(const std::string& command, const absl::Status& status,
                        OutputFormat format) {
+  if (absl::IsCancelled(status)) {
+    return ReportFailure(absl::StrCat(command, ": stopped"), status, format, "run it again");
+  }
   return ReportFailure(
       absl::StrCat(command, ": nothing found"), status, format,
       "name directories that hold nodes/NAME/store, archives of them, or share files");
@@ -83,6 +90,25 @@ ExitCode ReportFailure(const std::string& command, const absl::Status& status, O
   PrintFailure({command, Printable(status.message()), next}, kRecoverProgram);
   if (format == OutputFormat::kJson) PrintJson(ErrorJson(status, code));
   return code;
+}
+
+void AddEvidenceOption(CLI::App& command, std::string& directory) {
+  command
+      .add_option("--evidence", directory,
+                  "writes evidence against bad shares here, which others can judge without keys")
+      ->type_name("DIR");
+}
+
+ExitCode ReportNoEvidence(const std::string& command, const absl::Status& status,
+                          OutputFormat format) {
+  return ReportFailure(absl::StrCat(command, ": cannot write evidence"), status, format,
+                       "name a directory of its own that you may write to: --evidence DIR");
+}
+
+absl::Status FinishEvidence(EvidenceDirectory& evidence, OutputFormat format) {
+  WORLDB_RETURN_IF_ERROR(evidence.Flush());
+  format == OutputFormat::kJson ? PrintJson(evidence.ToJson()) : PrintLine(evidence.ToText());
+  return absl::OkStatus();
 }
 
 std::string NodeNames(NodeSet nodes, const engine::Cell* cell) {

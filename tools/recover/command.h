@@ -13,6 +13,7 @@
 #include "tools/exit_codes.h"
 #include "tools/print.h"
 #include "tools/recover/catalog.h"
+#include "tools/recover/evidence_directory.h"
 #include "tools/recover/progress.h"
 
 namespace worldb::tools {
@@ -30,7 +31,8 @@ void AddSourceOptions(CLI::App& command, SourceOptions& options);
 // -o text|json.
 void AddOutputOption(CLI::App& command, OutputFormat& format);
 
-// Reads the sources, showing progress. NotFound when one of them is not there at all.
+// Reads the sources, showing progress. NotFound when one of them is not there at all; Cancelled once
+// WasStopped().
 absl::StatusOr<std::unique_ptr<Catalog>> ReadSources(const SourceOptions& options,
                                                      ProgressLine& progress);
 // What to say, and exit with, when that failed or nothing was found.
@@ -43,6 +45,13 @@ Json ErrorJson(const absl::Status& status, int exit_code);
 // Says on standard error, and with JSON also on standard output, why a command failed.
 ExitCode ReportFailure(const std::string& command, const absl::Status& status, OutputFormat format,
                        const std::string& next);
+// --evidence DIR.
+void AddEvidenceOption(CLI::App& command, std::string& directory);
+// What to say, and exit with, when that cannot be used.
+ExitCode ReportNoEvidence(const std::string& command, const absl::Status& status,
+                          OutputFormat format);
+// Makes what was queued durable and says what there is.
+absl::Status FinishEvidence(EvidenceDirectory& evidence, OutputFormat format);
 // "virginia-1, tokyo-2", or "0, 8" when no cell directory was among the sources.
 std::string NodeNames(NodeSet nodes, const engine::Cell* cell);
 // Adds key and key_base64.
@@ -57,6 +66,7 @@ void AddExportCommand(CLI::App& app, int& exit_code);
 void AddKeygenCommand(CLI::App& app, int& exit_code);
 void AddExportKeysCommand(CLI::App& app, int& exit_code);
 void AddJoinCommand(CLI::App& app, int& exit_code);
+void AddJudgeCommand(CLI::App& app, int& exit_code);
 void AddSplitCommand(CLI::App& app, int& exit_code);
 
 }  // namespace worldb::tools

@@ -32,6 +32,26 @@ std::string FileOf(const Spot& spot) {
                          spot.version.value(), spot.index, kShareFileEnding);
 }
 
+// A share with the script it needs.
+struct WholeShare {
+  engine::FoundShare found;
+  engine::CellScripts::ScriptPtr script;
+};
+absl::StatusOr<WholeShare> ReadWholeShare(const Catalog& catalog, const Spot& spot) {
+  if (spot.kind == Spot::Kind::kBadRow) return absl::InvalidArgumentError(catalog.WhyBad(spot));
+  WholeShare share;
+  WORLDB_ASSIGN_OR_RETURN(share.found, catalog.Fetch(spot));
+  const std::string name =
+      absl::StrCat("share ", spot.index, " of version ", spot.version.value(), ": ");
+  if (!share.found.has_fragment) return absl::DataLossError(name + "its fragment is gone");
+  const auto script = catalog.script_book()->Find(share.found.share.script);
+  if (!script.ok()) {
+    return absl::Status(script.status().code(), absl::StrCat(name, script.status().message()));
+  }
+  share.script = *script;
+  return share;
+}
+
 struct Exported {
   std::uint64_t shares = 0;
   std::uint64_t bad = 0;
@@ -48,29 +68,19 @@ absl::StatusOr<Exported> Export(const ExportArguments& arguments, const Catalog&
   Exported exported;
   for (const Spot& spot : catalog.spots()) {
     if (spot.kind == Spot::Kind::kStaged) continue;
-    std::string wrong;
-    absl::StatusOr<engine::CellScripts::ScriptPtr> script = absl::NotFoundError("not looked for");
-    absl::StatusOr<engine::FoundShare> found =
-        spot.kind == Spot::Kind::kBadRow ? absl::InvalidArgumentError(catalog.WhyBad(spot))
-                                         : catalog.Fetch(spot);
-    if (!found.ok()) {
-      wrong = std::string(found.status().message());
-    } else if (!found->has_fragment) {
-      wrong = absl::StrCat("share ", spot.index, " of version ", spot.version.value(),
-                           ": its fragment is gone");
-    } else if (script = catalog.script_book()->Find(found->share.script); !script.ok()) {
-      wrong = absl::StrCat("share ", spot.index, " of version ", spot.version.value(), ": ",
-                           script.status().message());
-    } else if (cell != nullptr && found->share.core.cell != cell->id()) {
-      return absl::InvalidArgumentError("the store is of another cell than the cell directory");
-    }
-    if (!wrong.empty()) {
+    absl::StatusOr<WholeShare> share = ReadWholeShare(catalog, spot);
+    if (!share.ok()) {
       ++exported.bad;
-      std::fprintf(stderr, "%s: not exported: %s\n", kRecoverProgram, Printable(wrong).c_str());
+      std::fprintf(stderr, "%s: not exported: %s\n", kRecoverProgram,
+                   Printable(share.status().message()).c_str());
       continue;
     }
-    if (cell != nullptr) found->holder = cell->node(found->share.index).id;
-    WORLDB_RETURN_IF_ERROR(AddShareFile(files, FileOf(spot), *found, (*script)->text()));
+    engine::FoundShare& found = share->found;
+    if (cell != nullptr && found.share.core.cell != cell->id()) {
+      return absl::InvalidArgumentError("the store is of another cell than the cell directory");
+    }
+    if (cell != nullptr) found.holder = cell->node(found.share.index).id;
+    WORLDB_RETURN_IF_ERROR(AddShareFile(files, FileOf(spot), found, share->script->text()));
     ++exported.shares;
     progress.Show(absl::StrCat("exporting: ", exported.shares, " shares so far"));
   }

@@ -63,30 +63,21 @@ std::string ScriptLine(const Catalog& catalog, const ScriptId& id) {
   return absl::StrReplaceAll((*script)->text(), {{"\n", "; "}});
 }
 
-// The index most shares of a store have: that of its node.
-int IndexOf(const StoreFacts& store) {
-  return static_cast<int>(std::max_element(store.shares.begin(), store.shares.end()) -
-                          store.shares.begin());
-}
-
-std::uint64_t ShareCount(const StoreFacts& store) {
-  std::uint64_t count = 0;
-  for (const std::uint64_t shares : store.shares) count += shares;
-  return count;
-}
-
 void PrintText(const Catalog& catalog, const Totals& totals) {
   for (const CellId& cell : catalog.cells()) PrintLine(absl::StrCat("cell    ", cell.Hex()));
   for (const ScriptId& script : catalog.scripts()) {
     PrintLine(
         absl::StrCat("script  ", script.Hex().substr(0, 16), "  ", ScriptLine(catalog, script)));
   }
+  // Which of several cells a store is of is not known here.
+  const engine::Cell* cell =
+      catalog.cell_files().size() == 1 ? catalog.cell_files().begin()->second.get() : nullptr;
   for (const StoreFacts& store : catalog.stores()) {
-    const std::uint64_t shares = ShareCount(store);
+    const std::uint64_t shares = store.share_count();
     const std::string node =
         shares == 0 ? "no shares"
-                    : absl::StrCat("node ", NodeNames(NodeSet::FromBits(1u << IndexOf(store)),
-                                                      catalog.cell().get()));
+                    : absl::StrCat("node ",
+                                   NodeNames(NodeSet::FromBits(1u << store.index().value()), cell));
     PrintLine(absl::StrCat("store   ", Printable(store.where), "  ", node, "  ", shares,
                            " shares  ", store.staged, " staged", store.bad_rows == 0 ? "" : "  ",
                            store.bad_rows == 0 ? "" : absl::StrCat(store.bad_rows, " bad rows")));
@@ -104,8 +95,8 @@ void PrintText(const Catalog& catalog, const Totals& totals) {
 void PrintObjects(const Catalog& catalog, const Totals& totals) {
   for (const StoreFacts& store : catalog.stores()) {
     Json object = {{"event", "store"}, {"where", store.where}};
-    object["index"] = ShareCount(store) == 0 ? Json() : Json(IndexOf(store));
-    object["shares"] = ShareCount(store);
+    object["index"] = store.share_count() == 0 ? Json() : Json(store.index().value());
+    object["shares"] = store.share_count();
     object["staged"] = store.staged;
     object["bad_rows"] = store.bad_rows;
     PrintJson(object);

@@ -41,7 +41,7 @@ struct ExportKeysArguments {
 absl::Status Keygen(const KeygenArguments& arguments) {
   const auto key = cryptoscatter::ExchangeKeyPair::Generate(SystemEntropy());
   const SecretBytes file = cryptoscatter::EncodeRecoveryKeyFile(key);
-  WORLDB_RETURN_IF_ERROR(WriteNewFile(arguments.out, file.ExposeSecret(), 0600));
+  WORLDB_RETURN_IF_ERROR(WriteNewFile(arguments.out, file.ExposeSecret()));
   const std::string text = cryptoscatter::FormatRecoveryPublicKey(key.public_key());
   if (arguments.format == OutputFormat::kJson) {
     PrintJson({{"event", "recovery_key"}, {"public", text}, {"file", arguments.out}});
@@ -86,7 +86,7 @@ absl::Status ExportKeys(const ExportKeysArguments& arguments) {
   }
   WORLDB_ASSIGN_OR_RETURN(const Bytes sealed,
                           cryptoscatter::SealKeyExport(keys, recovery_key, SystemEntropy()));
-  return WriteNewFile(arguments.out, sealed, 0600);
+  return WriteNewFile(arguments.out, sealed);
 }
 
 }  // namespace

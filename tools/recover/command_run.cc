@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
+#include <system_error>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "cryptoscatter/base/status_macros.h"
 #include "tools/recover/command.h"
+#include "tools/recover/evidence_directory.h"
 #include "tools/recover/file_name.h"
 #include "tools/recover/keys.h"
 #include "tools/recover/output_directory.h"
@@ -32,6 +35,7 @@ struct RunArguments {
   SourceOptions sources;
   KeyOptions keys;
   std::string out;
+  std::string evidence;
   std::vector<std::string> key;  // at most one; it may be empty text
   bool all_versions = false;
   bool staged = false;
@@ -89,6 +93,7 @@ Json ToEvent(const VersionReport& report, const engine::Cell* cell) {
   event["file"] = nullptr;
   event["instead_of"] = nullptr;
   event["retired"] = nullptr;
+  event["older_than"] = nullptr;
   event["bytes"] = report.value_bytes;
   event["good"] = Indices(report.good);
   event["bad"] = Indices(report.bad);
@@ -135,7 +140,9 @@ class Teller {
     progress_.Clear();
     const std::string status = event["status"];
     const bool deleted = event["kind"] == "delete" && status != "lost";
-    ++(deleted                 ? deleted_
+    const bool older = !again && event["older_than"].is_object();
+    ++(older                   ? older_
+       : deleted               ? deleted_
        : status == "recovered" ? recovered_
        : status == "degraded"  ? degraded_
                                : lost_);
@@ -158,7 +165,8 @@ class Teller {
                    Printable(reason.get<std::string>()).c_str());
     }
     event["again"] = again;
-    format_ == OutputFormat::kJson ? PrintJson(event) : PrintLine(Line(event, deleted, again));
+    format_ == OutputFormat::kJson ? PrintJson(event)
+                                   : PrintLine(Line(event, older, deleted, again));
   }
 
   ExitCode Finish(const Catalog& catalog, const std::string& out) const {
@@ -169,6 +177,7 @@ class Teller {
                  {"degraded", degraded_},
                  {"deleted", deleted_},
                  {"lost", lost_},
+                 {"older", older_},
                  {"again", again_},
                  {"conflicts", conflicts_},
                  {"renamed", renamed_},
@@ -181,12 +190,12 @@ class Teller {
       std::fprintf(stderr, "%s: no key given opens %s\n", kRecoverProgram,
                    Printable(store).c_str());
     }
-    std::fprintf(
-        stderr,
-        "%s: %llu recovered, %llu degraded, %llu deleted, %llu lost; %llu bad shares; %llu "
-        "were done before; values in %s\n",
-        kRecoverProgram, recovered_, degraded_, deleted_, lost_, bad_, again_,
-        Printable(out).c_str());
+    std::fprintf(stderr,
+                 "%s: %llu recovered, %llu degraded, %llu deleted, %llu lost, %llu older than what "
+                 "is there; "
+                 "%llu bad shares; %llu were done before; values in %s\n",
+                 kRecoverProgram, recovered_, degraded_, deleted_, lost_, older_, bad_, again_,
+                 Printable(out).c_str());
     if (bad_ > 0 || conflicts_ > 0 || !catalog.bad().empty()) {
       PrintFailure(
           {absl::StrCat("run: ", bad_, " bad shares, ", catalog.bad().size(), " bad sources"),
@@ -204,11 +213,11 @@ class Teller {
     }
     return kExitDone;
   }
-  bool any() const { return recovered_ + degraded_ + deleted_ + lost_ > 0; }
+  bool any() const { return recovered_ + degraded_ + deleted_ + lost_ + older_ > 0; }
 
  private:
-  static std::string Line(const Json& event, bool deleted, bool again) {
-    std::string line = deleted ? "deleted" : event["status"].get<std::string>();
+  static std::string Line(const Json& event, bool older, bool deleted, bool again) {
+    std::string line = older ? "older" : deleted ? "deleted" : event["status"].get<std::string>();
     line.resize(11, ' ');
     absl::StrAppend(&line,
                     event["key"].is_null()
@@ -230,6 +239,10 @@ class Teller {
       absl::StrAppend(&line, "  ", event["good"].size(), " good shares, ", event["bad"].size(),
                       " bad, ", event["missing"].size() + event["locked"].size(), " missing");
     }
+    if (older) {
+      absl::StrAppend(&line, "  not written: version ",
+                      event["older_than"]["version"].get<std::uint64_t>(), " is there");
+    }
     if (again) line += "  (done before)";
     return line;
   }
@@ -240,11 +253,20 @@ class Teller {
   unsigned long long degraded_ = 0;
   unsigned long long deleted_ = 0;
   unsigned long long lost_ = 0;
+  unsigned long long older_ = 0;
   unsigned long long again_ = 0;
   unsigned long long conflicts_ = 0;
   unsigned long long renamed_ = 0;
   unsigned long long bad_ = 0;
 };
+
+bool IsSamePath(const std::string& a, const std::string& b) {
+  std::error_code error;
+  const auto plain = [&error](const std::string& path) {
+    return std::filesystem::weakly_canonical(path, error);
+  };
+  return plain(a) == plain(b) && !error;
+}
 
 // Keys of which there is no share, but a staged payload.
 std::uint64_t OnlyStagedKeys(const Catalog& catalog) {
@@ -258,8 +280,9 @@ std::uint64_t OnlyStagedKeys(const Catalog& catalog) {
   return count;
 }
 
-absl::Status Recover(const RunArguments& arguments, const Catalog& catalog, Teller& teller,
-                     ProgressLine& progress) {
+// `evidence` may be null.
+absl::Status Recover(const RunArguments& arguments, const Catalog& catalog,
+                     EvidenceDirectory* evidence, Teller& teller, ProgressLine& progress) {
   WORLDB_ASSIGN_OR_RETURN(
       const std::unique_ptr<OutputDirectory> out,
       OutputDirectory::Open(arguments.out, arguments.all_versions,
@@ -291,7 +314,7 @@ absl::Status Recover(const RunArguments& arguments, const Catalog& catalog, Tell
         seen();
         const bool lost = report.status == VersionReport::Status::kLost;
         const bool deleted = report.kind == cryptoscatter::ValueKind::kTombstone;
-        Json event = ToEvent(report, catalog.cell().get());
+        Json event = ToEvent(report, catalog.CellOf(report.cell));
         // What is lost is tried again by the next run, so it stays out of the journal.
         if (lost) {
           teller.Tell(std::move(event), false);
@@ -304,6 +327,10 @@ absl::Status Recover(const RunArguments& arguments, const Catalog& catalog, Tell
           output.plain_file = FileNameOf(*report.key);
         }
         return out->Put(output, value.ExposeSecret(), std::move(event));
+      },
+      [&](std::span<const Spot> shares, const VersionClaims& claims) -> absl::Status {
+        return evidence == nullptr ? absl::OkStatus()
+                                   : evidence->AddVersion(catalog, claims, shares);
       }));
   return out->Flush();
 }
@@ -320,6 +347,12 @@ ExitCode Run(const RunArguments& arguments) {
         "run: no keys", absl::PermissionDeniedError(kNoKeys), format,
         "name them: --secrets nodes/*/secrets, or --keys FILE --recovery-key FILE");
   }
+  if (!arguments.evidence.empty() && IsSamePath(arguments.evidence, arguments.out)) {
+    return ReportNoEvidence(
+        "run", absl::InvalidArgumentError("values have the directory for themselves"), format);
+  }
+  auto evidence = EvidenceDirectory::OpenIfNamed(arguments.evidence);
+  if (!evidence.ok()) return ReportNoEvidence("run", evidence.status(), format);
   ProgressLine progress;
   const auto read = ReadSources(arguments.sources, progress);
   progress.Clear();
@@ -337,11 +370,15 @@ ExitCode Run(const RunArguments& arguments) {
                  kRecoverProgram, static_cast<unsigned long long>(only_staged));
   }
   Teller teller(format, progress);
-  const absl::Status status = Recover(arguments, *catalog, teller, progress);
+  absl::Status status = Recover(arguments, *catalog, evidence->get(), teller, progress);
   progress.Clear();
+  if (*evidence != nullptr) status.Update(FinishEvidence(**evidence, format));
   if (!status.ok()) {
     return ReportFailure("run: stopped", status, format,
-                         "make room or name another --out, and run it again: it goes on from here");
+                         absl::IsCancelled(status)
+                             ? "run it again: it goes on from here"
+                             : "make room or name another --out, and run it again: it goes on from "
+                               "here");
   }
   if (!teller.any() && !arguments.staged && only_staged > 0 && catalog->bad().empty()) {
     return ReportFailure(
@@ -367,6 +404,7 @@ void AddRunCommand(CLI::App& app, int& exit_code) {
   command->add_option("--out", arguments->out, "directory for the values, made if it is missing")
       ->required()
       ->type_name("DIR");
+  AddEvidenceOption(*command, arguments->evidence);
   command->add_option("--key", arguments->key, "only this key")->expected(1)->type_name("KEY");
   command->add_flag("--all-versions", arguments->all_versions,
                     "every version, not only the newest that can be read");

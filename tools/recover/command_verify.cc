@@ -6,9 +6,12 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "cryptoscatter/base/status_macros.h"
 #include "tools/recover/claims.h"
 #include "tools/recover/command.h"
+#include "tools/recover/evidence_directory.h"
 #include "tools/recover/keys.h"
+#include "tools/stop_signals.h"
 
 namespace worldb::tools {
 namespace {
@@ -25,12 +28,14 @@ constexpr std::size_t kVerifiedBatchesKept = std::size_t{1} << 16;
 struct VerifyArguments {
   SourceOptions sources;
   KeyOptions keys;
+  std::string evidence;
 };
 
 struct Verifying {
   const Catalog& catalog;
   OutputFormat format;
   ProgressLine& progress;
+  EvidenceDirectory* evidence;  // null when none is wanted
   cryptoscatter::BatchVerifier verifier{kVerifiedBatchesKept};
   std::uint64_t shares = 0;
   std::uint64_t staged = 0;
@@ -91,7 +96,9 @@ struct Verifying {
   }
 
   // All shares that claim one version.
-  void CheckVersion(std::span<const Spot> spots, const VersionClaims& claims) {
+  absl::Status CheckVersion(std::span<const Spot> spots, const VersionClaims& claims) {
+    WORLDB_RETURN_IF_ERROR(CheckNotStopped());
+    const std::uint64_t bad_before = bad;
     std::vector<std::pair<const Spot*, CommitmentId>> good;
     Tally<CommitmentId> values;
     for (const Spot& spot : spots) {
@@ -111,9 +118,11 @@ struct Verifying {
                                    other->value(), " elsewhere"));
       }
     }
+    if (evidence == nullptr || bad == bad_before) return absl::OkStatus();
+    return evidence->AddVersion(catalog, claims, spots);
   }
 
-  void CheckAll() {
+  absl::Status CheckAll() {
     const std::span<const Spot> all = catalog.spots();
     for (std::size_t key = 0; key < all.size();) {
       std::size_t key_end = key;
@@ -125,11 +134,11 @@ struct Verifying {
                all[end].slot_epoch == all[key].slot_epoch) {
           ++end;
         }
-        CheckVersion(all.subspan(key, end - key), claims);
+        WORLDB_RETURN_IF_ERROR(CheckVersion(all.subspan(key, end - key), claims));
         key = end;
       }
     }
-    progress.Clear();
+    return absl::OkStatus();
   }
 };
 
@@ -140,15 +149,23 @@ ExitCode Run(const VerifyArguments& arguments) {
     return ReportFailure("verify: cannot use the keys", keys.status(), format,
                          "worldb-recover verify --help");
   }
+  auto evidence = EvidenceDirectory::OpenIfNamed(arguments.evidence);
+  if (!evidence.ok()) return ReportNoEvidence("verify", evidence.status(), format);
   ProgressLine progress;
   const auto read = ReadSources(arguments.sources, progress);
   progress.Clear();
   if (!read.ok()) return ReportNothing("verify", read.status(), format);
   const std::unique_ptr<Catalog>& catalog = *read;
   catalog->Unlock(**keys);
-  Verifying verifying{*catalog, format, progress};
-  verifying.CheckAll();
+  Verifying verifying{*catalog, format, progress, evidence->get()};
+  absl::Status status = verifying.CheckAll();
+  progress.Clear();
   ReportBadSources(*catalog, format);
+  if (*evidence != nullptr) status.Update(FinishEvidence(**evidence, format));
+  if (!status.ok()) {
+    return ReportFailure("verify: stopped", status, format,
+                         "make room or name another --evidence, and run it again");
+  }
   const std::uint64_t bad = verifying.bad + catalog->bad().size();
   if (format == OutputFormat::kJson) {
     PrintJson({{"event", "verified"},
@@ -182,6 +199,7 @@ void AddVerifyCommand(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("verify", kDescription);
   AddSourceOptions(*command, arguments->sources);
   AddKeyOptions(*command, arguments->keys);
+  AddEvidenceOption(*command, arguments->evidence);
   command->callback([arguments, &exit_code] { exit_code = Run(*arguments); });
 }
 

@@ -8,6 +8,7 @@
 #include "tools/help.h"
 #include "tools/process_guard.h"
 #include "tools/recover/command.h"
+#include "tools/stop_signals.h"
 
 int main(int argc, char** argv) {
   using namespace worldb::tools;  // NOLINT: nothing else lives here
@@ -23,6 +24,7 @@ int main(int argc, char** argv) {
   AddInspectCommand(app, exit_code);
   AddVerifyCommand(app, exit_code);
   AddRunCommand(app, exit_code);
+  AddJudgeCommand(app, exit_code);
   AddExportCommand(app, exit_code);
   AddKeygenCommand(app, exit_code);
   AddExportKeysCommand(app, exit_code);
@@ -30,5 +32,6 @@ int main(int argc, char** argv) {
   AddJoinCommand(app, exit_code);
   const int code = ParseAndRun(app, argc, argv, exit_code);
   WarnOfUnlockedSecrets(kRecoverProgram);
+  EndIfStopped();
   return code;
 }

@@ -4,20 +4,18 @@
 #include <optional>
 #include <utility>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "cryptoscatter/base/hash.h"
 #include "cryptoscatter/base/status_macros.h"
 #include "cryptoscatter/records.h"
+#include "tools/recover/hex_id.h"
 
 namespace worldb::tools {
 namespace {
 
 constexpr HashLabel kContentLabel("wdb recovered 1");
 constexpr char kLockName[] = ".worldb-recover.lock";
-constexpr std::size_t kBatchCountMax = 512;
-constexpr std::uint64_t kBatchBytesMax = std::uint64_t{32} << 20;
+constexpr std::size_t kQueuedMax = 512;
 
 std::string HashOf(ByteSpan value) { return LabelledHash(kContentLabel, value).Hex(); }
 
@@ -27,14 +25,7 @@ Json ToJson(const VersionName& name) {
 
 template <typename Id>
 std::optional<Id> IdOf(const Json& json) {
-  if (!json.is_string()) return std::nullopt;
-  const std::string text = json;
-  const bool hex = std::all_of(text.begin(), text.end(), absl::ascii_isxdigit);
-  if (!hex || text.size() != 2 * Id::kBytes) return std::nullopt;
-  const std::string bytes = absl::HexStringToBytes(text);
-  Id id;
-  std::copy_n(AsBytes(bytes).begin(), Id::kBytes, id.bytes.begin());
-  return id;
+  return json.is_string() ? ParseHexId<Id>(json.get<std::string>()) : std::nullopt;
 }
 
 std::optional<VersionName> NameOf(const Json& json) {
@@ -151,6 +142,41 @@ bool OutputDirectory::Has(const std::string& file, const std::string& hash) cons
   return bytes.ok() && HashOf(bytes->ExposeSecret()) == hash;
 }
 
+Json OutputDirectory::LineAt(std::uint64_t offset) {
+  reader_.clear();
+  reader_.seekg(static_cast<std::streamoff>(offset));
+  std::string text;
+  std::getline(reader_, text);
+  return ParseLine(text);
+}
+
+Json OutputDirectory::NewerThan(const Output& output) {
+  if (output.plain_file.empty()) return {};
+  const auto as_json = [](const VersionName& name, const std::string& file) {
+    Json json = {{"slot_epoch", name.slot_epoch.value()}, {"version", name.version.value()}};
+    json["file"] = file.empty() ? Json() : Json(file);
+    return json;
+  };
+  if (const auto latest = latest_.find(output.name.key_tag);
+      latest != latest_.end() && output.name < latest->second) {
+    for (const std::uint64_t offset : lines_[latest->second]) {
+      const Json line = LineAt(offset);
+      if (line.is_discarded()) continue;
+      const std::string file = line["file"];
+      if (file.empty() || FileExists(PathOf(file))) return as_json(latest->second, file);
+    }
+  }
+  // Of a run that was killed before its line came.
+  for (const std::string& file : NamesFor(output.plain_file, output.name.key_tag, output.cell)) {
+    const auto own = own_files_.find(file);
+    if (own != own_files_.end() && own->second.IsOf(output) && output.name < own->second.name &&
+        FileExists(PathOf(file))) {
+      return as_json(own->second.name, file);
+    }
+  }
+  return {};
+}
+
 std::vector<Json> OutputDirectory::Find(const VersionName& name, const Hash256& digest) {
   const auto at = lines_.find(name);
   if (at == lines_.end()) return {};
@@ -160,11 +186,7 @@ std::vector<Json> OutputDirectory::Find(const VersionName& name, const Hash256& 
   // What was written later stands for what was written before of the same value.
   std::map<std::string, Json> newest;
   for (const std::uint64_t offset : at->second) {
-    reader_.clear();
-    reader_.seekg(static_cast<std::streamoff>(offset));
-    std::string text;
-    std::getline(reader_, text);
-    Json line = ParseLine(text);
+    Json line = LineAt(offset);
     if (line.is_discarded() || line["digest"] != digest.Hex()) continue;
     newest.insert_or_assign(line["commitment"], std::move(line));
   }
@@ -219,6 +241,11 @@ absl::Status OutputDirectory::Retire(const std::pair<std::string, std::string>& 
 }
 
 absl::Status OutputDirectory::Put(const Output& output, ByteSpan value, Json event) {
+  if (Json newer = NewerThan(output); !newer.is_null()) {
+    event["older_than"] = std::move(newer);
+    written_(event);
+    return absl::OkStatus();
+  }
   std::string file;
   Json line = {{"of", ToJson(output.name)}, {"cell", output.cell.Hex()}};
   Json intent;
@@ -252,8 +279,7 @@ absl::Status OutputDirectory::Put(const Output& output, ByteSpan value, Json eve
   line["event"] = event;
   queue_.push_back({output.name, line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n",
                     std::move(event), std::move(intent), std::move(retired)});
-  if (queue_.size() < kBatchCountMax && files_.bytes() < kBatchBytesMax) return absl::OkStatus();
-  return Flush();
+  return files_.full() || queue_.size() >= kQueuedMax ? Flush() : absl::OkStatus();
 }
 
 absl::Status OutputDirectory::Flush() {

@@ -4,6 +4,7 @@
 // come the files, and after them their own lines. So whenever the process is killed, every file under
 // a value's name is whole, what the journal names is there, and what is there is known to be ours.
 // A name belongs to the key that had it first; another key of the same name gets NAME@tag.TAG.
+// Where only newest versions are kept, an older one never takes the place of a newer one of an earlier run.
 //
 //   DIR/NAME                           a value (tools/recover/file_name.h)
 //   DIR/.worldb-recover.journal        one JSON object a line
@@ -67,7 +68,9 @@ class OutputDirectory {
   // else none.
   std::vector<Json> Find(const VersionName& name, const Hash256& digest);
   // Queues a value. Of the event, `file` becomes the name it has, `instead_of` the one it could not have,
-  // `retired` where an older value was moved, {from, to}; each stays null where that is nothing.
+  // `retired` where an older value was moved, {from, to}; each stays null where that is nothing. When a
+  // newer version of the key is there, nothing is queued, and of the event, which is told at once,
+  // `older_than` becomes {slot_epoch, version, file}, its file null if that version is a deletion.
   absl::Status Put(const Output& output, ByteSpan value, Json event);
   // Makes durable what is queued and tells of it.
   absl::Status Flush();
@@ -98,7 +101,11 @@ class OutputDirectory {
   std::pair<std::string, std::string> RetiredBy(const Output& output,
                                                 const std::string& file) const;
   absl::Status Retire(const std::pair<std::string, std::string>& retired) const;
+  // What stands for `older_than`; null without a newer version.
+  Json NewerThan(const Output& output);
   void Remember(const VersionName& name, std::uint64_t offset);
+  // One of the journal's; discarded when it is not ours.
+  Json LineAt(std::uint64_t offset);
   std::string PathOf(const std::string& file) const { return path_ + "/" + file; }
   bool Has(const std::string& file, const std::string& hash) const;
 

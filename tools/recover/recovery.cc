@@ -10,6 +10,7 @@
 #include "cryptoscatter/base/hash.h"
 #include "cryptoscatter/base/status_macros.h"
 #include "tools/print.h"
+#include "tools/stop_signals.h"
 
 namespace worldb::tools {
 namespace {
@@ -189,16 +190,21 @@ struct Recovery::Reading {
 
 Recovery::Recovery(const Catalog& catalog, RecoveryOptions options)
     : catalog_(catalog), options_(std::move(options)), verifier_(kVerifiedBatchesKept) {
-  const auto& cell = catalog_.cell();
-  if (options_.only_key.has_value() && cell != nullptr &&
-      catalog_.cells() == std::set<CellId>{cell->id()}) {
-    only_tag_ = cell->KeyTagOf(*options_.only_key);
+  if (!options_.only_key.has_value()) return;
+  std::set<KeyTag> tags;
+  for (const CellId& id : catalog_.cells()) {
+    const engine::Cell* cell = catalog_.CellOf(id);
+    if (cell == nullptr) return;
+    tags.insert(cell->KeyTagOf(*options_.only_key));
   }
+  only_tags_ = std::move(tags);
 }
 
-absl::Status Recovery::Run(const Done& done, const Sink& sink) {
+absl::Status Recovery::Run(const Done& done, const Sink& sink, const BadVersion& bad) {
+  bad_version_ = bad;
   const Spots all = catalog_.spots();
   for (std::size_t begin = 0; begin < all.size();) {
+    WORLDB_RETURN_IF_ERROR(CheckNotStopped());
     std::size_t end = begin;
     while (end < all.size() && all[end].key_tag == all[begin].key_tag) ++end;
     WORLDB_RETURN_IF_ERROR(RunKey(all.subspan(begin, end - begin), done, sink));
@@ -208,7 +214,7 @@ absl::Status Recovery::Run(const Done& done, const Sink& sink) {
 }
 
 bool Recovery::IsWanted(const std::optional<Bytes>& key) const {
-  return !options_.only_key.has_value() || only_tag_.has_value() || key == options_.only_key;
+  return !options_.only_key.has_value() || only_tags_.has_value() || key == options_.only_key;
 }
 
 absl::Status Recovery::RunKey(Spots spots, const Done& done, const Sink& sink) {
@@ -218,7 +224,7 @@ absl::Status Recovery::RunKey(Spots spots, const Done& done, const Sink& sink) {
     ++versions_end;
   }
   const Spots staged = spots.subspan(versions_end);
-  if (only_tag_.has_value() && *only_tag_ != spots[0].key_tag) return absl::OkStatus();
+  if (only_tags_.has_value() && !only_tags_->contains(spots[0].key_tag)) return absl::OkStatus();
   const VersionClaims claims(catalog_, verifier_, spots);
   const Hash256 digest = DigestOf(spots);
   bool readable = false;
@@ -265,15 +271,15 @@ Hash256 Recovery::DigestOf(Spots key_spots) const {
   for (const Spot& spot : key_spots) parts.push_back(DigestBytes(spot));
   std::sort(parts.begin(), parts.end());
   parts.push_back(ToBytes(catalog_.keys().Fingerprint().bytes));
-  if (catalog_.cell() != nullptr) parts.push_back(ToBytes(catalog_.cell()->id().bytes));
+  for (const auto& [id, cell] : catalog_.cell_files()) parts.push_back(ToBytes(id.bytes));
   Bytes all;
   for (const Bytes& part : parts) all.insert(all.end(), part.begin(), part.end());
   return LabelledHash(kSpotsLabel, all);
 }
 
 std::string Recovery::WrongNameOf(const VersionReport& report, ByteSpan key_name) const {
-  const auto& cell = catalog_.cell();
-  if (cell == nullptr || cell->id() != report.cell) return "";
+  const engine::Cell* cell = catalog_.CellOf(report.cell);
+  if (cell == nullptr) return "";
   if (cell->KeyTagOf(key_name) == report.name.key_tag) return "";
   return absl::StrCat("its shares verify, but the name sealed with it, ",
                       Printable(AsText(key_name)), ", is that of another key");
@@ -292,6 +298,7 @@ absl::StatusOr<bool> Recovery::RunVersion(Spots spots, Spots staged, const Versi
   common.name = {first.key_tag, first.slot_epoch, first.version};
   common.digest = digest;
   bool readable = false;
+  bool bad = values.empty();
   for (Candidate* candidate : values) {
     VersionReport report = common;
     report.cell = candidate->cell;
@@ -337,16 +344,17 @@ absl::StatusOr<bool> Recovery::RunVersion(Spots spots, Spots staged, const Versi
     }
     if (!report.key.has_value()) report.key = catalog_.NameOf(report.name.key_tag);
     if (!IsWanted(report.key)) continue;
+    bad |= !report.bad_shares.empty();
     WORLDB_RETURN_IF_ERROR(sink(std::move(report), std::move(value)));
   }
   if (values.empty()) {
     common.bad_shares = std::move(reading.stray);
     common.why_lost = "no share of it can be read";
     common.key = catalog_.NameOf(common.name.key_tag);
-    if (IsWanted(common.key)) {
-      WORLDB_RETURN_IF_ERROR(sink(std::move(common), {}));
-    }
+    bad = IsWanted(common.key);
+    if (bad) WORLDB_RETURN_IF_ERROR(sink(std::move(common), {}));
   }
+  if (bad && bad_version_ && !spots.empty()) WORLDB_RETURN_IF_ERROR(bad_version_(spots, claims));
   return readable;
 }
 

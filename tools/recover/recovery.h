@@ -2,6 +2,7 @@
 //
 // Of each key the newest version that can be read, or all of them. A version's shares count only with
 // others that carry the same writer-signed commitment and claim the same slot epoch and version.
+// Errors:  a sink's or other callback's own; Cancelled once WasStopped() (tools/stop_signals.h).
 // Threads: one owner; calls block on the disk.
 // Secrets: the values, while they are handed on.
 #ifndef WORLDB_TOOLS_RECOVER_RECOVERY_H_
@@ -10,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -71,9 +73,13 @@ class Recovery {
   // True when an earlier run dealt with this version, out of the same, and it was readable.
   using Done = std::function<absl::StatusOr<bool>(const VersionName& name, const Hash256& digest)>;
 
+  // Runs for the shares that claim one version when something is wrong with any of them.
+  using BadVersion =
+      std::function<absl::Status(std::span<const Spot> shares, const VersionClaims& claims)>;
+
   // `catalog` must outlive it and be unlocked.
   Recovery(const Catalog& catalog, RecoveryOptions options);
-  absl::Status Run(const Done& done, const Sink& sink);
+  absl::Status Run(const Done& done, const Sink& sink, const BadVersion& bad = {});
 
  private:
   using Spots = std::span<const Spot>;
@@ -90,7 +96,9 @@ class Recovery {
 
   const Catalog& catalog_;
   const RecoveryOptions options_;
-  std::optional<KeyTag> only_tag_;  // of only_key, where the cell directory gives it
+  // Of only_key, where the cell directories of all cells give it.
+  std::optional<std::set<KeyTag>> only_tags_;
+  BadVersion bad_version_;
   cryptoscatter::BatchVerifier verifier_;
 };
 

@@ -45,14 +45,11 @@ absl::StatusOr<engine::FoundShare> ReadShareFile(const std::string& path,
 
 absl::Status AddShareFile(FileBatch& files, const std::string& name,
                           const engine::FoundShare& found, const std::string& script_text) {
-  constexpr std::size_t kBatchCountMax = 512;
-  constexpr std::uint64_t kBatchBytesMax = std::uint64_t{32} << 20;
   WORLDB_RETURN_IF_ERROR(
       files.Add(name, cryptoscatter::EncodeShareFile(
                           {found.share, found.holder, found.key_share, script_text, std::nullopt})
                           .ExposeSecret()));
-  if (files.count() < kBatchCountMax && files.bytes() < kBatchBytesMax) return absl::OkStatus();
-  return files.Commit();
+  return files.full() ? files.Commit() : absl::OkStatus();
 }
 
 }  // namespace worldb::tools

@@ -6,9 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <filesystem>
 #include <map>
-#include <system_error>
 #include <tuple>
 #include <utility>
 
@@ -31,30 +29,6 @@ namespace {
 using cryptoscatter::Script;
 using cryptoscatter::Share;
 using cryptoscatter::ShareFileReader;
-
-absl::StatusOr<std::vector<std::string>> Expand(const std::vector<std::string>& paths) {
-  std::vector<std::string> out;
-  for (const std::string& path : paths) {
-    std::error_code error;
-    if (!std::filesystem::is_directory(path, error)) {
-      out.push_back(path);
-      continue;
-    }
-    std::vector<std::string> inside;
-    for (std::filesystem::directory_iterator at(path, error), end; !error && at != end;
-         at.increment(error)) {
-      if (absl::EndsWith(at->path().string(), kShareFileEnding))
-        inside.push_back(at->path().string());
-    }
-    if (error) return SystemError("read directory", path, error.value());
-    if (inside.empty()) {
-      return absl::NotFoundError(absl::StrCat("no *", kShareFileEnding, " file in ", path));
-    }
-    std::sort(inside.begin(), inside.end());
-    out.insert(out.end(), inside.begin(), inside.end());
-  }
-  return out;
-}
 
 int Rank(const Script& script, NodeSet set) {
   std::vector<int> rows;
@@ -273,7 +247,8 @@ std::string ShareGroup::Shortage() const {
 }
 
 absl::StatusOr<ShareSet> ShareSet::Open(const std::vector<std::string>& paths) {
-  WORLDB_ASSIGN_OR_RETURN(const std::vector<std::string> files, Expand(paths));
+  WORLDB_ASSIGN_OR_RETURN(const std::vector<std::string> files,
+                          ExpandDirectories(paths, kShareFileEnding));
   ShareSet set;
   set.verifier_ = std::make_unique<cryptoscatter::BatchVerifier>();
   for (const std::string& file : files) {
