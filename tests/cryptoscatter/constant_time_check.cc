@@ -19,6 +19,7 @@
 #include "absl/strings/str_cat.h"
 #include "cryptoscatter/at_rest.h"
 #include "cryptoscatter/gf256.h"
+#include "cryptoscatter/key_repair.h"
 #include "cryptoscatter/opener.h"
 #include "cryptoscatter/stripe_aead.h"
 #include "tests/support/key_share_boxes.h"
@@ -190,6 +191,23 @@ int RunAll() {
       AddTo(sum, Weigh(factors, share));
     }
     WORLDB_CHECK(IsHidden(sum.ExposeRow(0)) && IsHidden(sum.ExposeRow(1)));
+  });
+  checks.Run("key share repaired by contributions", false, [&] {
+    const KeySharing sharing(testing::SeveralRowsScript()->clauses().key);
+    const NodeSet helpers = KeyHelperSets(sharing, NodeAt(0), NodeSet::All()).front();
+    const KeyRepair repair{core, 0, NodeAt(0), helpers};
+    const PairwiseKey mask_key = PairwiseKey::FromRoot(Hidden<32>(entropy));
+    MaskKeys mask_keys;
+    mask_keys.fill(&mask_key);
+    std::vector<IndexedKeyShare> contributions;
+    for (int j = 0; j < kNodeCount; ++j) {
+      if (!helpers.Has(j)) continue;
+      const KeyShare share = HiddenShare(sharing.RowCount(NodeAt(j)), entropy);
+      contributions.push_back(
+          {NodeAt(j), *MakeContribution(sharing, repair, NodeAt(j), share, mask_keys)});
+    }
+    const auto joined = JoinContributions(sharing, repair, contributions);
+    WORLDB_CHECK(joined.ok() && joined->rows() == 3 && IsHidden(joined->ExposeSecret()));
   });
   checks.Run("key commitment, right and wrong", false, [&] {
     const KeySecret secret = Hidden<kKeyRowBytes>(entropy);
