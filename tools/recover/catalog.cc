@@ -80,6 +80,10 @@ void Catalog::AddPath(const std::string& path, const std::string& where, int dep
     return;
   }
   if (engine::RocksReader::IsStore(path)) return AddStore(path, where);
+  if (engine::RocksReader::IsRestOfStore(path)) {
+    bad_.push_back(
+        {where, "it has files of a store, but no file CURRENT, without which it does not open"});
+  }
   if (depth > kDepthMax) {
     bad_.push_back({where, "it lies too deep"});
     return;
@@ -145,6 +149,10 @@ void Catalog::AddStore(const std::string& path, const std::string& where) {
     return;
   }
   const engine::RocksReader* reader = store->get();
+  for (const std::string& damage : reader->log_facts().damage) bad_.push_back({where, damage});
+  for (const std::string& torn : reader->log_facts().torn) {
+    remarks_.push_back(absl::StrCat(where, ": ", torn));
+  }
   stores_.push_back({*std::move(store), std::make_unique<engine::OfflineRows>(
                                             [reader](const std::string& key) {
                                               return reader->Get(RowFamily::kRows, key);

@@ -81,6 +81,8 @@ class Catalog {
   std::uint64_t share_file_count() const { return files_.size(); }
   // Unreadable sources, damaged stretches of stores, share files that do not decode.
   const std::vector<BadSource>& bad() const { return bad_; }
+  // What is worth saying of the sources, but nothing bad.
+  const std::vector<std::string>& remarks() const { return remarks_; }
   // Directories below a source with recovered values: those are no shares.
   const std::vector<std::string>& skipped() const { return skipped_; }
   const std::set<CellId>& cells() const { return cells_; }
@@ -149,6 +151,7 @@ class Catalog {
   std::vector<CommitmentId> staged_rows_;
   std::vector<std::string> reasons_;
   std::vector<BadSource> bad_;
+  std::vector<std::string> remarks_;
   std::vector<std::string> skipped_;
   std::set<CellId> cells_;
   std::set<ScriptId> scripts_;
