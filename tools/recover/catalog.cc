@@ -131,8 +131,13 @@ void Catalog::AddArchive(const std::string& path, const std::string& where, int 
   }
   UnpackLimits left = left_;  // what is refused is removed again
   const absl::Status status = UnpackArchive(path, (*directory)->path(), left);
-  if (!status.ok()) {
-    bad_.push_back({where, absl::StrCat("archive refused: ", status.message())});
+  if (absl::IsDataLoss(status)) {
+    bad_.push_back({where, absl::StrCat("archive damaged or cut off: ", status.message(),
+                                        "; what lies before that is used")});
+  } else if (!status.ok()) {
+    bad_.push_back(
+        {where, absl::StrCat("archive refused: ", status.message(),
+                             "; unpack what you trust of it and name the directory instead")});
     return;
   }
   left_ = left;
