@@ -21,6 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 using RecoverDamageTest = RecoverTest;
 
@@ -177,6 +178,48 @@ INSTANTIATE_TEST_SUITE_P(
                             stores.Scatter(sealed[0], Version(2))[static_cast<std::size_t>(node)]);
                }}),
     [](const auto& param) { return param.param.name; });
+
+TEST_F(RecoverDamageTest, BadSharesAreNamedWithKeyAndNode) {
+  values_["big"] = Bytes(200'000, 'B');
+  const auto sealed = stores_.Seal({{"big", values_["big"]}});
+  auto rows = stores_.Scatter(sealed[0], Version(1));
+  rows[0].blob.clear();
+  for (int node = 0; node < kNodeCount; ++node) {
+    stores_.Put(node, rows[static_cast<std::size_t>(node)]);
+  }
+  const ProgramResult result = Run({disks_});
+  EXPECT_EQ(result.exit_code, 65);
+  ExpectFiles(values_.size());
+  const std::string bad = absl::StrCat("share 0 of version 1 on node virginia-1 (",
+                                       stores_.store_dir(0), "): its fragment is gone\n");
+  EXPECT_THAT(result.err, HasSubstr("bad share of big: " + bad));
+  const std::string tag = stores_.cell().KeyTagOf(AsBytes(std::string("big"))).Hex();
+  EXPECT_THAT(RunRecover({"verify", disks_}).out, StartsWith("bad  (key tag " + tag + ")  " + bad));
+  // Without the cell directory, the node's index.
+  EXPECT_THAT(RunRecover({"verify", disks_ + "/nodes"}).out, HasSubstr("on node 0 ("));
+}
+
+// Nobody can tell of which key a value is that does not open, without the cell directory.
+TEST_F(RecoverDamageTest, OneKeyThatMayBeAmongWhatDoesNotOpenIsNotCalledMissing) {
+  const std::vector<std::string> two = {stores_.store_dir(0), stores_.store_dir(1)};
+  const ProgramResult unknown = Run(two, {"--key", "a"});
+  EXPECT_EQ(unknown.exit_code, 6) << unknown.err;
+  EXPECT_THAT(unknown.err, HasSubstr("of 12 versions that cannot be read here"));
+  const ProgramResult known = Run({two[0], two[1], stores_.cell_file()}, {"--key", "a"});
+  EXPECT_EQ(known.exit_code, 6) << known.err;
+  EXPECT_EQ(known.Events("version").size(), 2u);
+  EXPECT_EQ(Run({disks_ + "/nodes"}, {"--key", "none"}).exit_code, 3);
+  EXPECT_EQ(Run({two[0], two[1], stores_.cell_file()}, {"--key", "none"}).exit_code, 3);
+}
+
+TEST_F(RecoverDamageTest, DamagedSharesOfAnUnknownKeyAreDamage) {
+  for (const int node : {0, 1}) {
+    RawStores::Rows bad = Newest(0)[static_cast<std::size_t>(node)];
+    bad.row.value.back() ^= 1;
+    stores_.Put(node, bad);
+  }
+  EXPECT_EQ(Run({stores_.store_dir(0), stores_.store_dir(1)}, {"--key", "a"}).exit_code, 65);
+}
 
 TEST_F(RecoverDamageTest, FlippedBytesInDatabaseFiles) {
   stores_.Close();

@@ -165,9 +165,10 @@ void Catalog::AddStore(const std::string& path, const std::string& where) {
                                             batches_)});
   facts_.push_back({.where = where});
   holders_.emplace_back();
+  // Both families, or two kinds of rows of one, may meet the same damage.
   const auto note = [this, &where](const std::vector<std::string>& damage) {
     for (const std::string& stretch : damage) {
-      bad_.push_back({where, absl::StrCat("rows are damaged: ", stretch)});
+      AddBad(where, absl::StrCat("rows are damaged: ", stretch));
     }
   };
   StoreRow row;
@@ -193,6 +194,13 @@ void Catalog::AddStore(const std::string& path, const std::string& where) {
   note(reader->ForEach(
       RowFamily::kBlobs, engine::Staging::kRowPrefix,
       [&](absl::string_view key, ByteSpan value) { AddStagedRow(each(key, value)); }));
+}
+
+void Catalog::AddBad(const std::string& where, std::string why) {
+  const bool known = std::any_of(bad_.begin(), bad_.end(), [&](const BadSource& bad) {
+    return bad.where == where && bad.why == why;
+  });
+  if (!known) bad_.push_back({where, std::move(why)});
 }
 
 void Catalog::Note(const cryptoscatter::Core& core, const ScriptId& script, Spot spot) {
@@ -234,8 +242,7 @@ void Catalog::AddShareRow(const StoreRow& row) {
   spot.slot_epoch = version->slot_epoch;
   spot.source = source;
   spot.detail = static_cast<std::uint32_t>(reasons_.size());
-  reasons_.push_back(absl::StrCat("share of version ", version->version.value(), " on node ",
-                                  facts_.back().where, ": ", decoded.status().message()));
+  reasons_.emplace_back(decoded.status().message());
   spots_.push_back(spot);
 }
 
@@ -307,6 +314,21 @@ std::string Catalog::WhereOf(const Spot& spot) const {
   return spot.kind == Spot::Kind::kFile ? files_[spot.source].where : facts_[spot.source].where;
 }
 
+std::string Catalog::PlaceOf(const Spot& spot) const {
+  const std::string where = WhereOf(spot);
+  if (spot.kind != Spot::Kind::kFile && facts_[spot.source].share_count() == 0) return where;
+  const int index = IndexOf(spot).value();
+  // Which of several cells a store is of is not known here.
+  const engine::Cell* cell = cell_files_.size() == 1 ? cell_files_.begin()->second.get() : nullptr;
+  return absl::StrCat(cell == nullptr ? absl::StrCat(index) : cell->node(NodeAt(index)).name, " (",
+                      where, ")");
+}
+
+std::string Catalog::WhyBad(const Spot& spot) const {
+  return absl::StrCat("share of version ", spot.version.value(), " on node ", PlaceOf(spot), ": ",
+                      reasons_[spot.detail]);
+}
+
 absl::StatusOr<engine::FoundShare> Catalog::Fetch(const Spot& spot) const {
   engine::FoundShare found;
   if (spot.kind == Spot::Kind::kFile) {
@@ -327,7 +349,7 @@ absl::StatusOr<engine::FoundShare> Catalog::Fetch(const Spot& spot) const {
       }
     }
   }
-  found.where = WhereOf(spot);
+  found.where = PlaceOf(spot);
   if (spot.kind == Spot::Kind::kRow) found.holder = holders_[spot.source];
   const engine::Cell* cell = CellOf(found.share.core.cell);
   if (spot.kind == Spot::Kind::kFile && found.holder.IsZero() && cell != nullptr) {

@@ -106,9 +106,13 @@ class Catalog {
   std::vector<std::string> LockedStores() const;
 
   std::string WhereOf(const Spot& spot) const;
+  // The same for people, with the node's name, or its index where no single cell directory tells:
+  // "tokyo-1 (disks/nodes/tokyo-1/store)".
+  std::string PlaceOf(const Spot& spot) const;
   // As whose share it lies there: of a row that of its store, of a share file the one it names.
   NodeIndex IndexOf(const Spot& spot) const;
-  const std::string& WhyBad(const Spot& spot) const { return reasons_[spot.detail]; }
+  // REQUIRES: kBadRow.
+  std::string WhyBad(const Spot& spot) const;
   // REQUIRES: kRow or kFile. A missing fragment is no error.
   absl::StatusOr<engine::FoundShare> Fetch(const Spot& spot) const;
   // REQUIRES: kStaged.
@@ -125,6 +129,7 @@ class Catalog {
   void AddShareFile(const std::string& path, const std::string& where);
   void AddShareRow(const engine::StoreRow& row);
   void AddStagedRow(const engine::StoreRow& row);
+  void AddBad(const std::string& where, std::string why);
   void Note(const cryptoscatter::Core& core, const ScriptId& script, Spot spot);
 
   struct File {

@@ -57,7 +57,11 @@ struct Verifying {
                             : Json();
       PrintJson(object);
     } else {
-      PrintLine(absl::StrCat("bad  ", Printable(why)));
+      const auto name = catalog.NameOf(spot.key_tag);
+      PrintLine(absl::StrCat("bad  ",
+                             name.has_value() ? Printable(AsText(*name))
+                                              : absl::StrCat("(key tag ", spot.key_tag.Hex(), ")"),
+                             "  ", Printable(why)));
     }
   }
 
@@ -92,7 +96,7 @@ struct Verifying {
 
   std::string NameOf(const Spot& spot) const {
     return absl::StrCat("share ", spot.index, " of version ", spot.version.value(), " on node ",
-                        catalog.WhereOf(spot));
+                        catalog.PlaceOf(spot));
   }
 
   // All shares that claim one version.
