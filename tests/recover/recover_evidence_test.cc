@@ -61,7 +61,7 @@ class RecoverEvidenceTest : public RecoverTest {
       std::fill(bytes.begin(), bytes.end(), kWrongKeyShareByte);
       row.key_share =
           cryptoscatter::WrapKeyShare(stores_.secrets()[5].storage_key,
-                                      {sealed_[4].core.Id(), 0, NodeAt(5),
+                                      {sealed_[9].core.Id(), 0, NodeAt(5),
                                        stores_.cell().node(NodeAt(5)).id, row.share.key_share_hash},
                                       wrong);
     });
