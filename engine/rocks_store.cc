@@ -16,6 +16,7 @@
 #include <array>
 #include <cstdarg>
 #include <cstdio>
+#include <cstring>
 #include <deque>
 #include <filesystem>
 #include <fstream>
@@ -564,9 +565,10 @@ std::uint64_t LogNumberOf(const std::string& file_name) {
 class LogReplay final : public rocksdb::Logger, public rocksdb::WalFilter {
  public:
   struct Log {
-    std::uint64_t end = 0;  // of the records taken, when nothing was dropped between them
+    std::uint64_t end = 0;  // of the records taken, if they followed one another
     std::uint64_t drops = 0;
-    std::string reason;  // of the first
+    bool is_exact = true;  // they did: nothing was dropped before the last of them
+    std::string reason;    // of the first
   };
   // In the order RocksDB came to them: that of their numbers.
   const std::map<std::uint64_t, Log>& logs() const { return logs_; }
@@ -577,6 +579,7 @@ class LogReplay final : public rocksdb::Logger, public rocksdb::WalFilter {
                                      bool*) override {
     Log& log = logs_[number];
     log.end = EndOfRecord(log.end, batch.GetDataSize());
+    log.is_exact = log.drops == 0;
     return WalProcessingOption::kContinueProcessing;
   }
 
@@ -611,14 +614,17 @@ class LogReplay final : public rocksdb::Logger, public rocksdb::WalFilter {
   std::map<std::uint64_t, Log> logs_;
 };
 
-// Lets RocksDB see only the beginning of some logs.
+// Shows RocksDB some logs without the part that it does not get past.
 class CutLogs final : public rocksdb::FileSystemWrapper {
  public:
   struct Cut {
-    std::uint64_t end = 0;
+    std::uint64_t hole_begin = 0;  // zeros are read from here
+    std::uint64_t hole_end = 0;    // to here
+    std::uint64_t end = UINT64_MAX;
     std::string reason;
   };
-  explicit CutLogs(std::map<std::uint64_t, Cut> cuts)
+  using Cuts = std::map<std::uint64_t, Cut>;
+  explicit CutLogs(Cuts cuts)
       : FileSystemWrapper(rocksdb::FileSystem::Default()), cuts_(std::move(cuts)) {}
 
   const char* Name() const override { return "worldb cut logs"; }
@@ -626,35 +632,55 @@ class CutLogs final : public rocksdb::FileSystemWrapper {
                                       std::unique_ptr<rocksdb::FSSequentialFile>* file,
                                       rocksdb::IODebugContext* debug) override {
     rocksdb::IOStatus status = FileSystemWrapper::NewSequentialFile(path, options, file, debug);
-    const auto cut = cuts_.find(LogNumberOf(std::filesystem::path(path).filename()));
-    if (status.ok() && cut != cuts_.end()) {
-      *file = std::make_unique<CutFile>(std::move(*file), cut->second.end);
+    const std::uint64_t number = LogNumberOf(std::filesystem::path(path).filename());
+    if (status.ok() && number > 0) {
+      *file = std::make_unique<CutFile>(std::move(*file), cuts_[number], last_block_[number]);
     }
     return status;
+  }
+
+  // Where what was read last of this log begins.
+  std::uint64_t LastBlock(std::uint64_t number) const {
+    const auto at = last_block_.find(number);
+    return at == last_block_.end() ? 0 : at->second;
   }
 
  private:
   class CutFile final : public rocksdb::FSSequentialFileOwnerWrapper {
    public:
-    CutFile(std::unique_ptr<rocksdb::FSSequentialFile>&& file, std::uint64_t bytes)
-        : FSSequentialFileOwnerWrapper(std::move(file)), left_(bytes) {}
+    CutFile(std::unique_ptr<rocksdb::FSSequentialFile>&& file, const Cut& cut,
+            std::uint64_t& last_block)
+        : FSSequentialFileOwnerWrapper(std::move(file)), cut_(cut), last_block_(last_block) {}
     rocksdb::IOStatus Read(std::size_t count, const rocksdb::IOOptions& options,
                            rocksdb::Slice* result, char* scratch,
                            rocksdb::IODebugContext* debug) override {
       *result = rocksdb::Slice();
-      if (left_ == 0) return rocksdb::IOStatus::OK();
+      if (at_ >= cut_.end) return rocksdb::IOStatus::OK();
       rocksdb::IOStatus status = FSSequentialFileOwnerWrapper::Read(
-          static_cast<std::size_t>(std::min<std::uint64_t>(count, left_)), options, result, scratch,
-          debug);
-      left_ -= result->size();
+          static_cast<std::size_t>(std::min<std::uint64_t>(count, cut_.end - at_)), options, result,
+          scratch, debug);
+      if (result->empty()) return status;
+      const std::uint64_t end = at_ + result->size();
+      const std::uint64_t from = std::clamp(cut_.hole_begin, at_, end);
+      const std::uint64_t to = std::clamp(cut_.hole_end, from, end);
+      if (from < to) {
+        std::memmove(scratch, result->data(), result->size());
+        std::memset(scratch + (from - at_), 0, to - from);
+        *result = rocksdb::Slice(scratch, result->size());
+      }
+      last_block_ = at_ - at_ % kLogBlockBytes;
+      at_ = end;
       return status;
     }
 
    private:
-    std::uint64_t left_;
+    const Cut cut_;
+    std::uint64_t& last_block_;
+    std::uint64_t at_ = 0;
   };
 
-  const std::map<std::uint64_t, Cut> cuts_;
+  Cuts cuts_;
+  std::map<std::uint64_t, std::uint64_t> last_block_;
 };
 
 }  // namespace
@@ -664,8 +690,7 @@ class RocksReader::Impl {
   ~Impl() { Close(); }
 
   // Opens the store with the logs cut off as said, or without any log.
-  rocksdb::Status Open(const std::string& dir, const std::map<std::uint64_t, CutLogs::Cut>& cuts,
-                       bool with_logs) {
+  rocksdb::Status Open(const std::string& dir, const CutLogs::Cuts& cuts, bool with_logs) {
     constexpr std::size_t kCacheBytes = 4 * kMiB;
     Close();
     RocksStore::Options ours;
@@ -682,7 +707,8 @@ class RocksReader::Impl {
     replay = std::make_shared<LogReplay>();
     options.info_log = replay;
     options.wal_filter = replay.get();
-    env = rocksdb::NewCompositeEnv(std::make_shared<CutLogs>(cuts));
+    files = std::make_shared<CutLogs>(cuts);
+    env = rocksdb::NewCompositeEnv(files);
     options.env = env.get();
     const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(kCacheBytes);
     const std::vector<rocksdb::ColumnFamilyDescriptor> descriptors = {
@@ -701,26 +727,38 @@ class RocksReader::Impl {
   // Opens it with as much of its logs as RocksDB can be made to read.
   absl::Status OpenWithLogs(const std::string& dir) {
     const std::vector<std::uint64_t> present = LogsIn(dir);
-    std::map<std::uint64_t, CutLogs::Cut> cuts;
+    CutLogs::Cuts cuts;
     while (true) {
       const rocksdb::Status status = Open(dir, cuts, /*with_logs=*/true);
       const auto& logs = replay->logs();
-      const bool all = logs.empty() || present.empty() || present.back() <= logs.rbegin()->first;
-      if (status.ok() && all) {
-        Judge(dir, cuts);
-        return absl::OkStatus();
-      }
-      // RocksDB gave up in the last log it came to: without the rest of that, it goes on.
       if (logs.empty() || (!status.ok() && !status.IsCorruption() && !status.IsIOError())) {
+        if (status.ok()) Judge(dir, cuts);
         return Translate(status, absl::StrCat("reading the store in ", dir));
       }
       const auto& [number, log] = *logs.rbegin();
-      const std::string reason = status.ok() ? "records of no known form" : status.ToString();
-      const auto [cut, added] = cuts.try_emplace(number, CutLogs::Cut{log.end, reason});
-      if (added) continue;
-      if (cut->second.end == 0)
+      const bool all = status.ok() && (present.empty() || present.back() <= number);
+      if (all && (cuts.contains(number) || log.drops > 0 || !EndsInSilence(dir, number, log))) {
+        Judge(dir, cuts);
+        return absl::OkStatus();
+      }
+      // RocksDB does not get past something in the last log it came to. So it is not shown what lies behind
+      // the records it took, to the end of the block; if that does not do, nothing from the block on at
+      // which it stopped; at last nothing at all.
+      const auto [at, is_new] = cuts.try_emplace(number);
+      CutLogs::Cut& cut = at->second;
+      if (is_new) {
+        cut.reason = log.drops > 0 ? log.reason : status.ok() ? kNoKnownForm : status.ToString();
+      }
+      if (is_new && log.is_exact) {
+        cut.hole_begin = NextFragment(log.end);
+        cut.hole_end = cut.hole_begin - cut.hole_begin % kLogBlockBytes + kLogBlockBytes;
+      } else if (cut.end == UINT64_MAX) {
+        cut.end = files->LastBlock(number);
+      } else if (cut.end > 0) {
+        cut.end = 0;
+      } else {
         return Translate(status, absl::StrCat("reading the store in ", dir));
-      cut->second.end = 0;
+      }
     }
   }
 
@@ -733,12 +771,14 @@ class RocksReader::Impl {
   }
 
   std::shared_ptr<LogReplay> replay;  // these outlive the database
+  std::shared_ptr<CutLogs> files;
   std::unique_ptr<rocksdb::Env> env;
   std::unique_ptr<rocksdb::DB> db;
   std::array<rocksdb::ColumnFamilyHandle*, kFamilyCount> families{};
   LogFacts facts;
 
  private:
+  static constexpr char kNoKnownForm[] = "records of no known form";
   static constexpr char kNewestMissing[] =
       "writes that were there alone, the latest of this node, are missing";
 
@@ -761,11 +801,20 @@ class RocksReader::Impl {
     return logs;
   }
 
+  // RocksDB took less than there is, said nothing, and it is no torn record either.
+  static bool EndsInSilence(const std::string& dir, std::uint64_t number,
+                            const LogReplay::Log& log) {
+    const std::string path = absl::StrCat(dir, "/", LogName(number));
+    std::error_code error;
+    const std::uint64_t bytes = std::filesystem::file_size(path, error);
+    return !error && log.end < bytes && !EndsTorn(path, log.end, bytes);
+  }
+
   static std::string Unreadable(std::uint64_t number, const std::string& why) {
     return absl::StrCat("log ", LogName(number), " cannot be read (", why, "): ", kNewestMissing);
   }
 
-  void Judge(const std::string& dir, const std::map<std::uint64_t, CutLogs::Cut>& cuts) {
+  void Judge(const std::string& dir, const CutLogs::Cuts& cuts) {
     const auto& logs = replay->logs();
     for (const std::uint64_t number : LogsIn(dir)) {
       std::error_code error;
@@ -778,9 +827,9 @@ class RocksReader::Impl {
       std::error_code error;
       const std::uint64_t bytes = std::filesystem::file_size(path, error);
       const auto cut = cuts.find(number);
-      std::string reason = log.drops > 0       ? log.reason
-                           : cut != cuts.end() ? cut->second.reason
-                                               : "records of no known form";
+      std::string reason = cut != cuts.end() ? cut->second.reason
+                           : log.drops > 0   ? log.reason
+                                             : kNoKnownForm;
       if (error) {
         if (log.drops == 0) reason = error.message();
         facts.damage.push_back(Unreadable(number, reason));

@@ -277,21 +277,22 @@ TEST_F(RecoverDamageTest, DamagedLogIsNamedAndTheRestIsUsed) {
          Bytes bytes = whole;
          bytes[6] += 4;
          WriteFile(log, bytes);
-       }},
+       },
+       100},
       {"are not used",
        [&] {
          Bytes bytes = whole;
          bytes[bytes.size() / 2] ^= 1;
          WriteFile(log, bytes);
        },
-       60},
+       100},
       {"are not used",
        [&] {
          Bytes bytes = whole;
          std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(bytes.size() / 2), 20'000, 0);
          WriteFile(log, bytes);
        },
-       60},
+       100},
       {"cannot be read (it is a directory)", [&] { fs::create_directory(log); }},
       {"cannot be read (IO error: No such file", [&] { fs::create_symlink("nowhere", log); }},
       {"no file CURRENT",
