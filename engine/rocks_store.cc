@@ -830,7 +830,8 @@ class RocksReader::Impl {
       std::string reason = cut != cuts.end() ? cut->second.reason
                            : log.drops > 0   ? log.reason
                                              : kNoKnownForm;
-      if (error) {
+      const bool refused = log.end == 0 && absl::StartsWith(log.reason, "IO error");
+      if (error || refused) {
         if (log.drops == 0) reason = error.message();
         facts.damage.push_back(Unreadable(number, reason));
         continue;

@@ -187,7 +187,9 @@ ExitCode Run(const VerifyArguments& arguments) {
     PrintFailure(
         {absl::StrCat("verify: ", verifying.bad, " bad shares, ", catalog->bad().size(),
                       " bad sources"),
-         "what is stored is not what its writer signed; each is named above",
+         verifying.bad > 0
+             ? "what is stored is not what its writer signed; each is named above"
+             : "a part of what is there is damaged or cannot be read; each is named above",
          "worldb-recover run SOURCE... --secrets FILE... --out DIR recovers from the good ones"},
         kRecoverProgram);
     return kExitBadData;
