@@ -726,7 +726,8 @@ class RocksReader::Impl {
 
   // Opens it with as much of its logs as RocksDB can be made to read.
   absl::Status OpenWithLogs(const std::string& dir) {
-    const std::vector<std::uint64_t> present = LogsIn(dir);
+    std::vector<std::uint64_t> present = LogsIn(dir);
+    std::erase_if(present, [&dir](std::uint64_t number) { return IsDirectory(dir, number); });
     CutLogs::Cuts cuts;
     while (true) {
       const rocksdb::Status status = Open(dir, cuts, /*with_logs=*/true);
@@ -757,6 +758,7 @@ class RocksReader::Impl {
       } else if (cut.end > 0) {
         cut.end = 0;
       } else {
+        if (status.ok()) Judge(dir, cuts);
         return Translate(status, absl::StrCat("reading the store in ", dir));
       }
     }
@@ -810,6 +812,11 @@ class RocksReader::Impl {
     return !error && log.end < bytes && !EndsTorn(path, log.end, bytes);
   }
 
+  static bool IsDirectory(const std::string& dir, std::uint64_t number) {
+    std::error_code error;
+    return std::filesystem::is_directory(absl::StrCat(dir, "/", LogName(number)), error);
+  }
+
   static std::string Unreadable(std::uint64_t number, const std::string& why) {
     return absl::StrCat("log ", LogName(number), " cannot be read (", why, "): ", kNewestMissing);
   }
@@ -817,10 +824,13 @@ class RocksReader::Impl {
   void Judge(const std::string& dir, const CutLogs::Cuts& cuts) {
     const auto& logs = replay->logs();
     for (const std::uint64_t number : LogsIn(dir)) {
-      std::error_code error;
+      if (logs.contains(number)) continue;
       // RocksDB passes over these in silence.
-      if (!std::filesystem::is_directory(absl::StrCat(dir, "/", LogName(number)), error)) continue;
-      if (!logs.contains(number)) facts.damage.push_back(Unreadable(number, "it is a directory"));
+      if (IsDirectory(dir, number)) {
+        facts.damage.push_back(Unreadable(number, "it is a directory"));
+      } else if (!logs.empty() && number > logs.rbegin()->first) {
+        facts.damage.push_back(Unreadable(number, "the ones before it do not read"));
+      }
     }
     for (const auto& [number, log] : logs) {
       const std::string path = absl::StrCat(dir, "/", LogName(number));

@@ -348,9 +348,10 @@ TEST_F(RecoverDamageTest, DamagedLogAmongSeveralLeavesTheOthers) {
   bytes = ReadFile(logs[0]);
   bytes[6] += 4;
   WriteFile(logs[0], bytes);
+  fs::create_directory(stores_.store_dir(4) + "/099999.log");
   const ProgramResult result = Run({disks_});
   EXPECT_EQ(result.exit_code, 65) << result.err;
-  EXPECT_EQ(result.Events("bad_source").size(), 2u) << result.err;
+  EXPECT_EQ(result.Events("bad_source").size(), 3u) << result.err;
   ExpectFiles(values_.size());
   for (const auto& version : result.Events("version")) {
     if (version["key"] == "late") EXPECT_EQ(version["status"], "recovered");
