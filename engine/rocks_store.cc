@@ -522,8 +522,8 @@ std::uint64_t EndOfRecord(std::uint64_t at, std::uint64_t bytes) {
   return at;
 }
 
-// Whether a log goes on behind `at` as one does whose writer was stopped: with a record that is longer
-// than the file, or with zeros.
+// Whether a log goes on behind `at` as one does whose writer was stopped: with one record that is longer
+// than the file. Zeros instead may be what a power cut left of unsynced records, or the loss of any number.
 bool EndsTorn(const std::string& path, std::uint64_t at, std::uint64_t file_bytes) {
   std::ifstream in(path, std::ios::binary);
   while (true) {
@@ -534,11 +534,6 @@ bool EndsTorn(const std::string& path, std::uint64_t at, std::uint64_t file_byte
     const auto byte = [&header](std::size_t i) { return static_cast<std::uint8_t>(header[i]); };
     const std::uint64_t length = byte(4) | std::uint64_t{byte(5)} << 8;
     const std::uint8_t type = byte(6);
-    if (type == 0 && length == 0) {
-      in.seekg(static_cast<std::streamoff>(at));
-      return std::all_of(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>(),
-                         [](char c) { return c == 0; });
-    }
     const std::uint64_t end = at + kLogHeaderBytes + length;
     if (type < kWhole || type > kLast) return false;
     if (end > at - at % kLogBlockBytes + kLogBlockBytes) return false;

@@ -293,6 +293,13 @@ TEST_F(RecoverDamageTest, DamagedLogIsNamedAndTheRestIsUsed) {
          WriteFile(log, bytes);
        },
        100},
+      {"are not used",
+       [&] {
+         Bytes bytes = whole;
+         std::fill(bytes.end() - 30'000, bytes.end(), std::uint8_t{0});
+         WriteFile(log, bytes);
+       },
+       100},
       {"cannot be read (it is a directory)", [&] { fs::create_directory(log); }},
       {"cannot be read (IO error: No such file", [&] { fs::create_symlink("nowhere", log); }},
       {"no file CURRENT",
