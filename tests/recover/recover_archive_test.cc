@@ -146,6 +146,7 @@ TEST_F(RecoverArchiveTest, HostileArchivesAreRefused) {
     const ProgramResult result = RunRecover({"inspect", path});
     EXPECT_EQ(result.exit_code, 65);
     EXPECT_THAT(result.err, HasSubstr(reason));
+    EXPECT_THAT(result.err, HasSubstr("name the directory instead"));
     EXPECT_FALSE(fs::exists(directory_.path() + "/escaped"));
   }
   // Far more than it seems.
@@ -161,6 +162,27 @@ TEST_F(RecoverArchiveTest, HostileArchivesAreRefused) {
   bytes.resize(bytes.size() / 2);
   WriteFile(directory_.path() + "/cut.tar.gz", bytes);
   EXPECT_EQ(RunRecover({"inspect", directory_.path() + "/cut.tar.gz"}).exit_code, 65);
+}
+
+TEST_F(RecoverArchiveTest, OfAnArchiveThatIsCutOffTheBeginningIsUsed) {
+  stores_.Close();
+  std::vector<Entry> entries;
+  for (int node = 0; node < kNodeCount; ++node) {
+    for (Entry& entry :
+         EntriesOf(stores_.store_dir(node), absl::StrCat("nodes/", node, "/store"))) {
+      entries.push_back(std::move(entry));
+    }
+  }
+  for (const char* name : {"/all.tar", "/all.tar.gz"}) {
+    const std::string path = directory_.path() + name;
+    WriteArchive(path, entries);
+    fs::resize_file(path, fs::file_size(path) * 93 / 100);
+    fs::remove_all(out());
+    const ProgramResult result = Run({path});
+    EXPECT_EQ(result.exit_code, 65) << result.err;
+    EXPECT_THAT(result.err, HasSubstr("archive damaged or cut off"));
+    ExpectFiles(values_.size());
+  }
 }
 
 TEST_F(RecoverArchiveTest, ShareFileOfNoNodeIsDamagedWhenNoKeyCanOpenIt) {

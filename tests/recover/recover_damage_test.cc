@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <functional>
 #include <random>
@@ -20,6 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 using RecoverDamageTest = RecoverTest;
 
@@ -177,6 +179,48 @@ INSTANTIATE_TEST_SUITE_P(
                }}),
     [](const auto& param) { return param.param.name; });
 
+TEST_F(RecoverDamageTest, BadSharesAreNamedWithKeyAndNode) {
+  values_["big"] = Bytes(200'000, 'B');
+  const auto sealed = stores_.Seal({{"big", values_["big"]}});
+  auto rows = stores_.Scatter(sealed[0], Version(1));
+  rows[0].blob.clear();
+  for (int node = 0; node < kNodeCount; ++node) {
+    stores_.Put(node, rows[static_cast<std::size_t>(node)]);
+  }
+  const ProgramResult result = Run({disks_});
+  EXPECT_EQ(result.exit_code, 65);
+  ExpectFiles(values_.size());
+  const std::string bad = absl::StrCat("share 0 of version 1 on node virginia-1 (",
+                                       stores_.store_dir(0), "): its fragment is gone\n");
+  EXPECT_THAT(result.err, HasSubstr("bad share of big: " + bad));
+  const std::string tag = stores_.cell().KeyTagOf(AsBytes(std::string("big"))).Hex();
+  EXPECT_THAT(RunRecover({"verify", disks_}).out, StartsWith("bad  (key tag " + tag + ")  " + bad));
+  // Without the cell directory, the node's index.
+  EXPECT_THAT(RunRecover({"verify", disks_ + "/nodes"}).out, HasSubstr("on node 0 ("));
+}
+
+// Nobody can tell of which key a value is that does not open, without the cell directory.
+TEST_F(RecoverDamageTest, OneKeyThatMayBeAmongWhatDoesNotOpenIsNotCalledMissing) {
+  const std::vector<std::string> two = {stores_.store_dir(0), stores_.store_dir(1)};
+  const ProgramResult unknown = Run(two, {"--key", "a"});
+  EXPECT_EQ(unknown.exit_code, 6) << unknown.err;
+  EXPECT_THAT(unknown.err, HasSubstr("of 12 versions that cannot be read here"));
+  const ProgramResult known = Run({two[0], two[1], stores_.cell_file()}, {"--key", "a"});
+  EXPECT_EQ(known.exit_code, 6) << known.err;
+  EXPECT_EQ(known.Events("version").size(), 2u);
+  EXPECT_EQ(Run({disks_ + "/nodes"}, {"--key", "none"}).exit_code, 3);
+  EXPECT_EQ(Run({two[0], two[1], stores_.cell_file()}, {"--key", "none"}).exit_code, 3);
+}
+
+TEST_F(RecoverDamageTest, DamagedSharesOfAnUnknownKeyAreDamage) {
+  for (const int node : {0, 1}) {
+    RawStores::Rows bad = Newest(0)[static_cast<std::size_t>(node)];
+    bad.row.value.back() ^= 1;
+    stores_.Put(node, bad);
+  }
+  EXPECT_EQ(Run({stores_.store_dir(0), stores_.store_dir(1)}, {"--key", "a"}).exit_code, 65);
+}
+
 TEST_F(RecoverDamageTest, FlippedBytesInDatabaseFiles) {
   stores_.Close();
   std::mt19937_64 random(3);
@@ -191,6 +235,126 @@ TEST_F(RecoverDamageTest, FlippedBytesInDatabaseFiles) {
   const ProgramResult result = Run({disks_});
   EXPECT_TRUE(result.exit_code == 0 || result.exit_code == 65) << result.err;
   ExpectFiles(values_.size());
+}
+
+TEST_F(RecoverDamageTest, DamagedLogIsNamedAndTheRestIsUsed) {
+  constexpr int kNode = 4;
+  // What is stored by now goes to a table, what comes after it to the log alone: a copy made while the
+  // node runs is what it leaves when it dies.
+  stores_.Reopen();
+  std::vector<RawStores::Write> writes;
+  for (int i = 0; i < 200; ++i) {
+    const std::string key = absl::StrCat("more/", i);
+    values_[key] = Bytes(300, static_cast<std::uint8_t>(i));
+    writes.push_back({key, values_[key]});
+    if (writes.size() == 20) stores_.Store(std::exchange(writes, {}));
+  }
+  const std::string copy = directory_.path() + "/copy";
+  fs::copy(disks_, copy, fs::copy_options::recursive);
+  const std::string store = copy + stores_.store_dir(kNode).substr(disks_.size());
+  fs::path log;
+  for (const auto& entry : fs::directory_iterator(store)) {
+    if (entry.path().extension() == ".log") log = std::max(log, entry.path());
+  }
+  const Bytes whole = ReadFile(log);
+  ASSERT_GT(whole.size(), 80'000u);
+  std::mt19937_64 random(1);
+  Bytes garbage(5 << 20);
+  for (std::uint8_t& byte : garbage) byte = static_cast<std::uint8_t>(random());
+
+  struct LogDamage {
+    std::string said;
+    std::function<void()> spoil;
+    std::uint64_t in_log = 0;  // at least so many of the log's 200 shares are read
+  };
+  constexpr std::uint64_t kInTable = 12;
+  const std::vector<LogDamage> kinds = {
+      {"are not used", [&] { WriteFile(log, garbage); }},
+      // RocksDB takes the first record for one of an older use of the file: such logs it reads for ever, or
+      // not at all.
+      {"records of no known form",
+       [&] {
+         Bytes bytes = whole;
+         bytes[6] += 4;
+         WriteFile(log, bytes);
+       },
+       100},
+      {"are not used",
+       [&] {
+         Bytes bytes = whole;
+         bytes[bytes.size() / 2] ^= 1;
+         WriteFile(log, bytes);
+       },
+       100},
+      {"are not used",
+       [&] {
+         Bytes bytes = whole;
+         std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(bytes.size() / 2), 20'000, 0);
+         WriteFile(log, bytes);
+       },
+       100},
+      {"cannot be read (it is a directory)", [&] { fs::create_directory(log); }},
+      {"cannot be read (IO error: No such file", [&] { fs::create_symlink("nowhere", log); }},
+      {"no file CURRENT",
+       [&] {
+         WriteFile(log, whole);
+         fs::rename(store + "/CURRENT", store + "/NOT-CURRENT");
+       }},
+  };
+  for (const LogDamage& kind : kinds) {
+    SCOPED_TRACE(kind.said);
+    fs::remove_all(log);
+    kind.spoil();
+    const bool dangling = fs::is_symlink(log);
+    const auto before = dangling ? decltype(Snapshot("")){} : Snapshot(store);
+    const ProgramResult verified = Verify({store});
+    EXPECT_EQ(verified.exit_code, 65) << verified.err;
+    ASSERT_EQ(verified.Events("bad_source").size(), 1u) << verified.err;
+    EXPECT_EQ(verified.Events("bad_source")[0]["where"], store);
+    EXPECT_THAT(std::string(verified.Events("bad_source")[0]["why"]), HasSubstr(kind.said));
+    const std::uint64_t shares = verified.Events("verified")[0]["shares"];
+    if (fs::exists(store + "/CURRENT")) EXPECT_GE(shares, kInTable + kind.in_log);
+    EXPECT_LT(shares, kInTable + 200);
+    EXPECT_TRUE(dangling || before == Snapshot(store));
+  }
+  const ProgramResult result = Run({copy});
+  EXPECT_EQ(result.exit_code, 65) << result.err;
+  ExpectFiles(values_.size());
+  // A record that was being written when the node died is no damage.
+  fs::rename(store + "/NOT-CURRENT", store + "/CURRENT");
+  fs::resize_file(log, whole.size() - 1000);
+  const ProgramResult torn = Verify({store});
+  EXPECT_EQ(torn.exit_code, 0) << torn.err;
+  EXPECT_THAT(torn.err, HasSubstr("bytes of a torn record, as after a crash"));
+  EXPECT_EQ(torn.Events("verified")[0]["shares"], kInTable + 180);
+}
+
+TEST_F(RecoverDamageTest, DamagedLogAmongSeveralLeavesTheOthers) {
+  for (int i = 0; i < 40; ++i) {
+    stores_.Put(4, engine::RowFamily::kRows, absl::StrCat("z/", i), Bytes(1 << 20, 'z'));
+  }
+  stores_.Store({{"late", Bytes(30, 'l')}});
+  values_["late"] = Bytes(30, 'l');
+  stores_.Close();
+  std::vector<fs::path> logs;
+  for (const auto& entry : fs::directory_iterator(stores_.store_dir(4))) {
+    if (entry.path().extension() == ".log") logs.push_back(entry.path());
+  }
+  std::sort(logs.begin(), logs.end());
+  ASSERT_GT(logs.size(), 2u);
+  Bytes bytes = ReadFile(logs[1]);
+  bytes[bytes.size() / 2] ^= 1;
+  WriteFile(logs[1], bytes);
+  bytes = ReadFile(logs[0]);
+  bytes[6] += 4;
+  WriteFile(logs[0], bytes);
+  const ProgramResult result = Run({disks_});
+  EXPECT_EQ(result.exit_code, 65) << result.err;
+  EXPECT_EQ(result.Events("bad_source").size(), 2u) << result.err;
+  ExpectFiles(values_.size());
+  for (const auto& version : result.Events("version")) {
+    if (version["key"] == "late") EXPECT_EQ(version["status"], "recovered");
+  }
 }
 
 TEST_F(RecoverDamageTest, DamagedStretchOfATableIsSteppedOver) {

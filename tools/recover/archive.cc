@@ -56,7 +56,7 @@ class Unpacking {
       WORLDB_RETURN_IF_ERROR(CheckNotStopped());
       const int result = archive_read_next_header(archive_, &entry);
       if (result == ARCHIVE_EOF) return absl::OkStatus();
-      if (result != ARCHIVE_OK) return absl::InvalidArgumentError(Reason(archive_));
+      if (result != ARCHIVE_OK) return absl::DataLossError(Reason(archive_));
       if (left_.entry_count_max == 0) {
         return absl::ResourceExhaustedError("there are more entries than all archives may have");
       }
@@ -108,7 +108,7 @@ class Unpacking {
       const la_ssize_t count = archive_read_data(archive_, buffer_.data(), buffer_.size());
       if (count == 0) return absl::OkStatus();
       if (count < 0) {
-        return absl::InvalidArgumentError(absl::StrCat("entry ", shown, ": ", Reason(archive_)));
+        return absl::DataLossError(absl::StrCat("entry ", shown, ": ", Reason(archive_)));
       }
       const auto size = static_cast<std::size_t>(count);
       if (size > left_.bytes_max) return TooLarge();

@@ -3,7 +3,8 @@
 // Only plain files and directories come out of one, and only below the directory given. An archive
 // that holds anything else (a link, a device, a path that leads out, the same file twice), or more
 // than allowed, is refused as a whole.
-// Errors:  InvalidArgument for such an archive or one that is damaged, naming the entry;
+// Errors:  InvalidArgument for such an archive, naming the entry; DataLoss for one that is cut off or
+//          damaged: what lies before the damage is unpacked, the last file perhaps in part;
 //          ResourceExhausted above the limits or when the disk is full; Cancelled once WasStopped().
 // Threads: one caller for each directory.
 #ifndef WORLDB_TOOLS_RECOVER_ARCHIVE_H_

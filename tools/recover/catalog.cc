@@ -80,6 +80,10 @@ void Catalog::AddPath(const std::string& path, const std::string& where, int dep
     return;
   }
   if (engine::RocksReader::IsStore(path)) return AddStore(path, where);
+  if (engine::RocksReader::IsRestOfStore(path)) {
+    bad_.push_back(
+        {where, "it has files of a store, but no file CURRENT, without which it does not open"});
+  }
   if (depth > kDepthMax) {
     bad_.push_back({where, "it lies too deep"});
     return;
@@ -127,8 +131,13 @@ void Catalog::AddArchive(const std::string& path, const std::string& where, int 
   }
   UnpackLimits left = left_;  // what is refused is removed again
   const absl::Status status = UnpackArchive(path, (*directory)->path(), left);
-  if (!status.ok()) {
-    bad_.push_back({where, absl::StrCat("archive refused: ", status.message())});
+  if (absl::IsDataLoss(status)) {
+    bad_.push_back({where, absl::StrCat("archive damaged or cut off: ", status.message(),
+                                        "; what lies before that is used")});
+  } else if (!status.ok()) {
+    bad_.push_back(
+        {where, absl::StrCat("archive refused: ", status.message(),
+                             "; unpack what you trust of it and name the directory instead")});
     return;
   }
   left_ = left;
@@ -145,6 +154,10 @@ void Catalog::AddStore(const std::string& path, const std::string& where) {
     return;
   }
   const engine::RocksReader* reader = store->get();
+  for (const std::string& damage : reader->log_facts().damage) bad_.push_back({where, damage});
+  for (const std::string& torn : reader->log_facts().torn) {
+    remarks_.push_back(absl::StrCat(where, ": ", torn));
+  }
   stores_.push_back({*std::move(store), std::make_unique<engine::OfflineRows>(
                                             [reader](const std::string& key) {
                                               return reader->Get(RowFamily::kRows, key);
@@ -152,9 +165,10 @@ void Catalog::AddStore(const std::string& path, const std::string& where) {
                                             batches_)});
   facts_.push_back({.where = where});
   holders_.emplace_back();
+  // Both families, or two kinds of rows of one, may meet the same damage.
   const auto note = [this, &where](const std::vector<std::string>& damage) {
     for (const std::string& stretch : damage) {
-      bad_.push_back({where, absl::StrCat("rows are damaged: ", stretch)});
+      AddBad(where, absl::StrCat("rows are damaged: ", stretch));
     }
   };
   StoreRow row;
@@ -180,6 +194,13 @@ void Catalog::AddStore(const std::string& path, const std::string& where) {
   note(reader->ForEach(
       RowFamily::kBlobs, engine::Staging::kRowPrefix,
       [&](absl::string_view key, ByteSpan value) { AddStagedRow(each(key, value)); }));
+}
+
+void Catalog::AddBad(const std::string& where, std::string why) {
+  const bool known = std::any_of(bad_.begin(), bad_.end(), [&](const BadSource& bad) {
+    return bad.where == where && bad.why == why;
+  });
+  if (!known) bad_.push_back({where, std::move(why)});
 }
 
 void Catalog::Note(const cryptoscatter::Core& core, const ScriptId& script, Spot spot) {
@@ -221,8 +242,7 @@ void Catalog::AddShareRow(const StoreRow& row) {
   spot.slot_epoch = version->slot_epoch;
   spot.source = source;
   spot.detail = static_cast<std::uint32_t>(reasons_.size());
-  reasons_.push_back(absl::StrCat("share of version ", version->version.value(), " on node ",
-                                  facts_.back().where, ": ", decoded.status().message()));
+  reasons_.emplace_back(decoded.status().message());
   spots_.push_back(spot);
 }
 
@@ -294,6 +314,21 @@ std::string Catalog::WhereOf(const Spot& spot) const {
   return spot.kind == Spot::Kind::kFile ? files_[spot.source].where : facts_[spot.source].where;
 }
 
+std::string Catalog::PlaceOf(const Spot& spot) const {
+  const std::string where = WhereOf(spot);
+  if (spot.kind != Spot::Kind::kFile && facts_[spot.source].share_count() == 0) return where;
+  const int index = IndexOf(spot).value();
+  // Which of several cells a store is of is not known here.
+  const engine::Cell* cell = cell_files_.size() == 1 ? cell_files_.begin()->second.get() : nullptr;
+  return absl::StrCat(cell == nullptr ? absl::StrCat(index) : cell->node(NodeAt(index)).name, " (",
+                      where, ")");
+}
+
+std::string Catalog::WhyBad(const Spot& spot) const {
+  return absl::StrCat("share of version ", spot.version.value(), " on node ", PlaceOf(spot), ": ",
+                      reasons_[spot.detail]);
+}
+
 absl::StatusOr<engine::FoundShare> Catalog::Fetch(const Spot& spot) const {
   engine::FoundShare found;
   if (spot.kind == Spot::Kind::kFile) {
@@ -314,7 +349,7 @@ absl::StatusOr<engine::FoundShare> Catalog::Fetch(const Spot& spot) const {
       }
     }
   }
-  found.where = WhereOf(spot);
+  found.where = PlaceOf(spot);
   if (spot.kind == Spot::Kind::kRow) found.holder = holders_[spot.source];
   const engine::Cell* cell = CellOf(found.share.core.cell);
   if (spot.kind == Spot::Kind::kFile && found.holder.IsZero() && cell != nullptr) {

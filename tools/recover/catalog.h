@@ -81,6 +81,8 @@ class Catalog {
   std::uint64_t share_file_count() const { return files_.size(); }
   // Unreadable sources, damaged stretches of stores, share files that do not decode.
   const std::vector<BadSource>& bad() const { return bad_; }
+  // What is worth saying of the sources, but nothing bad.
+  const std::vector<std::string>& remarks() const { return remarks_; }
   // Directories below a source with recovered values: those are no shares.
   const std::vector<std::string>& skipped() const { return skipped_; }
   const std::set<CellId>& cells() const { return cells_; }
@@ -104,9 +106,13 @@ class Catalog {
   std::vector<std::string> LockedStores() const;
 
   std::string WhereOf(const Spot& spot) const;
+  // The same for people, with the node's name, or its index where no single cell directory tells:
+  // "tokyo-1 (disks/nodes/tokyo-1/store)".
+  std::string PlaceOf(const Spot& spot) const;
   // As whose share it lies there: of a row that of its store, of a share file the one it names.
   NodeIndex IndexOf(const Spot& spot) const;
-  const std::string& WhyBad(const Spot& spot) const { return reasons_[spot.detail]; }
+  // REQUIRES: kBadRow.
+  std::string WhyBad(const Spot& spot) const;
   // REQUIRES: kRow or kFile. A missing fragment is no error.
   absl::StatusOr<engine::FoundShare> Fetch(const Spot& spot) const;
   // REQUIRES: kStaged.
@@ -123,6 +129,7 @@ class Catalog {
   void AddShareFile(const std::string& path, const std::string& where);
   void AddShareRow(const engine::StoreRow& row);
   void AddStagedRow(const engine::StoreRow& row);
+  void AddBad(const std::string& where, std::string why);
   void Note(const cryptoscatter::Core& core, const ScriptId& script, Spot spot);
 
   struct File {
@@ -149,6 +156,7 @@ class Catalog {
   std::vector<CommitmentId> staged_rows_;
   std::vector<std::string> reasons_;
   std::vector<BadSource> bad_;
+  std::vector<std::string> remarks_;
   std::vector<std::string> skipped_;
   std::set<CellId> cells_;
   std::set<ScriptId> scripts_;

@@ -68,6 +68,9 @@ void ReportBadSources(const Catalog& catalog, OutputFormat format) {
     std::fprintf(stderr, "%s: skipped %s: it holds recovered values\n", kRecoverProgram,
                  Printable(where).c_str());
   }
+  for (const std::string& remark : catalog.remarks()) {
+    std::fprintf(stderr, "%s: %s\n", kRecoverProgram, Printable(remark).c_str());
+  }
   for (const BadSource& bad : catalog.bad()) {
     if (format == OutputFormat::kJson) {
       PrintJson({{"event", "bad_source"}, {"where", bad.where}, {"why", bad.why}});

@@ -161,7 +161,7 @@ class Teller {
                    Printable(event["retired"]["to"].get<std::string>()).c_str());
     }
     for (const Json& reason : event["bad_shares"]) {
-      std::fprintf(stderr, "%s: bad share: %s\n", kRecoverProgram,
+      std::fprintf(stderr, "%s: bad share of %s: %s\n", kRecoverProgram, KeyOf(event).c_str(),
                    Printable(reason.get<std::string>()).c_str());
     }
     event["again"] = again;
@@ -169,7 +169,9 @@ class Teller {
                                    : PrintLine(Line(event, older, deleted, again));
   }
 
-  ExitCode Finish(const Catalog& catalog, const std::string& out) const {
+  // `unknown`: versions that may be of the one key that was asked for.
+  ExitCode Finish(const Catalog& catalog, const std::string& out,
+                  const Recovery::Unknown& unknown) const {
     const std::vector<std::string> locked = catalog.LockedStores();
     if (format_ == OutputFormat::kJson) {
       PrintJson({{"event", "summary"},
@@ -196,7 +198,7 @@ class Teller {
                  "%llu bad shares; %llu were done before; values in %s\n",
                  kRecoverProgram, recovered_, degraded_, deleted_, lost_, older_, bad_, again_,
                  Printable(out).c_str());
-    if (bad_ > 0 || conflicts_ > 0 || !catalog.bad().empty()) {
+    if (bad_ > 0 || conflicts_ > 0 || !catalog.bad().empty() || unknown.damaged) {
       PrintFailure(
           {absl::StrCat("run: ", bad_, " bad shares, ", catalog.bad().size(), " bad sources"),
            "each is named above; nothing was written that did not verify",
@@ -211,19 +213,21 @@ class Teller {
                    kRecoverProgram);
       return kExitUnavailable;
     }
-    return kExitDone;
+    return unknown.versions > 0 ? kExitUnavailable : kExitDone;
   }
   bool any() const { return recovered_ + degraded_ + deleted_ + lost_ + older_ > 0; }
 
  private:
+  static std::string KeyOf(const Json& event) {
+    return event["key"].is_null()
+               ? absl::StrCat("(key tag ", event["key_tag"].get<std::string>(), ")")
+               : Printable(event["key"].get<std::string>());
+  }
+
   static std::string Line(const Json& event, bool older, bool deleted, bool again) {
     std::string line = older ? "older" : deleted ? "deleted" : event["status"].get<std::string>();
     line.resize(11, ' ');
-    absl::StrAppend(&line,
-                    event["key"].is_null()
-                        ? absl::StrCat("(key tag ", event["key_tag"].get<std::string>(), ")")
-                        : Printable(event["key"].get<std::string>()),
-                    "  ");
+    absl::StrAppend(&line, KeyOf(event), "  ");
     const std::uint64_t version = event["version"];
     absl::StrAppend(&line, version == 0 ? "staged" : absl::StrCat("version ", version));
     if (event["conflict"] == true) {
@@ -268,13 +272,14 @@ bool IsSamePath(const std::string& a, const std::string& b) {
   return plain(a) == plain(b) && !error;
 }
 
-// Keys of which there is no share, but a staged payload.
-std::uint64_t OnlyStagedKeys(const Catalog& catalog) {
+// Keys of which there is no share, but a staged payload; of those with one of `tags`, if given.
+std::uint64_t OnlyStagedKeys(const Catalog& catalog, const std::optional<std::set<KeyTag>>& tags) {
   std::uint64_t count = 0;
   const Spot* previous = nullptr;
   for (const Spot& spot : catalog.spots()) {  // staged payloads are a key's last
     const bool first = previous == nullptr || previous->key_tag != spot.key_tag;
-    count += first && spot.kind == Spot::Kind::kStaged ? 1 : 0;
+    const bool asked = !tags.has_value() || tags->contains(spot.key_tag);
+    count += first && asked && spot.kind == Spot::Kind::kStaged ? 1 : 0;
     previous = &spot;
   }
   return count;
@@ -282,7 +287,8 @@ std::uint64_t OnlyStagedKeys(const Catalog& catalog) {
 
 // `evidence` may be null.
 absl::Status Recover(const RunArguments& arguments, const Catalog& catalog,
-                     EvidenceDirectory* evidence, Teller& teller, ProgressLine& progress) {
+                     EvidenceDirectory* evidence, Teller& teller, ProgressLine& progress,
+                     Recovery::Unknown& unknown) {
   WORLDB_ASSIGN_OR_RETURN(
       const std::unique_ptr<OutputDirectory> out,
       OutputDirectory::Open(arguments.out, arguments.all_versions,
@@ -332,7 +338,16 @@ absl::Status Recover(const RunArguments& arguments, const Catalog& catalog,
         return evidence == nullptr ? absl::OkStatus()
                                    : evidence->AddVersion(catalog, claims, shares);
       }));
+  unknown = recovery.unknown();
   return out->Flush();
+}
+
+// Of one key that was asked for, when versions may be of it that do not open.
+absl::Status ToStatus(const Recovery::Unknown& unknown) {
+  const std::string what = absl::StrCat(
+      "of ", unknown.versions,
+      " versions that cannot be read here, nobody knows the key: one may be of this one");
+  return unknown.damaged ? absl::DataLossError(what) : absl::UnavailableError(what);
 }
 
 ExitCode Run(const RunArguments& arguments) {
@@ -364,13 +379,16 @@ ExitCode Run(const RunArguments& arguments) {
   if (catalog->spots().empty() && catalog->bad().empty()) {
     return ReportNothing("run", NothingFound(), format);
   }
-  const std::uint64_t only_staged = OnlyStagedKeys(*catalog);
+  const std::uint64_t only_staged = OnlyStagedKeys(
+      *catalog,
+      arguments.key.empty() ? std::nullopt : TagsOf(*catalog, AsBytes(arguments.key.front())));
   if (only_staged > 0 && !arguments.staged) {
     std::fprintf(stderr, "%s: %llu keys have staged payloads only: --staged writes them, too\n",
                  kRecoverProgram, static_cast<unsigned long long>(only_staged));
   }
   Teller teller(format, progress);
-  absl::Status status = Recover(arguments, *catalog, evidence->get(), teller, progress);
+  Recovery::Unknown unknown;
+  absl::Status status = Recover(arguments, *catalog, evidence->get(), teller, progress, unknown);
   progress.Clear();
   if (*evidence != nullptr) status.Update(FinishEvidence(**evidence, format));
   if (!status.ok()) {
@@ -379,6 +397,16 @@ ExitCode Run(const RunArguments& arguments) {
                              ? "run it again: it goes on from here"
                              : "make room or name another --out, and run it again: it goes on from "
                                "here");
+  }
+  if (unknown.versions > 0 && !teller.any() && catalog->bad().empty()) {
+    return ReportFailure(absl::StrCat("run: ", Printable(arguments.key.front()), " not found"),
+                         ToStatus(unknown), format,
+                         "name the cell file, too, which tells whose they are, and the stores or "
+                         "share files of further nodes");
+  }
+  if (unknown.versions > 0) {
+    std::fprintf(stderr, "%s: %s\n", kRecoverProgram,
+                 Printable(ToStatus(unknown).message()).c_str());
   }
   if (!teller.any() && !arguments.staged && only_staged > 0 && catalog->bad().empty()) {
     return ReportFailure(
@@ -391,7 +419,7 @@ ExitCode Run(const RunArguments& arguments) {
                          absl::NotFoundError("no value that opens has this name"), format,
                          "run it without --key to see what there is");
   }
-  return teller.Finish(*catalog, arguments.out);
+  return teller.Finish(*catalog, arguments.out, unknown);
 }
 
 }  // namespace

@@ -57,7 +57,11 @@ struct Verifying {
                             : Json();
       PrintJson(object);
     } else {
-      PrintLine(absl::StrCat("bad  ", Printable(why)));
+      const auto name = catalog.NameOf(spot.key_tag);
+      PrintLine(absl::StrCat("bad  ",
+                             name.has_value() ? Printable(AsText(*name))
+                                              : absl::StrCat("(key tag ", spot.key_tag.Hex(), ")"),
+                             "  ", Printable(why)));
     }
   }
 
@@ -92,7 +96,7 @@ struct Verifying {
 
   std::string NameOf(const Spot& spot) const {
     return absl::StrCat("share ", spot.index, " of version ", spot.version.value(), " on node ",
-                        catalog.WhereOf(spot));
+                        catalog.PlaceOf(spot));
   }
 
   // All shares that claim one version.
@@ -183,7 +187,9 @@ ExitCode Run(const VerifyArguments& arguments) {
     PrintFailure(
         {absl::StrCat("verify: ", verifying.bad, " bad shares, ", catalog->bad().size(),
                       " bad sources"),
-         "what is stored is not what its writer signed; each is named above",
+         verifying.bad > 0
+             ? "what is stored is not what its writer signed; each is named above"
+             : "a part of what is there is damaged or cannot be read; each is named above",
          "worldb-recover run SOURCE... --secrets FILE... --out DIR recovers from the good ones"},
         kRecoverProgram);
     return kExitBadData;

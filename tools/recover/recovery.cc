@@ -90,7 +90,7 @@ struct Recovery::Reading {
     auto found = catalog.Fetch(spot);
     if (!found.ok()) {
       stray.push_back(absl::StrCat("share ", spot.index, " of version ", spot.version.value(),
-                                   " on node ", catalog.WhereOf(spot), ": ",
+                                   " on node ", catalog.PlaceOf(spot), ": ",
                                    found.status().message()));
       return;
     }
@@ -108,7 +108,7 @@ struct Recovery::Reading {
     if (locked) candidate.locked.Add(index);
     candidate.sources.push_back(absl::StrCat("share ", index.value(), " of version ",
                                              spot.version.value(), " on node ",
-                                             catalog.WhereOf(spot)));
+                                             catalog.PlaceOf(spot)));
   }
 
   // `only_known`: leaves out payloads whose value has no stored share here.
@@ -188,16 +188,19 @@ struct Recovery::Reading {
   std::vector<std::string> stray;
 };
 
+std::optional<std::set<KeyTag>> TagsOf(const Catalog& catalog, ByteSpan key) {
+  std::set<KeyTag> tags;
+  for (const CellId& id : catalog.cells()) {
+    const engine::Cell* cell = catalog.CellOf(id);
+    if (cell == nullptr) return std::nullopt;
+    tags.insert(cell->KeyTagOf(key));
+  }
+  return tags;
+}
+
 Recovery::Recovery(const Catalog& catalog, RecoveryOptions options)
     : catalog_(catalog), options_(std::move(options)), verifier_(kVerifiedBatchesKept) {
-  if (!options_.only_key.has_value()) return;
-  std::set<KeyTag> tags;
-  for (const CellId& id : catalog_.cells()) {
-    const engine::Cell* cell = catalog_.CellOf(id);
-    if (cell == nullptr) return;
-    tags.insert(cell->KeyTagOf(*options_.only_key));
-  }
-  only_tags_ = std::move(tags);
+  if (options_.only_key.has_value()) only_tags_ = TagsOf(catalog_, *options_.only_key);
 }
 
 absl::Status Recovery::Run(const Done& done, const Sink& sink, const BadVersion& bad) {
@@ -207,14 +210,25 @@ absl::Status Recovery::Run(const Done& done, const Sink& sink, const BadVersion&
     WORLDB_RETURN_IF_ERROR(CheckNotStopped());
     std::size_t end = begin;
     while (end < all.size() && all[end].key_tag == all[begin].key_tag) ++end;
+    const Unknown before = unknown_;
+    other_key_ = false;
     WORLDB_RETURN_IF_ERROR(RunKey(all.subspan(begin, end - begin), done, sink));
+    if (other_key_) unknown_ = before;
     begin = end;
   }
   return absl::OkStatus();
 }
 
-bool Recovery::IsWanted(const std::optional<Bytes>& key) const {
-  return !options_.only_key.has_value() || only_tags_.has_value() || key == options_.only_key;
+bool Recovery::IsWanted(const VersionReport& report) {
+  if (!options_.only_key.has_value() || only_tags_.has_value()) return true;
+  if (report.key == options_.only_key) return true;
+  if (!report.key.has_value()) {
+    ++unknown_.versions;
+    unknown_.damaged |= !report.bad_shares.empty();
+  } else {
+    other_key_ = true;
+  }
+  return false;
 }
 
 absl::Status Recovery::RunKey(Spots spots, const Done& done, const Sink& sink) {
@@ -343,7 +357,7 @@ absl::StatusOr<bool> Recovery::RunVersion(Spots spots, Spots staged, const Versi
       report.shortfall = candidate->value.shortfall();
     }
     if (!report.key.has_value()) report.key = catalog_.NameOf(report.name.key_tag);
-    if (!IsWanted(report.key)) continue;
+    if (!IsWanted(report)) continue;
     bad |= !report.bad_shares.empty();
     WORLDB_RETURN_IF_ERROR(sink(std::move(report), std::move(value)));
   }
@@ -351,7 +365,7 @@ absl::StatusOr<bool> Recovery::RunVersion(Spots spots, Spots staged, const Versi
     common.bad_shares = std::move(reading.stray);
     common.why_lost = "no share of it can be read";
     common.key = catalog_.NameOf(common.name.key_tag);
-    bad = IsWanted(common.key);
+    bad = IsWanted(common);
     if (bad) WORLDB_RETURN_IF_ERROR(sink(std::move(common), {}));
   }
   if (bad && bad_version_ && !spots.empty()) WORLDB_RETURN_IF_ERROR(bad_version_(spots, claims));

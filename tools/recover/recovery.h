@@ -65,8 +65,17 @@ struct RecoveryOptions {
   std::optional<Bytes> only_key;
 };
 
+// The key's tags in all cells of the catalog; nullopt where a cell directory is not among the sources.
+std::optional<std::set<KeyTag>> TagsOf(const Catalog& catalog, ByteSpan key);
+
 class Recovery {
  public:
+  // Versions that were passed over because nobody knows of which key they are: they do not open.
+  struct Unknown {
+    std::uint64_t versions = 0;
+    bool damaged = false;  // a share of one of them is bad
+  };
+
   // What to do with a version that was read, or could not be. The value is that of a readable version
   // that is no tombstone. An error ends the recovery.
   using Sink = std::function<absl::Status(VersionReport report, SecretBytes value)>;
@@ -80,6 +89,8 @@ class Recovery {
   // `catalog` must outlive it and be unlocked.
   Recovery(const Catalog& catalog, RecoveryOptions options);
   absl::Status Run(const Done& done, const Sink& sink, const BadVersion& bad = {});
+  // Of the last run with only_key.
+  const Unknown& unknown() const { return unknown_; }
 
  private:
   using Spots = std::span<const Spot>;
@@ -92,12 +103,15 @@ class Recovery {
   // What is wrong with the name that was sealed with a value, or nothing.
   std::string WrongNameOf(const VersionReport& report, ByteSpan key_name) const;
   Hash256 DigestOf(Spots key_spots) const;
-  bool IsWanted(const std::optional<Bytes>& key) const;
+  // Notes what cannot be told.
+  bool IsWanted(const VersionReport& report);
 
   const Catalog& catalog_;
   const RecoveryOptions options_;
   // Of only_key, where the cell directories of all cells give it.
   std::optional<std::set<KeyTag>> only_tags_;
+  Unknown unknown_;
+  bool other_key_ = false;  // the key that is being dealt with has another name than only_key
   BadVersion bad_version_;
   cryptoscatter::BatchVerifier verifier_;
 };
