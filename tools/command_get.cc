@@ -9,6 +9,7 @@
 #include "cryptoscatter/base/status_macros.h"
 #include "tools/command.h"
 #include "tools/files.h"
+#include "tools/option_checks.h"
 #include "tools/waiting.h"
 
 namespace worldb::tools {
@@ -102,7 +103,7 @@ void AddGetCommand(CLI::App& app, int& exit_code) {
       command->add_flag("--surviving", arguments->surviving,
                         "ask no home: the newest version the reachable nodes can read");
   command->add_option("--version", arguments->version, "this version instead of the newest")
-      ->check(CLI::PositiveNumber)
+      ->check(WholeNumber(1))
       ->type_name("VERSION")
       ->excludes(surviving);
   command->add_option("--out", arguments->out, "write the value to this file, whole or not at all")

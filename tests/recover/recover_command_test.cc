@@ -29,7 +29,7 @@ TEST_F(RecoverCommandTest, BelowTheThresholdNothingIsWrittenAndItSaysWhatIsMissi
     EXPECT_EQ(version["status"], "lost");
     EXPECT_EQ(version["have"], 3);
     EXPECT_EQ(version["need"], 4);
-    EXPECT_THAT(version["so_far"], HasSubstr("3 of 4 so far; with 4 it would be enough"));
+    EXPECT_THAT(version["so_far"], HasSubstr("3 of 4 so far; with node[4] it would be enough"));
     EXPECT_THAT(version["so_far"], HasSubstr("2 of (2 of dc[0], 2 of dc[1], 2 of dc[2])"));
   }
   // More turns up: the same directory, and what was short is tried again.

@@ -163,8 +163,7 @@ ExitCode Run(const VerifyArguments& arguments) {
   ReportBadSources(*catalog, format);
   if (*evidence != nullptr) status.Update(FinishEvidence(**evidence, format));
   if (!status.ok()) {
-    return ReportFailure("verify: stopped", status, format,
-                         "make room or name another --evidence, and run it again");
+    return ReportFailure("verify: stopped", status, format, NextOfWriting(status, "--evidence"));
   }
   const std::uint64_t bad = verifying.bad + catalog->bad().size();
   if (format == OutputFormat::kJson) {
@@ -180,13 +179,13 @@ ExitCode Run(const VerifyArguments& arguments) {
                            " staged payloads: ", verifying.bad, " bad"));
   }
   if (bad > 0) {
-    PrintFailure(
+    return ReportBad(
+        "verify", *catalog, verifying.bad > 0,
         {absl::StrCat("verify: ", verifying.bad, " bad shares, ", catalog->bad().size(),
                       " bad sources"),
-         "what is stored is not what its writer signed; each is named above",
-         "worldb-recover run SOURCE... --secrets FILE... --out DIR recovers from the good ones"},
-        kRecoverProgram);
-    return kExitBadData;
+         verifying.bad > 0 ? "what is stored is not what its writer signed; each is named above"
+                           : "what cannot be read is not verified; each is named above",
+         "worldb-recover run SOURCE... --secrets FILE... --out DIR recovers from the good ones"});
   }
   if (!catalog->spots().empty()) return kExitDone;
   return ReportNothing("verify", NothingFound(), format);
