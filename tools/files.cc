@@ -335,8 +335,9 @@ absl::StatusOr<std::unique_ptr<TemporaryDirectory>> TemporaryDirectory::Create(
   const std::filesystem::path base = std::filesystem::temp_directory_path(error);
   if (error) {
     const char* named = std::getenv("TMPDIR");
-    return SystemError("use the temporary directory",
-                       named == nullptr ? "/tmp" : absl::StrCat("TMPDIR=", named), error.value());
+    return absl::InvalidArgumentError(
+        absl::StrCat("cannot use ", named == nullptr ? "/tmp" : absl::StrCat("TMPDIR=", named),
+                     " as temporary directory: ", error.message()));
   }
   RemoveAbandoned(base, prefix);
   for (int i = 0; i < kTriesMax; ++i) {

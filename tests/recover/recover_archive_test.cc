@@ -222,6 +222,12 @@ TEST_F(RecoverArchiveTest, NothingUnpackedOutlivesASignalOrTheNextRun) {
   EXPECT_EQ(RunRecover({"inspect", archive}).exit_code, 65);
   EXPECT_EQ(unpacked(), 0);
   EXPECT_TRUE(fs::exists(temporary + "/worldb-recover-abcdef/files"));
+  // Nowhere to unpack to: that is no damage.
+  ASSERT_EQ(::setenv("TMPDIR", "/no/such", 1), 0);
+  const ProgramResult nowhere = RunRecover({"verify", archive});
+  EXPECT_EQ(nowhere.exit_code, 2);
+  EXPECT_THAT(nowhere.err, HasSubstr("TMPDIR=/no/such"));
+  EXPECT_THAT(nowhere.err, ::testing::Not(HasSubstr("its writer signed")));
   before == nullptr ? ::unsetenv("TMPDIR") : ::setenv("TMPDIR", kept.c_str(), 1);
 }
 

@@ -233,7 +233,8 @@ class Teller {
   std::string NamesOf(const Json& indices) const {
     NodeSet nodes;
     for (const Json& index : indices) {
-      if (index.is_number_unsigned() && index < kNodeCount) nodes.Add(NodeAt(index.get<int>()));
+      const int i = index.is_number_integer() ? index.get<int>() : -1;
+      if (i >= 0 && i < kNodeCount) nodes.Add(NodeAt(i));
     }
     const auto& cells = catalog_.cell_files();
     return NodeNames(nodes, cells.size() == 1 ? cells.begin()->second.get() : nullptr);
