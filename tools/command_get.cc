@@ -53,9 +53,9 @@ absl::Status Deliver(const GetArguments& arguments, const transport::GetResult& 
   const bool json = arguments.client.format() == OutputFormat::kJson;
   if (!arguments.out.empty()) {
     WORLDB_RETURN_IF_ERROR(WriteFileAtomically(arguments.out, value));
-  } else if (!json && (std::fwrite(value.data(), 1, value.size(), stdout) != value.size() ||
-                       std::fflush(stdout) != 0)) {
-    return absl::UnavailableError("standard output took only a part of the value");
+  } else if (!json) {
+    // What goes wrong with it is told at the end, as for all that is printed.
+    std::fwrite(value.data(), 1, value.size(), stdout);
   }
   if (json) {
     Json object = {{"event", "value"},
