@@ -75,6 +75,7 @@ absl::Status Run(const WatchArguments& arguments) {
                       }
                       Print(update, format);
                       told += update.change.has_value() ? 1 : 0;
+                      if (std::ferror(stdout) != 0) return false;  // nobody hears it any more
                       return arguments.count == 0 || told < arguments.count;
                     }));
   if (end.stopped || arguments.count == 0) return absl::OkStatus();

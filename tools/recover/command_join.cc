@@ -8,7 +8,6 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "cryptoscatter/base/status_macros.h"
 #include "tools/recover/command.h"
 #include "tools/recover/join_file.h"
@@ -58,6 +57,7 @@ absl::StatusOr<Joined> Join(const JoinArguments& arguments, ShareSet& set, std::
         (absl::IsNotFound(group.status()) && !arguments.which.empty())) {
       next = "--which with the first digits of the core or commitment to join, or other shares";
     }
+    if (absl::IsPermissionDenied(group.status())) next = "the same as a user who may read them";
     return group.status();
   }
   absl::StatusOr<JoinResult> result = JoinFile(*group, arguments.options);
