@@ -35,7 +35,7 @@ class RecoverEvidenceTest : public RecoverTest {
 
   void SpoilShare(std::size_t key, int node, const std::function<void(engine::ShareRow&)>& spoil) {
     SpoilRow(key, node, [&spoil](RawStores::Rows& rows) {
-      auto row = engine::ShareRow::Decode(rows.row.value);
+      auto row = engine::ShareRow::Decode(rows.row.key, rows.row.value);
       ASSERT_TRUE(row.ok());
       spoil(*row);
       rows.row.key =
@@ -61,7 +61,7 @@ class RecoverEvidenceTest : public RecoverTest {
       std::fill(bytes.begin(), bytes.end(), kWrongKeyShareByte);
       row.key_share =
           cryptoscatter::WrapKeyShare(stores_.secrets()[5].storage_key,
-                                      {row.share.core.Id(), 0, NodeAt(5),
+                                      {sealed_[9].core.Id(), 0, NodeAt(5),
                                        stores_.cell().node(NodeAt(5)).id, row.share.key_share_hash},
                                       wrong);
     });
