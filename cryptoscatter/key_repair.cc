@@ -87,13 +87,13 @@ std::optional<Weights> WeightsOf(const KeySharing& sharing, NodeIndex target, No
   return weights;
 }
 
-// Core id, generation, target, helpers.
+// Commitment, generation, target, helpers.
 constexpr std::size_t kRepairBytes = 32 + 4 + 1 + 2;
 using RepairBytes = std::array<std::uint8_t, kRepairBytes>;
 
 RepairBytes BytesOf(const KeyRepair& repair) {
   FixedWriter<kRepairBytes> out;
-  out.Raw(repair.core.bytes).U32(repair.generation).U8(repair.target.value());
+  out.Raw(repair.commitment.bytes).U32(repair.generation).U8(repair.target.value());
   return out.U16(repair.helpers.bits()).array();
 }
 

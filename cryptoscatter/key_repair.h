@@ -5,7 +5,8 @@
 // target's key share: its own rows, weighted and added up for that row, XOR one mask for each other
 // helper. Both ends of a pair derive the same mask, so in the sum of all contributions the masks
 // cancel, and in no smaller sum. The target learns its own key share and nothing else; masks hang on
-// core, generation, target, helper set and row, so contributions to different repairs do not mix.
+// commitment, generation, target, helper set and row, so contributions to different repairs do not
+// mix: the commitment names all nine key shares, and one mask never hides two of them.
 // Errors:  FailedPrecondition for a helper set that does not give the target's rows; InvalidArgument
 //          for shares, contributions or indices that do not fit it; OpenFailure() for a sealed
 //          contribution.
@@ -38,7 +39,7 @@ std::vector<NodeSet> KeyHelperSets(const KeySharing& sharing, NodeIndex target, 
 
 // Which key share is repaired, and by whom.
 struct KeyRepair {
-  CoreId core;
+  CommitmentId commitment;  // of the share: fixes the script and all nine key shares
   std::uint32_t generation = 0;
   NodeIndex target;
   NodeSet helpers;

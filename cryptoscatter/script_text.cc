@@ -23,6 +23,10 @@ bool IsWordByte(char c) {
   return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.';
 }
 
+// A part of a character beyond ASCII, of which the language has none: such bytes stay with the word around
+// them, so that an error shows whole characters.
+bool IsForeignByte(char c) { return (static_cast<unsigned char>(c) & 0x80) != 0; }
+
 bool IsWordOfTheLanguage(absl::string_view word) {
   constexpr absl::string_view kWords[] = {
       "key", "code", "survives", "of",   "all", "dc",  "node", "nodes", "lrc",  "local",
@@ -44,11 +48,15 @@ struct Token {
 std::string Found(const Token& token) {
   if (token.kind == Token::Kind::kEnd) return "the end of the text";
   const auto first = static_cast<unsigned char>(token.text[0]);
-  if (!absl::ascii_isprint(first)) {
+  const bool begins_character = first >= 0xc2 && first <= 0xf4;
+  if (!absl::ascii_isprint(first) && !begins_character) {
     return absl::StrCat("the byte 0x", HexEncode(AsBytes(token.text.substr(0, 1))));
   }
-  const bool cut = token.text.size() > kShownBytesMax;
-  return absl::StrCat("\"", token.text.substr(0, kShownBytesMax), cut ? "..." : "", "\"");
+  std::size_t shown = std::min(token.text.size(), kShownBytesMax);
+  // Not in the midst of a character.
+  while (shown < token.text.size() && (token.text[shown] & 0xc0) == 0x80 && shown > 0) --shown;
+  return absl::StrCat("\"", token.text.substr(0, shown), shown < token.text.size() ? "..." : "",
+                      "\"");
 }
 
 absl::Status At(const Token& token, absl::string_view message) {
@@ -97,10 +105,14 @@ class Lexer {
     next_.column = column_;
     if (at_ == text_.size()) return;
     const std::size_t begin = at_;
-    const bool word = IsWordByte(text_[at_]);
+    bool foreign = IsForeignByte(text_[at_]);
+    const bool run = foreign || IsWordByte(text_[at_]);
     Step();
-    while (word && at_ < text_.size() && IsWordByte(text_[at_])) Step();
-    next_.kind = word ? Token::Kind::kWord : Token::Kind::kSymbol;
+    for (; run && at_ < text_.size(); Step()) {
+      if (!IsWordByte(text_[at_]) && !IsForeignByte(text_[at_])) break;
+      foreign |= IsForeignByte(text_[at_]);
+    }
+    next_.kind = run && !foreign ? Token::Kind::kWord : Token::Kind::kSymbol;
     next_.text = text_.substr(begin, at_ - begin);
   }
 

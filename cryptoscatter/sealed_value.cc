@@ -110,6 +110,14 @@ absl::Status CheckMatches(const Script& script, const SealedValue& sealed) {
                                                    " bytes of ciphertext, the core says ",
                                                    sealed.core.CiphertextBytes()));
   }
+  for (std::size_t j = 0; j < sealed.key_shares.size(); ++j) {
+    const int rows = script.key_sharing().RowCount(NodeAt(static_cast<int>(j)));
+    if (sealed.key_shares[j].rows() != rows) {
+      return absl::InvalidArgumentError(absl::StrCat("sealed value: key share ", j, " has ",
+                                                     sealed.key_shares[j].rows(),
+                                                     " rows, the script gives its node ", rows));
+    }
+  }
   return absl::OkStatus();
 }
 

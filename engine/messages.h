@@ -343,7 +343,7 @@ struct FetchFragmentReply {
 struct RepairKeyShare {
   RequestId id = 0;
   VersionRef version;
-  CoreId core;
+  CommitmentId commitment;
   NodeSet helpers;
 };
 struct RepairKeyShareReply {

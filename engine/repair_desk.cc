@@ -48,14 +48,14 @@ void RepairDesk::On(NodeIndex from, const RepairKeyShare& request) {
 
 absl::StatusOr<cryptoscatter::SealedContribution> RepairDesk::Contribute(
     NodeIndex target, const RepairKeyShare& request, const HeldShare& held) {
-  const CoreId core = held.share.core.Id();
-  if (core != request.core) {
+  const CommitmentId commitment = held.share.Commitment();
+  if (commitment != request.commitment) {
     return absl::AlreadyExistsError(absl::StrCat("version ", request.version.version.value(),
-                                                 " is stored here with another core, ",
-                                                 core.Hex().substr(0, 16)));
+                                                 " is stored here with another commitment, ",
+                                                 commitment.Hex().substr(0, 16)));
   }
   WORLDB_ASSIGN_OR_RETURN(const auto script, context_.cell().FindScript(held.share.script));
-  const cryptoscatter::KeyRepair repair{core, held.share.generation, target, request.helpers};
+  const cryptoscatter::KeyRepair repair{commitment, held.share.generation, target, request.helpers};
   cryptoscatter::MaskKeys mask_keys{};
   for (int helper = 0; helper < kNodeCount; ++helper) {
     if (!request.helpers.Has(helper) || NodeAt(helper) == context_.index()) continue;

@@ -160,7 +160,9 @@ void Repairer::On(NodeIndex from, const OwedShare& owed) {
   if (share.slot != context_.cell().SlotOf(version.key_tag)) return refuse("it names another slot");
   Job* job = Add(version);
   if (job == nullptr) return refuse("too many repairs wait; offer it again later");
-  if (job->owed != nullptr && job->owed->share.core != share.core) {
+  const CommitmentId commitment = share.Commitment();
+  if ((job->owed != nullptr && job->owed->share.Commitment() != commitment) ||
+      (job->share.has_value() && job->commitment != commitment)) {
     ++counts_.core_conflicts;
     return refuse("another value was handed over under the same version");
   }
@@ -211,9 +213,10 @@ void Repairer::OnInspected(Job& job, HeldShare held) {
     ++counts_.bad_shares_found;
   }
   if (held.metadata_ok) {
-    if (job.owed != nullptr && job.owed->share.core != held.share.core) {
+    if (job.owed != nullptr && job.owed->share.Commitment() != held.share.Commitment()) {
+      // What is here stays, and is repaired for what it is.
       ++counts_.core_conflicts;
-      return GiveUp(job, "another value is stored under the same version");
+      RefuseOwed(job, "another value is stored under the same version");
     }
     job.share = std::move(held.share);
     if (held.key_share_ok) job.key_share = std::move(held.key_share);
@@ -243,12 +246,12 @@ void Repairer::Advance(Job& job) {
   if (!job.key_share.has_value()) return AskKeyShare(job);
   if (!job.fragment_root.has_value()) return AskFragments(job);
   if (Settle(job)) return Mend(job);
-  // The rebuilt fragment is right if its helpers' are. So a contribution was wrong, or the writer
-  // signed what is no codeword.
-  if (!job.key_share_rebuilt || !job.leaf.has_value()) {
+  // The rebuilt fragment is right if its helpers' are. So the key share is wrong, as it was found or
+  // as helpers made it, or the writer signed what is no codeword.
+  if (!job.leaf.has_value() && KeyShareFits(job)) {
     return GiveUp(job, "the writer's nine leaves do not fit together");
   }
-  job.failed_helpers.push_back(job.helpers);
+  if (job.key_share_rebuilt) job.failed_helpers.push_back(job.helpers);
   job.key_share.reset();
   Advance(job);
 }
@@ -352,7 +355,10 @@ void Repairer::OnMetadata(Job& job) {
             {job.core, job.share->generation, context_.index(),
              context_.cell().node(context_.index()).id, job.stored_key_share_hash},
             *job.stored_key_share);
-        if (key_share.ok()) job.key_share = *std::move(key_share);
+        if (key_share.ok() && cryptoscatter::KeyShareHash(job.core, context_.index(), *key_share) ==
+                                  job.stored_key_share_hash) {
+          job.key_share = *std::move(key_share);
+        }
       }
       return Advance(job);
     }
@@ -422,7 +428,7 @@ void Repairer::AskKeyShare(Job& job) {
   job.helpers = *chosen;
   if (chosen->empty()) return OnContributions(job);  // a node without a place in the key clause
   for (int i = 0; i < kNodeCount; ++i) {
-    if (chosen->Has(i)) Ask(job, NodeAt(i), RepairKeyShare{0, {}, job.core, *chosen});
+    if (chosen->Has(i)) Ask(job, NodeAt(i), RepairKeyShare{0, {}, job.commitment, *chosen});
   }
   Watch(job);
 }
@@ -431,13 +437,15 @@ void Repairer::On(NodeIndex from, const RepairKeyShareReply& reply) {
   Job* job = Answered(from, reply.id);
   if (job == nullptr) return;
   if (reply.status.ok()) {
-    const cryptoscatter::KeyRepair repair{job->core, job->share->generation, context_.index(),
+    const cryptoscatter::KeyRepair repair{job->commitment, job->share->generation, context_.index(),
                                           job->helpers};
     const auto opener = shares_.OpenerKey(context_.cell().node(from).exchange_key);
     if (opener.ok()) {
       auto contribution =
           cryptoscatter::OpenContribution(**opener, repair, from, reply.contribution);
-      if (contribution.ok()) {
+      // One of another number of rows is a lie, and its sender known.
+      if (contribution.ok() &&
+          contribution->rows() == job->script->key_sharing().RowCount(context_.index())) {
         job->contributions.push_back({from, *std::move(contribution)});
         if (job->awaited.empty()) OnContributions(*job);
         return;
@@ -450,10 +458,9 @@ void Repairer::On(NodeIndex from, const RepairKeyShareReply& reply) {
 
 void Repairer::OnContributions(Job& job) {
   auto joined = cryptoscatter::JoinContributions(
-      job.script->key_sharing(), {job.core, job.share->generation, context_.index(), job.helpers},
-      job.contributions);
+      job.script->key_sharing(),
+      {job.commitment, job.share->generation, context_.index(), job.helpers}, job.contributions);
   const bool known = !job.leaf.has_value();
-  // One that has the wrong number of rows is a lie too.
   if (!joined.ok() || (known && cryptoscatter::KeyShareHash(job.core, context_.index(), *joined) !=
                                     job.share->key_share_hash)) {
     job.failed_helpers.push_back(job.helpers);
@@ -557,9 +564,16 @@ void Repairer::OnRebuilt(Job& job, Rebuilt rebuilt) {
 
 // -- end
 
+bool Repairer::KeyShareFits(const Job& job) const {
+  return cryptoscatter::KeyShareHash(job.core, context_.index(), *job.key_share) ==
+         job.share->key_share_hash;
+}
+
 bool Repairer::Settle(Job& job) {
   Share& share = *job.share;
-  if (!job.leaf.has_value()) return share.fragment_root == *job.fragment_root;
+  if (!job.leaf.has_value()) {
+    return share.fragment_root == *job.fragment_root && KeyShareFits(job);
+  }
   share.fragment_root = *job.fragment_root;
   share.key_share_hash = cryptoscatter::KeyShareHash(job.core, share.index, *job.key_share);
   return share.Commitment() == job.commitment;
@@ -599,14 +613,21 @@ void Repairer::Pause(Job& job) {
   context_.executor().Post([this] { Begin(); });
 }
 
-void Repairer::GiveUp(Job& job, const std::string& why) {
-  ++counts_.given_up;
+void Repairer::RefuseOwed(Job& job, const std::string& why) {
   for (const auto& [to, id] : job.owed_answers) {
     PutSharesReply reply;
     reply.id = id;
     reply.refusals.push_back({{job.version.key_tag, job.version.version}, why});
     context_.Send(to, std::move(reply));
   }
+  job.owed_answers.clear();
+  job.owed = nullptr;
+  job.owed_key_share.reset();
+}
+
+void Repairer::GiveUp(Job& job, const std::string& why) {
+  ++counts_.given_up;
+  RefuseOwed(job, why);
   Leave(job.version);
 }
 

@@ -82,6 +82,7 @@ class Repairer {
   void Rebuild(Job& job, NodeSet helpers);
   void OnRebuilt(Job& job, Rebuilt rebuilt);
   // Whether key share and fragment are those of this node's leaf; says so in the share.
+  bool KeyShareFits(const Job& job) const;
   bool Settle(Job& job);
   void Mend(Job& job);
 
@@ -96,6 +97,8 @@ class Repairer {
   Job* Answered(NodeIndex from, RequestId request);
 
   void Pause(Job& job);
+  // Tells whoever handed over the owed share, and forgets it.
+  void RefuseOwed(Job& job, const std::string& why);
   void GiveUp(Job& job, const std::string& why);
   void Finish(Job& job, bool written);
   void Leave(VersionRef version);

@@ -320,9 +320,12 @@ void ShareStore::Answer(NodeIndex to, const FetchShare& request, const ShareRow&
   const auto sealer = SealerKey(request.reader_exchange_key);
   if (!sealer.ok()) {
     reply.status = sealer.status();
-  } else if (!key_share.ok()) {
+  } else if (!key_share.ok() ||
+             cryptoscatter::KeyShareHash(row.share.core.Id(), row.share.index, *key_share) !=
+                 row.share.key_share_hash) {
     NoteDamage({request.key_tag, request.slot_epoch, request.version});
-    reply.status = absl::DataLossError(key_share.status().message());
+    reply.status = absl::DataLossError(key_share.ok() ? "its key share is not what was signed"
+                                                      : key_share.status().message());
   } else {
     reply.key_share = cryptoscatter::SealKeyShare(
         **sealer, {row.share.core.Id(), row.share.index, row.share.key_share_hash},

@@ -6,6 +6,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "tools/option_checks.h"
 
 namespace worldb::tools {
 namespace {
@@ -53,7 +54,7 @@ void AddClientOptions(CLI::App& command, ClientOptions& options) {
       ->type_name("TIME")
       ->capture_default_str();
   command.add_option("-o,--output", options.format_text, "text or json, one object a line")
-      ->check(CLI::IsMember({"text", "json"}))
+      ->check(OneOf({"text", "json"}))
       ->type_name("FORM")
       ->capture_default_str();
 }

@@ -15,6 +15,7 @@
 #include "cryptoscatter/records.h"
 #include "tools/command.h"
 #include "tools/load_run.h"
+#include "tools/option_checks.h"
 #include "tools/write_command.h"
 
 namespace worldb::tools {
@@ -238,7 +239,7 @@ void AddCommon(CLI::App& command, BenchArguments& arguments) {
       ->type_name("BYTES")
       ->capture_default_str();
   command.add_option("--inflight", arguments.inflight, "ops under way at any time")
-      ->check(CLI::Range(std::size_t{1}, kInflightMax))
+      ->check(WholeNumber(1, kInflightMax))
       ->type_name("N")
       ->capture_default_str();
   command.add_option("--seconds", arguments.seconds, "how long to measure; also 500ms, 2m")
@@ -268,7 +269,7 @@ void AddBenchCommand(CLI::App& app, int& exit_code) {
   const auto set_arguments = std::make_shared<BenchArguments>();
   CLI::App* set = bench->add_subcommand("set", kSetDescription);
   set->add_option("--keys", set_arguments->keys, "draw keys from N; 0 (default): a new one each")
-      ->check(CLI::NonNegativeNumber)
+      ->check(WholeNumber(0))
       ->type_name("N");
   set->add_option("--wait", set_arguments->wait,
                   "what counts: accepted, decided, held, safe or full")
@@ -283,7 +284,7 @@ void AddBenchCommand(CLI::App& app, int& exit_code) {
   CLI::App* get = bench->add_subcommand("get", kGetDescription);
   get->add_option("--keys", get_arguments->keys,
                   "draw keys from N (default 10000, less if that is over 256 MiB)")
-      ->check(CLI::PositiveNumber)
+      ->check(WholeNumber(1))
       ->type_name("N");
   get->add_flag("--no-fill", get_arguments->no_fill,
                 "the keys were set by an earlier run of the same --keys, --size, --seed, --prefix");

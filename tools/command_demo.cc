@@ -15,6 +15,7 @@
 #include "tools/demo_cell.h"
 #include "tools/demo_story.h"
 #include "tools/files.h"
+#include "tools/option_checks.h"
 
 namespace worldb::tools {
 namespace {
@@ -180,7 +181,7 @@ void AddDemoCommand(CLI::App& app, int& exit_code) {
       ->add_option("--port", arguments->port,
                    "of the first endpoint, the others follow; 0: free ones "
                    "(default 7070, with --once 0)")
-      ->check(CLI::Range(0, 65535 - kNodeCount + 1))
+      ->check(WholeNumber(0, 65535 - kNodeCount + 1))
       ->type_name("N");
   command
       ->add_option("--window", arguments->window, "how long a round stays open for earlier stamps")
@@ -205,10 +206,13 @@ void AddDemoCommand(CLI::App& app, int& exit_code) {
       exit_code = kExitDone;
       return;
     }
-    PrintFailure({arguments->once ? "demo --once: a step did not hold" : "demo: cannot run",
-                  std::string(status.message()),
+    // Two scripts that differ are shown as they are, in lines.
+    std::vector<std::string> lines =
+        absl::StrSplit(ToString(AsBytes(status.message())), '\n', absl::SkipEmpty());
+    PrintFailure({arguments->once ? "demo --once: a step did not hold" : "demo: cannot run", "",
                   absl::IsUnavailable(status) ? "worldb demo --port 0, or end what uses the port"
-                                              : "worldb demo --help"});
+                                              : "worldb demo --help",
+                  std::move(lines)});
     exit_code = ExitCodeOf(status) == kExitDone ? kExitFailed : ExitCodeOf(status);
   });
 }

@@ -9,6 +9,7 @@
 #include "cryptoscatter/base/status_macros.h"
 #include "tools/command.h"
 #include "tools/files.h"
+#include "tools/option_checks.h"
 #include "tools/waiting.h"
 
 namespace worldb::tools {
@@ -52,9 +53,9 @@ absl::Status Deliver(const GetArguments& arguments, const transport::GetResult& 
   const bool json = arguments.client.format() == OutputFormat::kJson;
   if (!arguments.out.empty()) {
     WORLDB_RETURN_IF_ERROR(WriteFileAtomically(arguments.out, value));
-  } else if (!json && (std::fwrite(value.data(), 1, value.size(), stdout) != value.size() ||
-                       std::fflush(stdout) != 0)) {
-    return absl::UnavailableError("standard output took only a part of the value");
+  } else if (!json) {
+    // What goes wrong with it is told at the end, as for all that is printed.
+    std::fwrite(value.data(), 1, value.size(), stdout);
   }
   if (json) {
     Json object = {{"event", "value"},
@@ -102,7 +103,7 @@ void AddGetCommand(CLI::App& app, int& exit_code) {
       command->add_flag("--surviving", arguments->surviving,
                         "ask no home: the newest version the reachable nodes can read");
   command->add_option("--version", arguments->version, "this version instead of the newest")
-      ->check(CLI::PositiveNumber)
+      ->check(WholeNumber(1))
       ->type_name("VERSION")
       ->excludes(surviving);
   command->add_option("--out", arguments->out, "write the value to this file, whole or not at all")

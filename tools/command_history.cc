@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "cryptoscatter/base/status_macros.h"
 #include "tools/command.h"
+#include "tools/option_checks.h"
 #include "tools/waiting.h"
 
 namespace worldb::tools {
@@ -58,7 +59,7 @@ void AddHistoryCommand(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("history", kDescription);
   command->add_option("KEY", arguments->key, "the key")->required()->type_name("");
   command->add_option("--limit", arguments->limit, "stop after this many versions")
-      ->check(CLI::PositiveNumber)
+      ->check(WholeNumber(1))
       ->type_name("N");
   AddClientOptions(*command, arguments->client);
   command->callback([arguments, &exit_code] {

@@ -7,6 +7,7 @@
 #include "arbiter/op_id.h"
 #include "cryptoscatter/base/status_macros.h"
 #include "tools/command.h"
+#include "tools/option_checks.h"
 #include "tools/waiting.h"
 
 namespace worldb::tools {
@@ -74,7 +75,7 @@ void AddListCommand(CLI::App& app, int& exit_code) {
   command->add_option("PREFIX", arguments->prefix, "what the keys begin with (default: all keys)")
       ->type_name("");
   command->add_option("--limit", arguments->limit, "stop after this many keys")
-      ->check(CLI::PositiveNumber)
+      ->check(WholeNumber(1))
       ->type_name("N");
   AddClientOptions(*command, arguments->client);
   command->callback([arguments, &exit_code] {

@@ -9,6 +9,7 @@
 #include "absl/strings/strip.h"
 #include "cryptoscatter/base/status_macros.h"
 #include "tools/command.h"
+#include "tools/option_checks.h"
 #include "tools/script_choice.h"
 #include "tools/script_output.h"
 
@@ -53,9 +54,13 @@ absl::StatusOr<double> ParseProbability(absl::string_view option, absl::string_v
   return value * unit;
 }
 
-ExitCode Fail(const std::string& what, const absl::Status& status) {
+// `code` is that of a script that is wrong; else the status has its own.
+ExitCode Fail(const std::string& what, const absl::Status& status, const std::string& format,
+              std::optional<ExitCode> code = std::nullopt) {
+  const ExitCode exit_code = code.value_or(ExitCodeOf(status));
   PrintFailure({what, std::string(status.message()), "worldb script --help; docs/scripts.md"});
-  return ExitCodeOf(status);
+  if (format == "json") PrintJson(ErrorJson(status, exit_code));
+  return exit_code;
 }
 
 // Calls use(script, names) once both are there; what it returns, or what the failure exits with.
@@ -65,15 +70,12 @@ ExitCode WithScript(const std::string& command, const ScriptArguments& arguments
                     std::shared_ptr<const Script> script, Use use) {
   const std::string what = absl::StrCat(command, " ", Printable(arguments.script));
   const absl::StatusOr<DataCenterNames> names = ParseDataCenterNames(arguments.names_text);
-  if (!names.ok()) return Fail(what, names.status());
+  if (!names.ok()) return Fail(what, names.status(), arguments.format);
   if (script == nullptr) {
     const absl::StatusOr<std::string> text = ReadScriptText(arguments.script);
-    if (!text.ok()) return Fail(what, text.status());
+    if (!text.ok()) return Fail(what, text.status(), arguments.format);
     const auto compiled = Script::Compile(*text, names->script_names);
-    if (!compiled.ok()) {
-      Fail(what, compiled.status());
-      return kExitBadData;
-    }
+    if (!compiled.ok()) return Fail(what, compiled.status(), arguments.format, kExitBadData);
     script = *compiled;
   }
   return use(*script, names->script_names);
@@ -81,22 +83,27 @@ ExitCode WithScript(const std::string& command, const ScriptArguments& arguments
 
 ExitCode RunCheck(const ScriptArguments& arguments) {
   // Always a file: what is checked must be what the name says.
-  return WithScript("script check", arguments, nullptr,
-                    [](const Script& script, const ScriptNames&) {
-                      PrintLine(absl::StrCat("script id ", script.id().Hex()));
-                      std::fputs(script.text().c_str(), stdout);
-                      return kExitDone;
-                    });
+  return WithScript(
+      "script check", arguments, nullptr, [&](const Script& script, const ScriptNames&) {
+        if (arguments.format == "json") {
+          PrintJson({{"event", "script"}, {"id", script.id().Hex()}, {"text", script.text()}});
+        } else {
+          PrintLine(absl::StrCat("script id ", script.id().Hex()));
+          std::fputs(script.text().c_str(), stdout);
+        }
+        return kExitDone;
+      });
 }
 
 ExitCode RunExplain(const ScriptArguments& arguments) {
   const auto node = ParseProbability("--node-failure", arguments.node_failure_text);
-  if (!node.ok()) return Fail("script explain", node.status());
+  if (!node.ok()) return Fail("script explain", node.status(), arguments.format);
   const auto site = ParseProbability("--site-failure", arguments.site_failure_text);
-  if (!site.ok()) return Fail("script explain", site.status());
+  if (!site.ok()) return Fail("script explain", site.status(), arguments.format);
   if (arguments.subsets && arguments.format == "svg") {
     return Fail("script explain",
-                absl::InvalidArgumentError("--subsets goes with -o table and -o json"));
+                absl::InvalidArgumentError("--subsets goes with -o table and -o json"),
+                arguments.format);
   }
   return WithScript(
       "script explain", arguments, ShippedScript(arguments.script),
@@ -135,6 +142,9 @@ void AddScriptCommand(CLI::App& app, int& exit_code) {
       ->required()
       ->type_name("");
   AddNames(*check, *check_arguments);
+  check->add_option("-o,--output", check_arguments->format, "text (default) or json")
+      ->check(OneOf({"text", "json"}))
+      ->type_name("FORM");
   check->callback([check_arguments, &exit_code] { exit_code = RunCheck(*check_arguments); });
 
   const auto arguments = std::make_shared<ScriptArguments>();
@@ -155,7 +165,7 @@ void AddScriptCommand(CLI::App& app, int& exit_code) {
       ->type_name("P")
       ->capture_default_str();
   explain->add_option("-o,--output", arguments->format, "table, json or svg")
-      ->check(CLI::IsMember({"table", "json", "svg"}))
+      ->check(OneOf({"table", "json", "svg"}))
       ->type_name("FORM")
       ->capture_default_str();
   explain->callback([arguments, &exit_code] { exit_code = RunExplain(*arguments); });

@@ -39,7 +39,7 @@ absl::StatusOr<SecretBytes> ReadValue(const std::string& argument) {
   } else {
     return SecretBytes(ToBytes(AsBytes(argument)));
   }
-  if (absl::IsInvalidArgument(value.status())) {
+  if (absl::IsOutOfRange(value.status())) {
     return engine::MakeError(absl::StatusCode::kInvalidArgument, engine::reason::kValueTooLarge,
                              value.status().message());
   }

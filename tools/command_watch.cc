@@ -7,6 +7,7 @@
 #include "cryptoscatter/base/status_macros.h"
 #include "engine/errors.h"
 #include "tools/command.h"
+#include "tools/option_checks.h"
 #include "tools/waiting.h"
 #include "transport/reasons.h"
 
@@ -74,6 +75,7 @@ absl::Status Run(const WatchArguments& arguments) {
                       }
                       Print(update, format);
                       told += update.change.has_value() ? 1 : 0;
+                      if (std::ferror(stdout) != 0) return false;  // nobody hears it any more
                       return arguments.count == 0 || told < arguments.count;
                     }));
   if (end.stopped || arguments.count == 0) return absl::OkStatus();
@@ -98,7 +100,7 @@ void AddWatchCommand(CLI::App& app, int& exit_code) {
                    "resume_token of an earlier watch (default: from now on)")
       ->type_name("TOKEN");
   command->add_option("--count", arguments->count, "end after this many changes")
-      ->check(CLI::PositiveNumber)
+      ->check(WholeNumber(1))
       ->type_name("N");
   AddClientOptions(*command, arguments->client);
   command->callback([arguments, prefix, &exit_code] {

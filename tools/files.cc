@@ -53,12 +53,18 @@ absl::Status SystemError(absl::string_view what, absl::string_view path, int err
   switch (error) {
     case ENOENT:
       return absl::NotFoundError(message);
+    case EISDIR:
+    case ENOTDIR:
+    case ELOOP:
+    case ENAMETOOLONG:
+      return absl::InvalidArgumentError(message);
     case EACCES:
     case EPERM:
     case EROFS:
       return absl::PermissionDeniedError(message);
     case ENOSPC:
     case EDQUOT:
+    case EFBIG:
       return absl::ResourceExhaustedError(message);
     default:
       return absl::UnavailableError(message);
@@ -88,8 +94,8 @@ absl::StatusOr<SecretBytes> ReadWholeFile(const std::string& path, std::size_t b
   while (true) {
     if (size == buffer.size()) {
       if (size > bytes_max) {
-        return absl::InvalidArgumentError(absl::StrCat(path == "-" ? "standard input" : path,
-                                                       " has more than ", bytes_max, " bytes"));
+        return absl::OutOfRangeError(absl::StrCat(path == "-" ? "standard input" : path,
+                                                  " has more than ", bytes_max, " bytes"));
       }
       SecretBytes larger(std::min(2 * size, bytes_max + 1));  // it grew while being read
       std::copy_n(buffer.ExposeSecret().begin(), size, larger.ExposeSecretMutable().begin());
@@ -200,7 +206,7 @@ absl::Status MakePrivateDirectories(const std::string& path) {
   }
   std::error_code error;
   if (!std::filesystem::is_directory(path, error)) {
-    return absl::UnavailableError(absl::StrCat(path, " is not a directory"));
+    return absl::InvalidArgumentError(absl::StrCat(path, " is there, and is not a directory"));
   }
   return absl::OkStatus();
 }
@@ -327,7 +333,12 @@ absl::StatusOr<std::unique_ptr<TemporaryDirectory>> TemporaryDirectory::Create(
   constexpr int kTriesMax = 16;
   std::error_code error;
   const std::filesystem::path base = std::filesystem::temp_directory_path(error);
-  if (error) return SystemError("use temporary directory", "TMPDIR", error.value());
+  if (error) {
+    const char* named = std::getenv("TMPDIR");
+    return absl::InvalidArgumentError(
+        absl::StrCat("cannot use ", named == nullptr ? "/tmp" : absl::StrCat("TMPDIR=", named),
+                     " as temporary directory: ", error.message()));
+  }
   RemoveAbandoned(base, prefix);
   for (int i = 0; i < kTriesMax; ++i) {
     std::string around = (base / (prefix + "-XXXXXX")).string();

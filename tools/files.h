@@ -1,7 +1,8 @@
 // Small files that must be there whole or not at all, and only for their owner.
 //
-// Errors:  NotFound, PermissionDenied, ResourceExhausted (disk full) or Unavailable, each naming the
-//          path and the system's reason.
+// Errors:  NotFound, PermissionDenied, ResourceExhausted (disk full, or a limit on files), InvalidArgument
+//          (the path is of another kind: a directory, or below a file) or Unavailable, each naming the path
+//          and the system's reason.
 // Threads: any; every call blocks on the disk.
 #ifndef WORLDB_TOOLS_FILES_H_
 #define WORLDB_TOOLS_FILES_H_
@@ -22,7 +23,7 @@
 
 namespace worldb::tools {
 
-// All of the file, or of standard input for "-"; InvalidArgument when it has more than `bytes_max`.
+// All of the file, or of standard input for "-"; OutOfRange when it has more than `bytes_max`.
 absl::StatusOr<SecretBytes> ReadWholeFile(const std::string& path, std::size_t bytes_max);
 // One OutputFile (tools/output_file.h), synced with its directory; it replaces a file of that name.
 absl::Status WriteFileAtomically(const std::string& path, ByteSpan bytes);

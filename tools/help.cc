@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <sstream>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "tools/exit_codes.h"
 #include "tools/print.h"
 
@@ -20,7 +22,20 @@ std::string HelpFormatter::make_subcommand(const CLI::App* command) const {
   return out.str();
 }
 
-int ParseAndRun(CLI::App& app, int argc, char** argv, const int& exit_code) {
+namespace {
+
+// Whether a command line that cannot be read asks for JSON.
+bool WantsJson(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    const absl::string_view word = argv[i];
+    if (word == "-ojson" || word == "-o=json" || word == "--output=json") return true;
+    const bool before = word == "-o" || word == "--output";
+    if (before && i + 1 < argc && absl::string_view(argv[i + 1]) == "json") return true;
+  }
+  return false;
+}
+
+int Parse(CLI::App& app, int argc, char** argv, const int& exit_code) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -30,14 +45,22 @@ int ParseAndRun(CLI::App& app, int argc, char** argv, const int& exit_code) {
         argc > 1 && argv[1][0] != '-' &&
         std::none_of(commands.begin(), commands.end(),
                      [argv](const CLI::App* c) { return c->check_name(argv[1]); });
-    PrintFailure({"cannot read the command line",
-                  unknown_command ? absl::StrCat("there is no command ", Printable(argv[1]))
-                                  : std::string(error.what()),
+    const absl::Status status = absl::InvalidArgumentError(
+        unknown_command ? absl::StrCat("there is no command ", Printable(argv[1])) : error.what());
+    PrintFailure({"cannot read the command line", std::string(status.message()),
                   absl::StrCat(app.get_name(), " --help")},
                  app.get_name());
+    if (WantsJson(argc, argv)) PrintJson(ErrorJson(status, kExitUsage));
     return kExitUsage;
   }
   return exit_code;
+}
+
+}  // namespace
+
+int ParseAndRun(CLI::App& app, int argc, char** argv, const int& exit_code) {
+  const int code = Parse(app, argc, argv, exit_code);
+  return FinishOutput(app.get_name()) || code != kExitDone ? code : int{kExitUnavailable};
 }
 
 }  // namespace worldb::tools

@@ -9,7 +9,8 @@
 
 int main(int argc, char** argv) {
   using namespace worldb::tools;  // NOLINT: nothing else lives here
-  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGPIPE, SIG_IGN);  // both are errors of the write then
+  std::signal(SIGXFSZ, SIG_IGN);
   worldb::KeepFreedBuffers();
   GuardProcess("worldb");
   CLI::App app(

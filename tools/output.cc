@@ -181,16 +181,7 @@ ExitCode ReportError(const std::string& command, const absl::Status& status, Out
   failure.why = Printable(status.message());
   failure.next = NextStep(command, status);
   PrintFailure(failure);
-  if (format == OutputFormat::kJson) {
-    Json named = Json::object();
-    for (const auto& [key, value] : details) named[key] = value;
-    PrintJson({{"event", "error"},
-               {"reason", reason},
-               {"code", code_name},
-               {"message", std::string(status.message())},
-               {"details", named},
-               {"exit_code", static_cast<int>(code)}});
-  }
+  if (format == OutputFormat::kJson) PrintJson(ErrorJson(status, code));
   return code;
 }
 

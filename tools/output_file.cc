@@ -30,6 +30,16 @@ int LinkDescriptor(int descriptor, const std::string& name) {
   return ::linkat(AT_FDCWD, LinkOf(descriptor).c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW);
 }
 
+// Whether a file may take this name: what is no plain file is not replaced, and a link is not followed.
+absl::Status CheckPlain(const std::string& path) {
+  struct stat facts {};
+  if (::lstat(path.c_str(), &facts) != 0 || S_ISREG(facts.st_mode)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      S_ISLNK(facts.st_mode)
+          ? absl::StrCat(path, " is a symbolic link, which is not replaced: name the file itself")
+          : absl::StrCat(path, " exists and is not a plain file"));
+}
+
 }  // namespace
 
 OutputFile::OutputFile(std::string path, int descriptor, std::string beside, bool hidden)
@@ -49,10 +59,7 @@ absl::StatusOr<std::unique_ptr<OutputFile>> OutputFile::Create(const std::string
 
 absl::StatusOr<std::unique_ptr<OutputFile>> OutputFile::Create(const std::string& path,
                                                                std::string beside) {
-  struct stat facts {};
-  if (::stat(path.c_str(), &facts) == 0 && !S_ISREG(facts.st_mode)) {
-    return absl::InvalidArgumentError(absl::StrCat(path, " exists and is not a plain file"));
-  }
+  WORLDB_RETURN_IF_ERROR(CheckPlain(path));
   absl::StrAppend(&beside, HexEncode(SystemEntropy().Draw<8>()));
   const std::string directory = DirectoryOf(path);
   int fd = ::open(directory.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
@@ -105,6 +112,7 @@ absl::Status OutputFile::Stage() {
 }
 
 absl::Status OutputFile::Publish(bool overwrite) {
+  if (overwrite) WORLDB_RETURN_IF_ERROR(CheckPlain(path_));
   if (!hidden_) {
     if (LinkDescriptor(descriptor_, path_) == 0) return absl::OkStatus();
     if (errno != EEXIST) return SystemError("create", path_, errno);

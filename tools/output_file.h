@@ -23,7 +23,8 @@ inline constexpr char kHiddenPrefix[] = ".worldb.new-";
 
 class OutputFile {
  public:
-  // For the owner alone (mode 0600). InvalidArgument when something other than a file has the name.
+  // For the owner alone (mode 0600). InvalidArgument when something other than a plain file has the
+  // name, a symbolic link among them: what it points to is for the caller to name.
   // A hidden name is `beside`, on the same file system, and digits.
   static absl::StatusOr<std::unique_ptr<OutputFile>> Create(const std::string& path,
                                                             std::string beside);

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "engine/errors.h"
 
 namespace worldb::tools {
 namespace {
@@ -82,10 +83,34 @@ void PrintJson(const Json& object) {
   PrintLine(object.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
+Json ErrorJson(const absl::Status& status, int exit_code) {
+  Json details = Json::object();
+  for (const auto& [name, value] : engine::DetailsOf(status)) details[name] = value;
+  return {{"event", "error"},
+          {"reason", engine::ReasonOf(status)},
+          {"code", absl::StatusCodeToString(status.code())},
+          {"message", std::string(status.message())},
+          {"details", details},
+          {"exit_code", exit_code}};
+}
+
 void PrintFailure(const Failure& failure, absl::string_view program) {
+  std::string why = Printable(failure.why);
+  for (const std::string& line : failure.more) {
+    absl::StrAppend(&why, why.empty() ? "" : "\n        ", Printable(line));
+  }
   std::fprintf(stderr, "%s: %s\n  why:  %s\n  next: %s\n", std::string(program).c_str(),
-               Printable(failure.what).c_str(), Printable(failure.why).c_str(),
-               Printable(failure.next).c_str());
+               Printable(failure.what).c_str(), why.c_str(), Printable(failure.next).c_str());
+}
+
+bool FinishOutput(absl::string_view program) {
+  const bool flushed = std::fflush(stdout) == 0;
+  if (flushed && std::ferror(stdout) == 0) return true;
+  PrintFailure({"standard output is lost",
+                "it did not take all that was written to it: a full disk, or nobody reads it",
+                "what the command did is done; give its output to where there is room for it"},
+               program);
+  return false;
 }
 
 }  // namespace worldb::tools

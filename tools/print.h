@@ -8,7 +8,9 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
@@ -31,14 +33,22 @@ std::string Printable(absl::string_view text);
 void PrintLine(const std::string& text);
 void PrintJson(const Json& object);
 
-// The three lines of an error on stderr: what failed (with place and cause), why, what to type next.
-// Each is made Printable().
+// The object that says so with JSON. An error of the API has its reason and its details.
+Json ErrorJson(const absl::Status& status, int exit_code);
+
+// The lines of an error on stderr: what failed (with place and cause), why, what to type next.
+// Each is made Printable(), so that a text from elsewhere cannot begin a line of its own.
 struct Failure {
   std::string what;
   std::string why;
   std::string next;
+  std::vector<std::string> more = {};  // lines below `why`, which may be empty then
 };
 void PrintFailure(const Failure& failure, absl::string_view program = "worldb");
+
+// Flushes standard output. Whether all that was ever printed to it could be written: if not, says so on
+// stderr.
+bool FinishOutput(absl::string_view program);
 
 }  // namespace worldb::tools
 

@@ -1,7 +1,9 @@
 #include "tools/process_guard.h"
 
+#include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <string>
@@ -21,6 +23,12 @@ void Warn(absl::string_view program, absl::string_view what) {
 }  // namespace
 
 void GuardProcess(absl::string_view program) {
+  // A file must not get the number of a standard stream that is closed: what is printed would go there.
+  // Opened the wrong way round, it stays unusable.
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (fcntl(stream, F_GETFD) >= 0) continue;
+    static_cast<void>(open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY));
+  }
   const rlimit none{0, 0};
   if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
     Warn(program, "core dumps cannot be turned off; one of this program would hold plaintext");

@@ -93,6 +93,27 @@ class CommandsTest(unittest.TestCase):
         self.assertEqual(surviving.out, b"newer")
         self.assertIn("home not asked", surviving.err)
 
+    def test_get_replaces_files_only(self):
+        self.demo.must("set", "kept", "v")
+        os.mkfifo(self.root / "pipe")
+        (self.root / "link").symlink_to("nowhere")
+        for out in ("/dev/null", self.root / "pipe", self.root / "link", self.root):
+            self.assertIn("plain file" if out != self.root / "link" else "symbolic link",
+                          self.refused(2, "get", "kept", "--out", str(out)).err)
+        self.assertTrue(pathlib.Path("/dev/null").is_char_device())
+        self.assertTrue((self.root / "pipe").is_fifo() and (self.root / "link").is_symlink())
+
+    def test_output_that_is_lost_is_a_failure(self):
+        self.demo.must("set", "lost", "v")
+        env = dict(os.environ, WORLDB_ENDPOINTS=",".join(self.demo.endpoints))
+        for arguments in (["get", "lost"], ["get", "lost", "-o", "json"], ["set", "lost", "v"], ["list"],
+                          ["history", "lost"], ["status"], ["watch", "lost", "-o", "json"]):
+            with self.subTest(arguments=arguments), open("/dev/full", "wb") as full:
+                done = subprocess.run([WORLDB, *arguments], stdout=full, stderr=subprocess.PIPE,
+                                      env=env, timeout=60, check=False)
+                self.assertEqual(done.returncode, 6, done)
+                self.assertRegex(done.stderr.decode(), r"worldb: standard output is lost\n  why: ")
+
     def test_not_found(self):
         self.refused(3, "get", "never-set")
         self.demo.must("set", "versions", "v")
@@ -118,6 +139,13 @@ class CommandsTest(unittest.TestCase):
                           ["demo", "--window-factor", "0.05"], ["demo", "--window-factor", "nan"]):
             self.refused(2, *arguments)
         self.refused(3, "set", "k", "@/no/such/file")
+        self.assertIn("next: worldb set --help", self.refused(2, "set", "k", f"@{self.root}").err)
+        # In words, and as JSON.
+        for arguments, words in ((["get", "k", "--version", "abc"], "a whole number from 1, found abc"),
+                                 (["list", "--limit", "0"], "a whole number from 1, found 0")):
+            result = self.refused(2, *arguments, "-o", "json")
+            self.assertIn(words, result.event("error")["message"])
+        self.assertIn("expected text or json, found yaml", self.refused(2, "list", "-o", "yaml").err)
 
     def test_conflict(self):
         self.demo.must("set", "contested", "v", "--base", "absent")

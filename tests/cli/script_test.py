@@ -39,6 +39,27 @@ class ScriptTest(unittest.TestCase):
         self.assertEqual(out, f"script id {NESTED}\nkey: 2 of (2 of dc[0], 2 of dc[1], 2 of dc[2])\n"
                               "code: lrc local 2+1 global 2\n")
 
+    def test_json_has_the_same(self):
+        text = "key: 5 of all code: mds k=5"
+        said = json.loads(script("check", "-", "-o", "json", text=text))
+        self.assertEqual(list(said), ["event", "id", "text"])
+        self.assertEqual(f"script id {said['id']}\n{said['text']}", script("check", "-", text=text))
+        for verb in ("check", "explain"):
+            for name, code in (("-", 65), ("/no/such/file", 3)):
+                done = subprocess.run([WORLDB, "script", verb, name, "-o", "json"], input=b"key: ",
+                                      capture_output=True, timeout=60, check=False)
+                self.assertEqual(done.returncode, code, done)
+                error = json.loads(done.stdout)
+                self.assertEqual((error["event"], error["exit_code"]), ("error", code))
+
+    def test_output_that_is_lost_is_a_failure(self):
+        with open("/dev/full", "wb") as full:
+            for words in (["check", "-"], ["explain", "nested", "-o", "svg"], ["--help"]):
+                done = subprocess.run([WORLDB, "script", *words], input=b"key: 5 of all code: mds k=5",
+                                      stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
+                self.assertEqual(done.returncode, 6, done)
+                self.assertIn(b"standard output", done.stderr)
+
     def test_each_script_of_the_page_compiles(self):
         page = pathlib.Path(__file__).resolve().parents[2] / "docs" / "scripts.md"
         texts = []
@@ -62,6 +83,8 @@ class ScriptTest(unittest.TestCase):
                 ("key: 5 of all code: mds k=5 survives: any 5 nodes",
                  "without nodes virginia-1, virginia-2, virginia-3, frankfurt-1, frankfurt-2, nodes"),
                 ("key: 5 of\nal", "line 2, column 1: found \"al\"; allowed here: \"all\", a data center"),
+                ("key: 2 of toky\u00f6\n", "line 1, column 11: found \"toky\u00f6\"; allowed here"),
+                ("key: " + "\u00f6" * 17, "found \"" + "\u00f6" * 16 + "...\""),
                 ("key: 1 of (2 of (" + "tokyo-1, " * 8 + "tokyo-2), tokyo-1)",
                  "line 1, column 100: tokyo-1 stands in the key clause more than 8 times"),
         ):
@@ -69,6 +92,7 @@ class ScriptTest(unittest.TestCase):
                 self.assertIn(why, script("check", "-", *NAMES, text=text, code=65))
         self.assertIn("4096", script("check", "-", text="#" * 5000, code=2))
         script("check", "/no/such/file", code=3)
+        script("check", ".", code=2)  # a directory
         script("check", "nested", code=3)  # no file of that name: the shipped one is not meant
         script("check", "-", "--names", "a,b", code=2)
 
@@ -160,6 +184,9 @@ class ScriptTest(unittest.TestCase):
                                           *options], capture_output=True, timeout=60, check=False)
                 self.assertIn(started.returncode, (1, 2))
                 self.assertIn(why, started.stderr.decode())
+                self.assertNotIn("\\x0a", started.stderr.decode())
+                if "already" in why:  # the two scripts, line by line
+                    self.assertRegex(started.stderr.decode(), r" says\n        key: .*\n        code: ")
 
 
 if __name__ == "__main__":

@@ -195,7 +195,7 @@ int RunAll() {
   checks.Run("key share repaired by contributions", false, [&] {
     const KeySharing sharing(testing::SeveralRowsScript()->clauses().key);
     const NodeSet helpers = KeyHelperSets(sharing, NodeAt(0), NodeSet::All()).front();
-    const KeyRepair repair{core, 0, NodeAt(0), helpers};
+    const KeyRepair repair{CommitmentId(), 0, NodeAt(0), helpers};
     const PairwiseKey mask_key = PairwiseKey::FromRoot(Hidden<32>(entropy));
     MaskKeys mask_keys;
     mask_keys.fill(&mask_key);

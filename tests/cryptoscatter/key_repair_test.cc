@@ -106,12 +106,13 @@ TEST_P(KeyRepairTest, EveryTargetOutOfEveryHelperSetAndNothingLess) {
   const ScatteredValue value = cell_.Scatter(AsBytes("key"), AsBytes("value"));
   const ScatteredValue other = cell_.Scatter(AsBytes("key"), AsBytes("other value"));
   const CoreId core = value.sealed.core.Id();
+  const CommitmentId commitment = value.sealed.Commitment();
   for (int target = 0; target < kNodeCount; ++target) {
     const Bytes lost = PlainOf(value.key_shares[static_cast<std::size_t>(target)]);
     const Hash256& signed_hash = value.shares[static_cast<std::size_t>(target)].key_share_hash;
     const auto sets = KeyHelperSets(sharing(), NodeAt(target), NodeSet::All());
     for (std::size_t s = 0; s < sets.size(); s += nested() ? 1 : 5) {
-      const KeyRepair repair{core, 0, NodeAt(target), sets[s]};
+      const KeyRepair repair{commitment, 0, NodeAt(target), sets[s]};
       const auto given = Contributions(cell_, value.key_shares, repair);
       const auto joined = JoinContributions(sharing(), repair, given);
       ASSERT_TRUE(joined.ok()) << joined.status();
@@ -126,7 +127,7 @@ TEST_P(KeyRepairTest, EveryTargetOutOfEveryHelperSetAndNothingLess) {
       }
       EXPECT_EQ(JoinContributions(sharing(), repair, fewer).status().code(),
                 absl::StatusCode::kInvalidArgument);
-      // One contribution made for another core, target or helper set spoils the sum.
+      // One contribution made for another commitment, target or helper set spoils the sum.
       const auto mixed = [&](const std::vector<IndexedKeyShare>& stray) {
         std::vector<IndexedKeyShare> mix;
         for (const IndexedKeyShare& one : given) {
@@ -141,16 +142,16 @@ TEST_P(KeyRepairTest, EveryTargetOutOfEveryHelperSetAndNothingLess) {
         EXPECT_NE(KeyShareHash(core, NodeAt(target), *sum), signed_hash);
       };
       mixed(Contributions(cell_, value.key_shares,
-                          {other.sealed.core.Id(), 0, NodeAt(target), sets[s]}));
+                          {other.sealed.Commitment(), 0, NodeAt(target), sets[s]}));
       const NodeSet next = sets[(s + 1) % sets.size()];
       const NodeIndex first = given.front().index;
       if (next.Has(first)) {
-        mixed(Contributions(cell_, value.key_shares, {core, 0, NodeAt(target), next}));
+        mixed(Contributions(cell_, value.key_shares, {commitment, 0, NodeAt(target), next}));
       }
       for (int wrong = 0; wrong < kNodeCount; ++wrong) {
         const auto of = KeyHelperSets(sharing(), NodeAt(wrong), sets[s]);
         if (wrong == target || of.empty() || !of.front().Has(first)) continue;
-        mixed(Contributions(cell_, value.key_shares, {core, 0, NodeAt(wrong), of.front()}));
+        mixed(Contributions(cell_, value.key_shares, {commitment, 0, NodeAt(wrong), of.front()}));
         break;
       }
     }
@@ -159,9 +160,9 @@ TEST_P(KeyRepairTest, EveryTargetOutOfEveryHelperSetAndNothingLess) {
 
 TEST_P(KeyRepairTest, AContributionShowsNeitherTheShareNorTheSameMaskTwice) {
   const ScatteredValue value = cell_.Scatter(AsBytes("key"), AsBytes("value"));
-  const CoreId core = value.sealed.core.Id();
-  CoreId other_core = core;
-  other_core.bytes[0] ^= 1;
+  // Anybody can sign another tree over the same core.
+  SealedValue other_tree = value.sealed;
+  other_tree.key_share_hashes[8].bytes[0] ^= 1;
   // Masks are what remains of a contribution when all shares are zero. Over many repairs no mask
   // comes twice for one helper, and each bit is set about half of the time.
   KeyShares zero;
@@ -171,7 +172,7 @@ TEST_P(KeyRepairTest, AContributionShowsNeitherTheShareNorTheSameMaskTwice) {
   std::map<int, std::vector<Bytes>> masks;
   for (int target = 0; target < kNodeCount; ++target) {
     for (const NodeSet set : KeyHelperSets(sharing(), NodeAt(target), NodeSet::All())) {
-      for (const CoreId& id : {core, other_core}) {
+      for (const CommitmentId& id : {value.sealed.Commitment(), other_tree.Commitment()}) {
         for (const IndexedKeyShare& mask :
              Contributions(cell_, zero, {id, 0, NodeAt(target), set})) {
           masks[mask.index.value()].push_back(PlainOf(mask.share));
@@ -196,12 +197,12 @@ TEST_P(KeyRepairTest, AContributionShowsNeitherTheShareNorTheSameMaskTwice) {
 TEST_P(KeyRepairTest, RefusesSetsThatDoNotFitAndStrangersSeals) {
   const ScatteredValue value = cell_.Scatter(AsBytes("key"), AsBytes("value"));
   const NodeSet right = KeyHelperSets(sharing(), NodeAt(0), NodeSet::All()).front();
-  KeyRepair repair{value.sealed.core.Id(), 0, NodeAt(0), right};
+  KeyRepair repair{value.sealed.Commitment(), 0, NodeAt(0), right};
   const auto code_of = [&](NodeSet helpers, int helper) {
     std::vector<PairwiseKey> keys(kNodeCount);
     MaskKeys mask_keys{};
     for (std::size_t i = 0; i < keys.size(); ++i) mask_keys[i] = &keys[i];
-    return MakeContribution(sharing(), {repair.core, 0, NodeAt(0), helpers}, NodeAt(helper),
+    return MakeContribution(sharing(), {repair.commitment, 0, NodeAt(0), helpers}, NodeAt(helper),
                             value.key_shares[static_cast<std::size_t>(helper)], mask_keys)
         .status()
         .code();

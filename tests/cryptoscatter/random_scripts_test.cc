@@ -105,7 +105,7 @@ int ExpectEachKeyShareIsRepairable(const Script& script, SeededEntropy& entropy)
       continue;
     }
     for (const NodeSet helpers : {helper_sets.front(), helper_sets.back()}) {
-      const KeyRepair repair{CoreId(), 0, NodeAt(target), helpers};
+      const KeyRepair repair{CommitmentId(), 0, NodeAt(target), helpers};
       std::vector<IndexedKeyShare> contributions;
       for (int j = 0; j < kNodeCount; ++j) {
         if (!helpers.Has(j)) continue;

@@ -110,7 +110,7 @@ TEST(ScriptText, AWrongTextIsPointedAt) {
       {"key: 5 of all code: copy survives: any dc any 2 nodes",
        "found \"any\"; allowed here: \",\" and another loss, or the end of the text"},
       {"key: 5 of all code: copy\nsurvives: any dc key: 5 of all", "line 2, column 18"},
-      {"key: 5 of \xc3\xa4", "column 11: found the byte 0xc3"},
+      {"key: 5 of \xc3\xa4", "column 11: found \"\xc3\xa4\"; allowed"},
   };
   for (const auto& bad : kCases) {
     const auto parsed = ParseScript(bad.text, Names());

@@ -286,7 +286,7 @@ def main(path):
     helpers = list(v["helpers"])
     helper_rows = [row for i in helpers for row in compiled.keys[i]]
     weights = [combination(helper_rows, row) for row in compiled.keys[t]]
-    about = core_id + struct.pack("<IBH", 0, t, sum(1 << i for i in helpers))
+    about = v["commitment"] + struct.pack("<IBH", 0, t, sum(1 << i for i in helpers))
     total = bytes(len(key_share))
     at = 0
     for i in helpers:

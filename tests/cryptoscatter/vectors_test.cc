@@ -161,7 +161,7 @@ std::string Vector(const Example& example) {
   }
   line("reading_sets", reading_sets);
   line("helpers", Bytes(example.shape.helpers.begin(), example.shape.helpers.end()));
-  KeyRepair repair{core, 0, example.index, {}};
+  KeyRepair repair{example.scattered.sealed.Commitment(), 0, example.index, {}};
   for (const int helper : example.shape.helpers) repair.helpers.Add(NodeAt(helper));
   for (int i = 0; i < kNodeCount; ++i) {
     if (!repair.helpers.Has(i)) continue;

@@ -310,7 +310,7 @@ TEST_F(RepairTest, AHelperThatLiesIsLeftOut) {
       if (request == nullptr) return std::nullopt;
       ++lies;
       SeededEntropy entropy(7);
-      const cryptoscatter::KeyRepair repair{request->core, 0, from, request->helpers};
+      const cryptoscatter::KeyRepair repair{request->commitment, 0, from, request->helpers};
       const auto sealer =
           cell_.secrets(1).exchange.PairwiseKeyAsSealer(cell_.cell().node(from).exchange_key);
       return engine::RepairKeyShareReply{
@@ -342,13 +342,13 @@ TEST_F(RepairTest, ANodeIsHelpedWithItsOwnShareOnlyAndNeverWithAnOpenOne) {
   });
   // Node 3 would like share 1: helpers 0 and 2 are not a helper set of 3.
   for (const int helper : {0, 2}) {
-    asker.Send(helper, engine::RepairKeyShare{1, RefOf(key), row->share.core.Id(),
+    asker.Send(helper, engine::RepairKeyShare{1, RefOf(key), row->share.Commitment(),
                                               NodeSet::FromBits(0b101)});
   }
-  // Nor is a set of one, and for another core there is nothing either.
-  asker.Send(
-      4, engine::RepairKeyShare{2, RefOf(key), row->share.core.Id(), NodeSet::FromBits(0b10000)});
-  asker.Send(4, engine::RepairKeyShare{3, RefOf(key), CoreId(), NodeSet::FromBits(0b110000)});
+  // Nor is a set of one, and for another commitment there is nothing either.
+  asker.Send(4, engine::RepairKeyShare{2, RefOf(key), row->share.Commitment(),
+                                       NodeSet::FromBits(0b10000)});
+  asker.Send(4, engine::RepairKeyShare{3, RefOf(key), CommitmentId(), NodeSet::FromBits(0b110000)});
   cell_.world().RunFor(absl::Seconds(2));
   int refused = 0;
   for (const PeerMessage& answer : answers) {
@@ -413,14 +413,24 @@ class OwedTest : public RepairTest, public ::testing::WithParamInterface<bool> {
   std::vector<std::shared_ptr<const ShareDelivery>> Deliveries(absl::string_view key,
                                                                absl::string_view value) {
     const auto session = cryptoscatter::WriterSession::Create(cell_.cell().SealTargets(), entropy_);
-    const cryptoscatter::SigningKeyPair& writer = cell_.secrets(0).signing;
+    return Scattered(Sealed(key, value, *session), 0);
+  }
+  cryptoscatter::SealedValue Sealed(absl::string_view key, absl::string_view value,
+                                    const cryptoscatter::WriterSession& session) {
     OpId op;
     op.bytes = entropy_.Draw<16>();
-    const KeyTag tag = cell_.cell().KeyTagOf(AsBytes(key));
-    auto sealed = *cryptoscatter::Seal(
-        *script(), {cell_.cell().id(), tag, op, AsBytes(key), AsBytes(value)}, *session, entropy_);
+    return *cryptoscatter::Seal(
+        *script(),
+        {cell_.cell().id(), cell_.cell().KeyTagOf(AsBytes(key)), op, AsBytes(key), AsBytes(value)},
+        session, entropy_);
+  }
+  std::vector<std::shared_ptr<const ShareDelivery>> Scattered(cryptoscatter::SealedValue sealed,
+                                                              int writer) {
+    const KeyTag tag = sealed.core.key_tag;
     const CommitmentId commitment = sealed.Commitment();
-    sealed.proof = cryptoscatter::SignBatch(writer, cell_.cell().id(), {&commitment, 1}).front();
+    sealed.proof =
+        cryptoscatter::SignBatch(cell_.secrets(writer).signing, cell_.cell().id(), {&commitment, 1})
+            .front();
     auto fragments = *cryptoscatter::CheckSealedValue(*script(), sealed);
     auto shares = cryptoscatter::MakeShares(sealed, std::move(fragments), cell_.cell().SlotOf(tag),
                                             cell_.cell().slot_epoch(), Version(1));
@@ -547,6 +557,44 @@ TEST_P(OwedTest, TwoValuesUnderOneVersionAreAnAlarmAndRepairNothing) {
   cell_.world().RunFor(absl::Seconds(20));
   EXPECT_EQ(WrongWith(6, RefOf("torn")), "no row");
   EXPECT_EQ(Repairs(6).core_conflicts, 1u);
+}
+
+// Any node may sign another tree, with key shares it knows, over a core. Sealed at rest under the nonce
+// of the right one, such a key share would give the right one away.
+TEST_P(OwedTest, AnotherTreeOverTheSameCoreReplacesNothing) {
+  constexpr int kNode = 4;
+  const NodeIndex index = NodeAt(kNode);
+  const auto session = cryptoscatter::WriterSession::Create(cell_.cell().SealTargets(), entropy_);
+  cryptoscatter::SealedValue sealed = Sealed("torn", "one", *session);
+  const auto right = Scattered(sealed, 0);
+  KeyShare forged(1);
+  entropy_.Fill(forged.ExposeSecretMutable());
+  const CoreId core = sealed.core.Id();
+  sealed.key_share_hashes[kNode] = cryptoscatter::KeyShareHash(core, index, forged);
+  sealed.key_shares[kNode] = cryptoscatter::SealKeyShare(
+      session->pairwise_key(index), {core, index, sealed.key_share_hashes[kNode]},
+      cell_.cell().node(index).id, forged);
+  const auto other = Scattered(sealed, 8);
+  for (int node = 0; node < kNodeCount; ++node) {
+    Hand(node, right[static_cast<std::size_t>(node)]);
+  }
+  cell_.world().RunFor(absl::Seconds(2));
+  ASSERT_EQ(WrongWith(kNode, RefOf("torn")), "");
+  const Bytes before = *RowOf(kNode, RowFamily::kRows, RefOf("torn"));
+
+  // While the right share is whole, and while its key share is damaged.
+  for (const bool damaged : {false, true}) {
+    if (damaged) {
+      Flip(kNode, RowFamily::kRows, RefOf("torn"), KeyShareAt(before) + 60);
+      cell_.Send(0, kNode, engine::ShareDoubt{RefOf("torn")});
+    }
+    cell_.Send(8, kNode, engine::OwedShare{5, WithoutFragment(*other[kNode])});
+    cell_.world().RunFor(absl::Seconds(10));
+    EXPECT_EQ(WrongWith(kNode, RefOf("torn")), "");
+    EXPECT_EQ(*RowOf(kNode, RowFamily::kRows, RefOf("torn")), before);
+    EXPECT_EQ(Repairs(kNode).core_conflicts, damaged ? 2u : 1u);
+  }
+  EXPECT_EQ(Repairs(kNode).key_shares_repaired, 1u);
 }
 
 INSTANTIATE_TEST_SUITE_P(Scripts, OwedTest, ::testing::Bool(),

@@ -156,7 +156,7 @@ TEST_F(RecoverArchiveTest, HostileArchivesAreRefused) {
   fs::create_directory(directory_.path() + "/unpacked");
   const absl::Status status = tools::UnpackArchive(directory_.path() + "/bomb.tar.gz",
                                                    directory_.path() + "/unpacked", limits);
-  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(status.code(), absl::StatusCode::kOutOfRange);
   // Cut off in the middle.
   Bytes bytes = ReadFile(directory_.path() + "/bomb.tar.gz");
   bytes.resize(bytes.size() / 2);
@@ -244,6 +244,12 @@ TEST_F(RecoverArchiveTest, NothingUnpackedOutlivesASignalOrTheNextRun) {
   EXPECT_EQ(RunRecover({"inspect", archive}).exit_code, 65);
   EXPECT_EQ(unpacked(), 0);
   EXPECT_TRUE(fs::exists(temporary + "/worldb-recover-abcdef/files"));
+  // Nowhere to unpack to: that is no damage.
+  ASSERT_EQ(::setenv("TMPDIR", "/no/such", 1), 0);
+  const ProgramResult nowhere = RunRecover({"verify", archive});
+  EXPECT_EQ(nowhere.exit_code, 2);
+  EXPECT_THAT(nowhere.err, HasSubstr("TMPDIR=/no/such"));
+  EXPECT_THAT(nowhere.err, ::testing::Not(HasSubstr("its writer signed")));
   before == nullptr ? ::unsetenv("TMPDIR") : ::setenv("TMPDIR", kept.c_str(), 1);
 }
 

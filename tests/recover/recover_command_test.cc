@@ -3,8 +3,11 @@
 // Goal:   with too few shares, with staged payloads, with some keys, all or none, it writes what can be
 //         read, says what is missing, and exits as docs/cli.md has it.
 // Method: nine stores with a few values; the program over some of them.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -29,7 +32,7 @@ TEST_F(RecoverCommandTest, BelowTheThresholdNothingIsWrittenAndItSaysWhatIsMissi
     EXPECT_EQ(version["status"], "lost");
     EXPECT_EQ(version["have"], 3);
     EXPECT_EQ(version["need"], 4);
-    EXPECT_THAT(version["so_far"], HasSubstr("3 of 4 so far; with 4 it would be enough"));
+    EXPECT_THAT(version["so_far"], HasSubstr("3 of 4 so far; with node[4] it would be enough"));
     EXPECT_THAT(version["so_far"], HasSubstr("2 of (2 of dc[0], 2 of dc[1], 2 of dc[2])"));
   }
   // More turns up: the same directory, and what was short is tried again.
@@ -97,6 +100,47 @@ TEST_F(RecoverCommandTest, WithoutKeysItSaysSo) {
   EXPECT_EQ(few.exit_code, 6);
   EXPECT_EQ(few.Events("summary").at(0)["locked_stores"].size(), 6u);
   EXPECT_EQ(few.Events("version").at(0)["locked"].size(), 6u);
+  // The text says the same: keys are what lacks, not stores.
+  EXPECT_THAT(few.err,
+              HasSubstr("next: name the keys of those nodes, too, with --secrets or --keys"));
+  words.erase(words.begin() + 4, words.begin() + 6);
+  EXPECT_THAT(RunRecover(words).out,
+              HasSubstr("no key given opens the shares of virginia-3, frankfurt-2,"));
+  words.insert(words.end(), {stores_.secrets_file(4), stores_.secrets_file(5)});
+  const ProgramResult enough = RunRecover(words);
+  EXPECT_EQ(enough.exit_code, 0);
+  EXPECT_THAT(enough.out, HasSubstr("5 good shares, 0 bad, 0 missing, 4 locked: no key given for "
+                                    "virginia-3, tokyo-1, tokyo-2, tokyo-3\n"));
+}
+
+TEST_F(RecoverCommandTest, WhatCannotBeWrittenIsSaidWithWhatToDo) {
+  const auto expect = [](const ProgramResult& result, int code, const std::string& why,
+                         const std::string& next) {
+    EXPECT_EQ(result.exit_code, code) << result.err;
+    EXPECT_THAT(result.err, HasSubstr(why));
+    EXPECT_THAT(result.err, HasSubstr("next: " + next));
+  };
+  WriteFile(out(), {'x'});
+  expect(Run({disks_}), 2, "is not a directory", "--out with a directory");
+  fs::remove(out());
+  fs::create_directory(out());
+  {
+    const int lock = ::open((out() + "/.worldb-recover.lock").c_str(), O_RDWR | O_CREAT, 0600);
+    ASSERT_EQ(::flock(lock, LOCK_EX), 0);
+    expect(Run({disks_}), 6, "another run is using " + out() + "; wait for it", "wait for that");
+    ::close(lock);
+  }
+  // A store without shares, as the logs of a data center are kept in.
+  RawStores empty(directory_.path() + "/empty-stores", 7);
+  empty.Put(0, engine::RowFamily::kRows, "other", {1});
+  empty.Close();
+  expect(RunRecover({"export", empty.store_dir(0), "--out", directory_.path() + "/exported"}), 3,
+         "no store with shares", "name directories");
+  EXPECT_FALSE(fs::exists(directory_.path() + "/exported"));
+  // A file that is nothing of ours is named, with what would have been.
+  WriteFile(directory_.path() + "/disks.rar", {'x'});
+  expect(RunRecover({"inspect", directory_.path() + "/disks.rar"}), 3,
+         "disks.rar: it is no share file (.wds), and no archive by its name (.tar,", "name dir");
 }
 
 TEST_F(RecoverCommandTest, KeyExportOpensWhatSecretsFilesOpen) {

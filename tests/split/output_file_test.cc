@@ -60,6 +60,9 @@ TEST(OutputFile, HasItsNameWholeOrNotAtAll) {
   }
   EXPECT_EQ(OutputFile::Create(directory.path()).status().code(),
             absl::StatusCode::kInvalidArgument);
+  std::filesystem::create_symlink("elsewhere", directory.path() + "/link");
+  EXPECT_EQ(OutputFile::Create(directory.path() + "/link").status().code(),
+            absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(OutputFile::Create("/dev/null").status().code(), absl::StatusCode::kInvalidArgument);
 }
 

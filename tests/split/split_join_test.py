@@ -108,6 +108,15 @@ class SplitJoinTest(unittest.TestCase):
         shares = self.split(b"first write wins")
         self.assert_refuses(shares[:2], ["2 of 4 data pieces", "key shares from 1 of 2 data centers",
                                          "2 more shares"])
+        named = self.split(b"first write wins", "named", "--names", "tokyo,paris,oslo")
+        self.assert_refuses([named[0], named[3]], ["for example 0-tokyo-2, 1-paris-2"])
+        renamed = [share.rename(share.with_name(f"{i}.wds")) for i, share in enumerate(named[:2])]
+        self.assert_refuses(renamed, ["for example node[3], node[4]"])
+        # Each bad share on a line of its own.
+        (self.root / "bad\n.wds").write_bytes(b"")
+        self.assert_refuses([shares[0], self.root / "bad\n.wds"], "bad\\x0a.wds: ")
+        self.assertRegex(self.join([shares[0], "bad\n.wds"]).stderr.decode(),
+                         r"would do, .*\n        bad\\x0a\.wds: .*\n  next: ")
         flat = self.split(b"first write wins", "flat", "--script", "flat")
         self.assert_refuses(flat[:4], ["4 of 5 data pieces", "4 of 5 key shares", "1 more share would"])
 
@@ -205,7 +214,8 @@ class SplitJoinTest(unittest.TestCase):
         content = self.random.randbytes(3_000_001)
         done = self.run_recover("split", "-", "--out", "p", "--name", "piped", "-o", "json", input=content)
         said = json.loads(done.stdout)
-        self.assertEqual((said["outcome"], said["bytes"], len(said["shares"])), ("split", len(content), 9))
+        self.assertEqual((said["outcome"], said["bytes"], said["shares"], len(said["share_files"])),
+                         ("split", len(content), 9, 9))
         done = self.run_recover("join", "p", "--out", "-", "-o", "json")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(done.stdout, content)
@@ -226,17 +236,31 @@ class SplitJoinTest(unittest.TestCase):
         self.assertEqual(done.returncode, 4)
         self.assertIn("--force", done.stderr.decode())
         self.assertEqual([share.read_bytes() for share in shares], before)
-        for arguments, code in ((("nowhere", "--out", "x"), 3), (("file", "--out", "file"), 6),
-                                ((".", "--out", "x"), 6), (("file", "--out", "x", "--names", "a,b"), 2),
+        for arguments, code in ((("nowhere", "--out", "x"), 3), (("file", "--out", "file"), 2),
+                                ((".", "--out", "x", "--name", "n"), 2), ((".", "--out", "x"), 2),
+                                (("file", "--out", "x", "--names", "a,b"), 2),
+                                (("file", "--out", "x", "--name", ""), 2),
+                                (("file", "--out", "x", "--name", ".."), 2),
                                 (("file", "--out", "x", "--names", "a,b,a"), 2),
                                 (("file", "--out", "x", "--script", "nowhere"), 3),
                                 (("file", "--out", "x", "--name", "../y"), 2)):
             done = self.run_recover("split", *arguments)
             self.assertEqual(done.returncode, code, f"{arguments}: {done.stderr}")
-            self.assertFalse(list((self.root / "x").glob("*")))
-        done = self.run_recover("join", *shares, "--out", "/dev/null")
-        self.assertEqual(done.returncode, 2)
+            self.assertFalse((self.root / "x").exists())
+        # What is no plain file stays what it is, and so does a share that the file is joined from.
+        os.mkfifo(self.root / "pipe")
+        (self.root / "link").symlink_to("file")
+        (self.root / "linked-share").hardlink_to(shares[0])
+        for out, words in (("/dev/null", "not a plain file"), ("pipe", "not a plain file"),
+                           ("link", "symbolic link"), (shares[0], "one of the share files"),
+                           ("linked-share", "one of the share files")):
+            done = self.run_recover("join", *shares, "--out", out)
+            self.assertEqual(done.returncode, 2, out)
+            self.assertIn(words, done.stderr.decode())
         self.assertTrue(pathlib.Path("/dev/null").is_char_device())
+        self.assertTrue((self.root / "pipe").is_fifo())
+        self.assertTrue((self.root / "link").is_symlink())
+        self.assertEqual([share.read_bytes() for share in shares], before)
         self.assertEqual(self.run_recover("join", "file.shares", "--out", "file").returncode, 0)
         self.assertEqual(self.run_recover("join", self.root, "--out", "y").returncode, 3)
 
@@ -249,7 +273,9 @@ class SplitJoinTest(unittest.TestCase):
                 (("join", *shares, "--out", "no/such"), 3, "NOT_FOUND", "another --out"),
                 (("join", *shares, *two, "--out", "x"), 2, "INVALID_ARGUMENT", "--which"),
                 (("join", *shares[:2], "--out", "x"), 65, "FAILED_PRECONDITION", "find more shares"),
-                (("join", "nowhere", "--out", "x"), 65, "DATA_LOSS", "find more shares"),
+                (("join", "nowhere", "--out", "x"), 3, "NOT_FOUND", "find more shares"),
+                (("join", *shares, "--out", "x", "--which", "zz"), 2, "INVALID_ARGUMENT", "--which"),
+                (("join", *shares), 2, "INVALID_ARGUMENT", "--help"),
                 (("join", "directory", "--out", "x"), 3, "NOT_FOUND", "--help"),
                 (("split", "file", "--out", "file.shares"), 4, "ALREADY_EXISTS", "--force"),
                 (("split", "file", "--out", "x", "--name", "n" * 246), 2, "INVALID_ARGUMENT", "--help"),
@@ -269,6 +295,26 @@ class SplitJoinTest(unittest.TestCase):
             done = self.run_recover(*arguments)
             self.assertNotIn(b"\x1b", done.stderr)
             self.assertIn(b"a\\x1b[31m", done.stderr)
+
+    def test_output_that_is_lost_is_a_failure(self):
+        shares = self.split(b"one")
+        for arguments in (("split", "file", "--out", "x"), ("join", *shares, "--out", "y"), ("--help",),
+                          ("keygen", "--out", "z"), ("join", *shares, "--out", "-")):
+            with self.subTest(arguments=arguments), open("/dev/full", "wb") as full:
+                done = subprocess.run([RECOVER, *map(str, arguments)], stdout=full, timeout=60,
+                                      stderr=subprocess.PIPE, cwd=self.root, check=False)
+                self.assertEqual(done.returncode, 6, done.stderr)
+                self.assertIn(b"standard output", done.stderr)
+        # A file never gets the number of a stream that is closed.
+        done = subprocess.run(["sh", "-c", f"{RECOVER} keygen --out k >&-"], stderr=subprocess.PIPE,
+                              cwd=self.root, timeout=60, check=False)
+        self.assertEqual(done.returncode, 6, done.stderr)
+        self.assertEqual((self.root / "k").stat().st_size, (self.root / "z").stat().st_size)
+        # A limit on files is an error like a full disk.
+        done = subprocess.run(["sh", "-c", f"ulimit -f 1; {RECOVER} split {RECOVER} --out big"],
+                              stderr=subprocess.PIPE, cwd=self.root, timeout=60, check=False)
+        self.assertEqual(done.returncode, 6, done.stderr)
+        self.assertIn(b"too large", done.stderr)
 
     def test_force_replaces_all_nine(self):
         self.split(b"one")

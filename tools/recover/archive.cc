@@ -58,7 +58,7 @@ class Unpacking {
       if (result == ARCHIVE_EOF) return absl::OkStatus();
       if (result != ARCHIVE_OK) return absl::DataLossError(Reason(archive_));
       if (left_.entry_count_max == 0) {
-        return absl::ResourceExhaustedError("there are more entries than all archives may have");
+        return absl::OutOfRangeError("there are more entries than all archives may have");
       }
       --left_.entry_count_max;
       WORLDB_RETURN_IF_ERROR(Take(entry));
@@ -92,11 +92,11 @@ class Unpacking {
   absl::Status Write(const std::string& target, const std::string& shown) {
     const int file =
         ::open(target.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (file < 0) {
-      const int error = errno;
-      return absl::InvalidArgumentError(absl::StrCat(
-          "entry ", shown, " cannot be unpacked: ", std::generic_category().message(error)));
+    if (file < 0 && errno == EEXIST) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("entry ", shown, " cannot be unpacked: it is there twice"));
     }
+    if (file < 0) return SystemError("unpack", shown, errno);
     const absl::Status status = Copy(file, shown);
     ::close(file);
     return status;
@@ -117,20 +117,16 @@ class Unpacking {
       while (done < size) {
         const ssize_t written = ::write(file, buffer_.data() + done, size - done);
         if (written < 0 && errno == EINTR) continue;
-        if (written < 0) {
-          const int error = errno;
-          return absl::ResourceExhaustedError(
-              absl::StrCat("unpacking ", shown, ": ", std::generic_category().message(error)));
-        }
+        if (written < 0) return SystemError("unpack", shown, errno);
         done += static_cast<std::size_t>(written);
       }
     }
   }
 
   absl::Status TooLarge() const {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("it unpacks to more than the ", FormatBytes(left_.bytes_max),
-                     " that are left of the limit for all archives"));
+    return absl::OutOfRangeError(absl::StrCat("it unpacks to more than the ",
+                                              FormatBytes(left_.bytes_max),
+                                              " that are left of the limit for all archives"));
   }
 
   struct archive* const archive_;
@@ -142,8 +138,7 @@ class Unpacking {
 }  // namespace
 
 bool IsArchiveName(absl::string_view path) {
-  for (const char* ending :
-       {".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst", ".tar.xz", ".txz", ".zip"}) {
+  for (const char* ending : kArchiveEndings) {
     if (absl::EndsWithIgnoreCase(path, ending)) return true;
   }
   return false;

@@ -5,11 +5,12 @@
 // than allowed, is refused as a whole.
 // Errors:  InvalidArgument for such an archive, naming the entry; DataLoss for one that is cut off or
 //          damaged: what lies before the damage is unpacked, the last file perhaps in part;
-//          ResourceExhausted above the limits or when the disk is full; Cancelled once WasStopped().
+//          OutOfRange above the limits; Cancelled once WasStopped(); else as tools/files.h.
 // Threads: one caller for each directory.
 #ifndef WORLDB_TOOLS_RECOVER_ARCHIVE_H_
 #define WORLDB_TOOLS_RECOVER_ARCHIVE_H_
 
+#include <array>
 #include <cstdint>
 #include <string>
 
@@ -26,7 +27,9 @@ struct UnpackLimits {
   std::size_t depth_max = 32;
 };
 
-// By the ending of its name.
+// By the ending of its name, in any case.
+inline constexpr std::array<const char*, 8> kArchiveEndings = {
+    ".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst", ".tar.xz", ".txz", ".zip"};
 bool IsArchiveName(absl::string_view path);
 // An entry's path below the directory it is unpacked to: no empty, "." or ".." parts are left.
 absl::StatusOr<std::string> SafeEntryPath(absl::string_view path, std::size_t depth_max);

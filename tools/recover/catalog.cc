@@ -1,6 +1,9 @@
 #include "tools/recover/catalog.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <numeric>
@@ -34,6 +37,12 @@ auto Order(const Spot& spot) {
   // Newest first: complements.
   return std::tuple(spot.key_tag, ~spot.slot_epoch.value(), ~spot.version.value(), spot.core,
                     spot.kind, spot.source, spot.detail);
+}
+
+// Of a failure to read: what of it lies in this machine, and is no damage of what is stored.
+absl::Status OfMachine(const absl::Status& status) {
+  return absl::IsPermissionDenied(status) || absl::IsResourceExhausted(status) ? status
+                                                                               : absl::OkStatus();
 }
 
 Bytes FirstBytes(const std::string& path) {
@@ -93,7 +102,9 @@ void Catalog::AddPath(const std::string& path, const std::string& where, int dep
     return;
   }
   const std::vector<std::string> inside = PathsIn(path, error);
-  if (error) bad_.push_back({where, error.message()});
+  if (error) {
+    bad_.push_back({where, error.message(), OfMachine(SystemError("read", path, error.value()))});
+  }
   for (const std::string& one : inside) {
     AddPath(one, absl::StrCat(where, "/", std::filesystem::path(one).filename().string()),
             depth + 1);
@@ -101,20 +112,30 @@ void Catalog::AddPath(const std::string& path, const std::string& where, int dep
 }
 
 void Catalog::AddFile(const std::string& path, const std::string& where, int depth) {
+  const bool is_cell = std::filesystem::path(path).filename() == kCellFileName;
+  const bool wanted =
+      depth == 0 || is_cell || IsArchiveName(path) || absl::EndsWith(path, kShareFileEnding);
+  if (wanted && ::access(path.c_str(), R_OK) != 0) {
+    const absl::Status status = SystemError("read", path, errno);
+    bad_.push_back({where, std::string(status.message()), OfMachine(status)});
+    return;
+  }
   if (IsArchiveName(path)) return AddArchive(path, where, depth);
   const Bytes first = FirstBytes(path);
   if (LooksLikeShareFile(first) || absl::EndsWith(path, kShareFileEnding)) {
     return AddShareFile(path, where);
   }
-  if (std::filesystem::path(path).filename() == kCellFileName) {
+  if (is_cell) {
     auto cell = ReadCellFile(path);
     if (!cell.ok()) {
-      bad_.push_back({where, std::string(cell.status().message())});
+      bad_.push_back({where, std::string(cell.status().message()), OfMachine(cell.status())});
       return;
     }
     known_scripts_.AddOf(**cell);  // the files of one cell may differ in these
     const CellId id = (*cell)->id();
     cell_files_.try_emplace(id, *std::move(cell));
+  } else if (depth == 0) {
+    not_known_.push_back(where);
   }
 }
 
@@ -126,7 +147,7 @@ void Catalog::AddArchive(const std::string& path, const std::string& where, int 
   NoteStopSignals();  // from here on there is something to put away
   auto directory = TemporaryDirectory::Create("worldb-recover");
   if (!directory.ok()) {
-    bad_.push_back({where, std::string(directory.status().message())});
+    bad_.push_back({where, std::string(directory.status().message()), directory.status()});
     return;
   }
   UnpackLimits left = left_;  // what is refused is removed again
@@ -135,9 +156,13 @@ void Catalog::AddArchive(const std::string& path, const std::string& where, int 
     bad_.push_back({where, absl::StrCat("archive damaged or cut off: ", status.message(),
                                         "; what lies before that is used")});
   } else if (!status.ok()) {
+    const bool refused = absl::IsInvalidArgument(status) || absl::IsOutOfRange(status);
     bad_.push_back(
-        {where, absl::StrCat("archive refused: ", status.message(),
-                             "; unpack what you trust of it and name the directory instead")});
+        {where,
+         absl::StrCat(
+             "archive refused: ", status.message(),
+             refused ? "; unpack what you trust of it and name the directory instead" : ""),
+         refused ? absl::OkStatus() : status});
     return;
   }
   left_ = left;
@@ -265,7 +290,7 @@ void Catalog::AddStagedRow(const StoreRow& row) {
 void Catalog::AddShareFile(const std::string& path, const std::string& where) {
   const auto found = ReadShareFile(path, *known_scripts_.book());
   if (!found.ok()) {
-    bad_.push_back({where, std::string(found.status().message())});
+    bad_.push_back({where, std::string(found.status().message()), OfMachine(found.status())});
     return;
   }
   known_scripts_.Add(found->script);

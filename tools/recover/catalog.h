@@ -63,6 +63,8 @@ struct StoreFacts {
 struct BadSource {
   std::string where;
   std::string why;
+  // Not OK when that is no damage, but lies in this machine: no permission, no room to unpack.
+  absl::Status of_machine = absl::OkStatus();
 };
 
 class Catalog {
@@ -85,6 +87,8 @@ class Catalog {
   const std::vector<std::string>& remarks() const { return remarks_; }
   // Directories below a source with recovered values: those are no shares.
   const std::vector<std::string>& skipped() const { return skipped_; }
+  // Files named as sources that are no share files and, by their names, no archives.
+  const std::vector<std::string>& not_known() const { return not_known_; }
   const std::set<CellId>& cells() const { return cells_; }
   // Those that shares name, and those that are known: the shipped ones and what the sources brought.
   const std::set<ScriptId>& scripts() const { return scripts_; }
@@ -158,6 +162,7 @@ class Catalog {
   std::vector<BadSource> bad_;
   std::vector<std::string> remarks_;
   std::vector<std::string> skipped_;
+  std::vector<std::string> not_known_;
   std::set<CellId> cells_;
   std::set<ScriptId> scripts_;
   engine::OfflineScripts known_scripts_;

@@ -1,22 +1,15 @@
 #include "tools/recover/command.h"
 
 #include <cstdio>
-#include <map>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "cryptoscatter/base/status_macros.h"
+#include "tools/recover/archive.h"
 #include "tools/stop_signals.h"
 
 namespace worldb::tools {
-
-void AddOutputOption(CLI::App& command, OutputFormat& format) {
-  static const std::map<std::string, OutputFormat> kFormats = {{"text", OutputFormat::kText},
-                                                               {"json", OutputFormat::kJson}};
-  command.add_option("-o", format, "text (default) or json: one object on a line")
-      ->transform(CLI::CheckedTransformer(kFormats))
-      ->option_text("text|json");
-}
 
 void AddSourceOptions(CLI::App& command, SourceOptions& options) {
   command
@@ -27,9 +20,9 @@ void AddSourceOptions(CLI::App& command, SourceOptions& options) {
   command
       .add_option("--unpack-max", options.unpack_gib_max,
                   "refuse an archive that unpacks to more than this many GiB (64)")
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 20))
+      ->check(WholeNumber(1, std::uint64_t{1} << 20))
       ->type_name("GIB");
-  AddOutputOption(command, options.format);
+  AddFormatOption(command, options.format);
 }
 
 absl::StatusOr<std::unique_ptr<Catalog>> ReadSources(const SourceOptions& options,
@@ -71,6 +64,11 @@ void ReportBadSources(const Catalog& catalog, OutputFormat format) {
   for (const std::string& remark : catalog.remarks()) {
     std::fprintf(stderr, "%s: %s\n", kRecoverProgram, Printable(remark).c_str());
   }
+  for (const std::string& where : catalog.not_known()) {
+    std::fprintf(
+        stderr, "%s: skipped %s: it is no share file (.wds), and no archive by its name (%s)\n",
+        kRecoverProgram, Printable(where).c_str(), absl::StrJoin(kArchiveEndings, ", ").c_str());
+  }
   for (const BadSource& bad : catalog.bad()) {
     if (format == OutputFormat::kJson) {
       PrintJson({{"event", "bad_source"}, {"where", bad.where}, {"why", bad.why}});
@@ -80,19 +78,43 @@ void ReportBadSources(const Catalog& catalog, OutputFormat format) {
   }
 }
 
-Json ErrorJson(const absl::Status& status, int exit_code) {
-  return {{"event", "error"},
-          {"code", absl::StatusCodeToString(status.code())},
-          {"message", std::string(status.message())},
-          {"exit_code", exit_code}};
-}
-
 ExitCode ReportFailure(const std::string& command, const absl::Status& status, OutputFormat format,
                        const std::string& next) {
   const ExitCode code = ExitCodeOf(status);
   PrintFailure({command, Printable(status.message()), next}, kRecoverProgram);
   if (format == OutputFormat::kJson) PrintJson(ErrorJson(status, code));
   return code;
+}
+
+ExitCode ReportBad(const std::string& command, const Catalog& catalog, bool also_bad,
+                   Failure damage) {
+  const BadSource* of_machine = nullptr;
+  for (const BadSource& bad : catalog.bad()) {
+    also_bad |= bad.of_machine.ok();
+    if (!bad.of_machine.ok()) of_machine = &bad;
+  }
+  if (also_bad) {
+    PrintFailure(damage, kRecoverProgram);
+    return kExitBadData;
+  }
+  PrintFailure(
+      {absl::StrCat(command, ": a part of the sources cannot be read"),
+       absl::StrCat(of_machine->where, ": ", of_machine->of_machine.message()),
+       absl::IsPermissionDenied(of_machine->of_machine)
+           ? "the same command as a user who may read all of it"
+           : "the same command with TMPDIR=DIR, a directory with room for what is unpacked"},
+      kRecoverProgram);
+  return ExitCodeOf(of_machine->of_machine);
+}
+
+std::string NextOfWriting(const absl::Status& status, const std::string& option) {
+  if (absl::IsCancelled(status)) return "run it again";
+  if (absl::IsInvalidArgument(status))
+    return option + " with a directory, or the name of a new one";
+  if (absl::IsPermissionDenied(status)) return option + " with a directory you may write to";
+  if (absl::IsAlreadyExists(status)) return "move it away, or name another " + option;
+  if (absl::IsUnavailable(status)) return "wait for that, or name another " + option;
+  return absl::StrCat("make room or name another ", option, ", and run it again");
 }
 
 void AddEvidenceOption(CLI::App& command, std::string& directory) {
@@ -118,8 +140,9 @@ std::string NodeNames(NodeSet nodes, const engine::Cell* cell) {
   std::string out;
   for (int i = 0; i < kNodeCount; ++i) {
     if (!nodes.Has(i)) continue;
-    absl::StrAppend(&out, out.empty() ? "" : ", ",
-                    cell == nullptr ? absl::StrCat(i) : Printable(cell->node(NodeAt(i)).name));
+    absl::StrAppend(
+        &out, out.empty() ? "" : ", ",
+        cell == nullptr ? absl::StrCat("node[", i, "]") : Printable(cell->node(NodeAt(i)).name));
   }
   return out;
 }

@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "cryptoscatter/base/node_set.h"
 #include "tools/exit_codes.h"
+#include "tools/option_checks.h"
 #include "tools/print.h"
 #include "tools/recover/catalog.h"
 #include "tools/recover/evidence_directory.h"
@@ -28,8 +29,6 @@ struct SourceOptions {
 };
 // Adds SOURCE... and the options.
 void AddSourceOptions(CLI::App& command, SourceOptions& options);
-// -o text|json.
-void AddOutputOption(CLI::App& command, OutputFormat& format);
 
 // Reads the sources, showing progress. NotFound when one of them is not there at all; Cancelled once
 // WasStopped().
@@ -38,10 +37,15 @@ absl::StatusOr<std::unique_ptr<Catalog>> ReadSources(const SourceOptions& option
 // What to say, and exit with, when that failed or nothing was found.
 ExitCode ReportNothing(const std::string& command, const absl::Status& status, OutputFormat format);
 absl::Status NothingFound();
-// Says what of the sources could not be read.
+// What a command that was through says, and exits with, when sources could not be read: kExitBadData with
+// `damage`, what to say of it, when any of them or of what was found in them (`also_bad`) is damaged; else as
+// what this machine would not give. REQUIRES: one of the two is so.
+ExitCode ReportBad(const std::string& command, const Catalog& catalog, bool also_bad,
+                   Failure damage);
+// What to do after a failure to write to the directory of `option`.
+std::string NextOfWriting(const absl::Status& status, const std::string& option);
+// Says what of the sources could not be read, and what was passed over.
 void ReportBadSources(const Catalog& catalog, OutputFormat format);
-// The object that says so with JSON.
-Json ErrorJson(const absl::Status& status, int exit_code);
 // Says on standard error, and with JSON also on standard output, why a command failed.
 ExitCode ReportFailure(const std::string& command, const absl::Status& status, OutputFormat format,
                        const std::string& next);
@@ -52,7 +56,7 @@ ExitCode ReportNoEvidence(const std::string& command, const absl::Status& status
                           OutputFormat format);
 // Makes what was queued durable and says what there is.
 absl::Status FinishEvidence(EvidenceDirectory& evidence, OutputFormat format);
-// "virginia-1, tokyo-2", or "0, 8" when no cell directory was among the sources.
+// "virginia-1, tokyo-2", or "node[0], node[8]" when no cell directory was among the sources.
 std::string NodeNames(NodeSet nodes, const engine::Cell* cell);
 // Adds key and key_base64.
 void AddKeyText(ByteSpan key, Json& out);

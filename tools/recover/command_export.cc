@@ -100,12 +100,16 @@ ExitCode Run(const ExportArguments& arguments) {
   const auto read = ReadSources(sources, progress);
   if (!read.ok()) return ReportNothing("export", read.status(), arguments.format);
   const std::unique_ptr<Catalog>& catalog = *read;
+  if (catalog->spots().empty() && catalog->bad().empty()) {
+    progress.Clear();
+    return ReportNothing("export", NothingFound(), arguments.format);
+  }
   const auto exported = Export(arguments, *catalog, progress);
   progress.Clear();
   ReportBadSources(*catalog, arguments.format);
   if (!exported.ok()) {
     return ReportFailure("export: stopped", exported.status(), arguments.format,
-                         "make room or name another --out, and run it again");
+                         NextOfWriting(exported.status(), "--out"));
   }
   if (arguments.format == OutputFormat::kJson) {
     PrintJson({{"event", "exported"},
@@ -116,11 +120,10 @@ ExitCode Run(const ExportArguments& arguments) {
     PrintLine(absl::StrCat("exported ", exported->shares, " shares to ", Printable(arguments.out)));
   }
   if (exported->bad == 0 && catalog->bad().empty()) return kExitDone;
-  PrintFailure({absl::StrCat("export: ", exported->bad, " shares left out"),
-                "they do not decode, or a part of them is gone; each is named above",
-                "worldb-recover verify STORE checks those that were exported"},
-               kRecoverProgram);
-  return kExitBadData;
+  return ReportBad("export", *catalog, exported->bad > 0,
+                   {absl::StrCat("export: ", exported->bad, " shares left out"),
+                    "they do not decode, or a part of them is gone; each is named above",
+                    "worldb-recover verify STORE checks those that were exported"});
 }
 
 }  // namespace
@@ -139,7 +142,7 @@ void AddExportCommand(CLI::App& app, int& exit_code) {
       ->add_option("--cell", arguments->cell,
                    "the cell directory file, so that the share files name their node")
       ->type_name("FILE");
-  AddOutputOption(*command, arguments->format);
+  AddFormatOption(*command, arguments->format);
   command->callback([arguments, &exit_code] { exit_code = Run(*arguments); });
 }
 

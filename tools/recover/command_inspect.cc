@@ -1,10 +1,11 @@
 // worldb-recover inspect SOURCE...
 
 #include <map>
+#include <optional>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "absl/strings/str_split.h"
 #include "tools/recover/command.h"
 
 namespace worldb::tools {
@@ -57,10 +58,16 @@ Totals Count(const Catalog& catalog) {
   return totals;
 }
 
-std::string ScriptLine(const Catalog& catalog, const ScriptId& id) {
+// nullopt when nothing among the sources says it.
+std::optional<std::string> ScriptText(const Catalog& catalog, const ScriptId& id) {
   const auto script = catalog.script_book()->Find(id);
-  if (!script.ok()) return "not known";
-  return absl::StrReplaceAll((*script)->text(), {{"\n", "; "}});
+  if (!script.ok()) return std::nullopt;
+  return (*script)->text();
+}
+
+std::string ScriptLine(const Catalog& catalog, const ScriptId& id) {
+  const std::string text = ScriptText(catalog, id).value_or("not known");
+  return absl::StrReplaceAll(absl::StripTrailingAsciiWhitespace(text), {{"\n", "; "}});
 }
 
 void PrintText(const Catalog& catalog, const Totals& totals) {
@@ -76,7 +83,7 @@ void PrintText(const Catalog& catalog, const Totals& totals) {
     const std::uint64_t shares = store.share_count();
     const std::string node =
         shares == 0 ? "no shares"
-                    : absl::StrCat("node ",
+                    : absl::StrCat(cell == nullptr ? "" : "node ",
                                    NodeNames(NodeSet::FromBits(1u << store.index().value()), cell));
     PrintLine(absl::StrCat("store   ", Printable(store.where), "  ", node, "  ", shares,
                            " shares  ", store.staged, " staged", store.bad_rows == 0 ? "" : "  ",
@@ -104,8 +111,10 @@ void PrintObjects(const Catalog& catalog, const Totals& totals) {
   Json cells = Json::array();
   for (const CellId& cell : catalog.cells()) cells.push_back(cell.Hex());
   Json scripts = Json::object();
-  for (const ScriptId& script : catalog.scripts())
-    scripts[script.Hex()] = ScriptLine(catalog, script);
+  for (const ScriptId& script : catalog.scripts()) {
+    const std::optional<std::string> text = ScriptText(catalog, script);
+    scripts[script.Hex()] = text.has_value() ? Json(*text) : Json();
+  }
   Json shares = Json::object();
   for (const auto& [count, versions] : totals.shares_of_versions) {
     shares[absl::StrCat(count)] = versions;
@@ -133,12 +142,11 @@ ExitCode Run(const SourceOptions& options) {
   options.format == OutputFormat::kJson ? PrintObjects(*catalog, totals)
                                         : PrintText(*catalog, totals);
   if (!catalog->bad().empty() || totals.bad_rows > 0) {
-    PrintFailure(
+    return ReportBad(
+        "inspect", *catalog, totals.bad_rows > 0,
         {"inspect: a part of the sources cannot be read",
          absl::StrCat(catalog->bad().size(), " bad sources, ", totals.bad_rows, " bad rows"),
-         "worldb-recover verify SOURCE... names every bad share"},
-        kRecoverProgram);
-    return kExitBadData;
+         "worldb-recover verify SOURCE... names every bad share"});
   }
   if (!catalog->spots().empty()) return kExitDone;
   return ReportNothing("inspect", NothingFound(), options.format);

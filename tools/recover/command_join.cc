@@ -8,7 +8,6 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "cryptoscatter/base/status_macros.h"
 #include "tools/recover/command.h"
 #include "tools/recover/join_file.h"
@@ -45,11 +44,20 @@ constexpr char kMoreShares[] = "find more shares of this file, or better copies 
 // `next` gets what to do when it failed.
 absl::StatusOr<Joined> Join(const JoinArguments& arguments, ShareSet& set, std::string& next) {
   next = kMoreShares;
+  const GivenShare* share =
+      arguments.options.output == "-" ? nullptr : set.Find(arguments.options.output);
+  if (share != nullptr) {
+    next = "another --out: a share is never replaced by what it is a share of";
+    return absl::InvalidArgumentError(
+        absl::StrCat(arguments.options.output, " is one of the share files: ", share->path()));
+  }
   const absl::StatusOr<ShareGroup> group = set.Choose(arguments.which);
   if (!group.ok()) {
-    if (absl::IsInvalidArgument(group.status()) || absl::IsNotFound(group.status())) {
+    if (absl::IsInvalidArgument(group.status()) ||
+        (absl::IsNotFound(group.status()) && !arguments.which.empty())) {
       next = "--which with the first digits of the core or commitment to join, or other shares";
     }
+    if (absl::IsPermissionDenied(group.status())) next = "the same as a user who may read them";
     return group.status();
   }
   absl::StatusOr<JoinResult> result = JoinFile(*group, arguments.options);
@@ -90,12 +98,6 @@ BadShares BadOnesOf(const ShareSet& set) {
   return bad;
 }
 
-std::string Lines(const std::string& first, const BadShares& bad) {
-  if (bad.lines.empty()) return first;
-  return absl::StrCat(first, first.empty() ? "" : "\n        ",
-                      absl::StrJoin(bad.lines, "\n        "));
-}
-
 int Finish(const JoinArguments& arguments, const ShareSet& set,
            const absl::StatusOr<Joined>& joined, const std::string& next) {
   const BadShares bad = BadOnesOf(set);
@@ -121,8 +123,8 @@ int Finish(const JoinArguments& arguments, const ShareSet& set,
   const std::string bad_count = absl::StrCat(bad.lines.size(), " of ", given, " share files ",
                                              bad.lines.size() == 1 ? "is" : "are", " bad");
   if (joined.ok()) {
-    PrintFailure({absl::StrCat("join: the file came back, but ", bad_count), Lines("", bad),
-                  "the file is right; split it again to have nine good shares"},
+    PrintFailure({absl::StrCat("join: the file came back, but ", bad_count), "",
+                  "the file is right; split it again to have nine good shares", bad.lines},
                  kRecoverProgram);
     return kExitBadData;
   }
@@ -130,7 +132,7 @@ int Finish(const JoinArguments& arguments, const ShareSet& set,
       {arguments.options.output == "-"
            ? "join: failed; what was written so far is not the whole file"
            : absl::StrCat("join: ", Printable(arguments.options.output), " was not written"),
-       Lines(Printable(joined.status().message()), bad), next},
+       std::string(joined.status().message()), next, bad.lines},
       kRecoverProgram);
   return code;
 }
@@ -154,7 +156,7 @@ void AddJoinCommand(CLI::App& app, int& exit_code) {
       ->type_name("HEX");
   command->add_flag("--quick", arguments->options.quick,
                     "read only as many shares as it takes, and leave the others unchecked");
-  AddOutputOption(*command, arguments->format);
+  AddFormatOption(*command, arguments->format);
   command->callback([arguments, &exit_code] {
     absl::StatusOr<ShareSet> set = ShareSet::Open(arguments->paths);
     if (!set.ok()) {

@@ -155,7 +155,7 @@ ExitCode Run(const JudgeArguments& arguments) {
   std::uint64_t not_proven = 0;
   for (const std::string& file : *files) {
     const auto bytes = ReadWholeFile(file, kEvidenceFileBytesMax);
-    if (!bytes.ok() && !absl::IsInvalidArgument(bytes.status())) {
+    if (!bytes.ok() && !absl::IsOutOfRange(bytes.status())) {
       return ReportFailure("judge: stopped", bytes.status(), format, "name files you may read");
     }
     const auto judged = bytes.ok() ? Judge(bytes->ExposeSecret(), cell->id)
@@ -206,7 +206,7 @@ void AddJudgeCommand(CLI::App& app, int& exit_code) {
                    "the cell directory file: it also tells writers and nodes of the cell")
       ->type_name("FILE");
   cell->require_option(1);
-  AddOutputOption(*command, arguments->format);
+  AddFormatOption(*command, arguments->format);
   command->callback([arguments, &exit_code] { exit_code = Run(*arguments); });
 }
 

@@ -36,6 +36,7 @@ struct ExportKeysArguments {
   std::string cell;
   std::string to;
   std::string out;
+  OutputFormat format = OutputFormat::kText;
 };
 
 absl::Status Keygen(const KeygenArguments& arguments) {
@@ -86,7 +87,16 @@ absl::Status ExportKeys(const ExportKeysArguments& arguments) {
   }
   WORLDB_ASSIGN_OR_RETURN(const Bytes sealed,
                           cryptoscatter::SealKeyExport(keys, recovery_key, SystemEntropy()));
-  return WriteNewFile(arguments.out, sealed);
+  WORLDB_RETURN_IF_ERROR(WriteNewFile(arguments.out, sealed));
+  if (arguments.format == OutputFormat::kJson) {
+    Json nodes = Json::array();
+    for (const cryptoscatter::ExportedNode& node : keys.nodes) nodes.push_back(node.name);
+    PrintJson({{"event", "key_export"},
+               {"cell", keys.cell.Hex()},
+               {"nodes", nodes},
+               {"file", arguments.out}});
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -97,7 +107,7 @@ void AddKeygenCommand(CLI::App& app, int& exit_code) {
   command->add_option("--out", arguments->out, "file for the key, mode 0600")
       ->required()
       ->type_name("FILE");
-  AddOutputOption(*command, arguments->format);
+  AddFormatOption(*command, arguments->format);
   command->callback([arguments, &exit_code] {
     const absl::Status status = Keygen(*arguments);
     exit_code = status.ok() ? kExitDone
@@ -123,10 +133,11 @@ void AddExportKeysCommand(CLI::App& app, int& exit_code) {
   command->add_option("--out", arguments->out, "file for the export, mode 0600")
       ->required()
       ->type_name("FILE");
+  AddFormatOption(*command, arguments->format);
   command->callback([arguments, &exit_code] {
     const absl::Status status = ExportKeys(*arguments);
     exit_code = status.ok() ? kExitDone
-                            : ReportFailure("export-keys", status, OutputFormat::kText,
+                            : ReportFailure("export-keys", status, arguments->format,
                                             "worldb-recover export-keys --help");
   });
 }

@@ -67,12 +67,17 @@ Json Indices(NodeSet set) {
 std::string SoFar(const VersionReport& report, const engine::Cell* cell) {
   const auto& shortfall = report.shortfall;
   if (!report.why_lost.empty()) return report.why_lost;
+  const std::string no_key =
+      report.locked.empty()
+          ? ""
+          : absl::StrCat("; no key given opens the shares of ", NodeNames(report.locked, cell));
   if (shortfall.need == 0) return "its script is not known to this build";
   return absl::StrCat(
       shortfall.have, " of ", shortfall.need, " so far; with ", NodeNames(shortfall.missing, cell),
       " it would be enough. Its script says ",
       absl::StrReplaceAll(shortfall.script_text.substr(0, shortfall.script_text.find('\n')),
-                          {{"key: ", ""}}));
+                          {{"key: ", ""}}),
+      no_key);
 }
 
 Json ToEvent(const VersionReport& report, const engine::Cell* cell) {
@@ -134,7 +139,8 @@ bool IsVersionEvent(const Json& event) {
 // Tells what became of each version, and counts.
 class Teller {
  public:
-  Teller(OutputFormat format, ProgressLine& progress) : format_(format), progress_(progress) {}
+  Teller(OutputFormat format, const Catalog& catalog, ProgressLine& progress)
+      : format_(format), catalog_(catalog), progress_(progress) {}
 
   void Tell(Json event, bool again) {
     progress_.Clear();
@@ -146,6 +152,7 @@ class Teller {
        : status == "recovered" ? recovered_
        : status == "degraded"  ? degraded_
                                : lost_);
+    lost_for_keys_ += status == "lost" && !event["locked"].empty() ? 1 : 0;
     again_ += again ? 1 : 0;
     bad_ += event["bad_shares"].size();
     conflicts_ += event["conflict"] == true ? 1 : 0;
@@ -170,9 +177,8 @@ class Teller {
   }
 
   // `unknown`: versions that may be of the one key that was asked for.
-  ExitCode Finish(const Catalog& catalog, const std::string& out,
-                  const Recovery::Unknown& unknown) const {
-    const std::vector<std::string> locked = catalog.LockedStores();
+  ExitCode Finish(const std::string& out, const Recovery::Unknown& unknown) const {
+    const std::vector<std::string> locked = catalog_.LockedStores();
     if (format_ == OutputFormat::kJson) {
       PrintJson({{"event", "summary"},
                  {"recovered", recovered_},
@@ -184,7 +190,7 @@ class Teller {
                  {"conflicts", conflicts_},
                  {"renamed", renamed_},
                  {"bad_shares", bad_},
-                 {"bad_sources", catalog.bad().size()},
+                 {"bad_sources", catalog_.bad().size()},
                  {"locked_stores", locked},
                  {"out", out}});
     }
@@ -198,18 +204,24 @@ class Teller {
                  "%llu bad shares; %llu were done before; values in %s\n",
                  kRecoverProgram, recovered_, degraded_, deleted_, lost_, older_, bad_, again_,
                  Printable(out).c_str());
-    if (bad_ > 0 || conflicts_ > 0 || !catalog.bad().empty() || unknown.damaged) {
-      PrintFailure(
-          {absl::StrCat("run: ", bad_, " bad shares, ", catalog.bad().size(), " bad sources"),
-           "each is named above; nothing was written that did not verify",
-           "add the stores or share files of further nodes, and run it again"},
-          kRecoverProgram);
-      return kExitBadData;
+    const std::string next =
+        lost_for_keys_ > 0
+            ? "name the keys of those nodes, too, with --secrets or --keys, and run it again"
+            : "add the stores or share files of further nodes, and run it again";
+    if (bad_ > 0 || conflicts_ > 0 || !catalog_.bad().empty() || unknown.damaged) {
+      return ReportBad(
+          "run", catalog_, bad_ > 0 || conflicts_ > 0 || unknown.damaged,
+          {absl::StrCat("run: ", bad_, " bad shares, ", catalog_.bad().size(), " bad sources"),
+           "each is named above; nothing was written that did not verify", next});
     }
     if (lost_ > 0) {
-      PrintFailure({absl::StrCat("run: ", lost_, " versions are lost so far"),
-                    "the good shares do not make a set that may read; each is named above",
-                    "add the stores or share files of further nodes, and run it again"},
+      PrintFailure({absl::StrCat("run: ", lost_, lost_ == 1 ? " version is" : " versions are",
+                                 " lost so far"),
+                    lost_for_keys_ > 0
+                        ? "the shares that the keys given open do not make a set that may read; "
+                          "each is named above"
+                        : "the good shares do not make a set that may read; each is named above",
+                    next},
                    kRecoverProgram);
       return kExitUnavailable;
     }
@@ -224,7 +236,18 @@ class Teller {
                : Printable(event["key"].get<std::string>());
   }
 
-  static std::string Line(const Json& event, bool older, bool deleted, bool again) {
+  // "tokyo-1, tokyo-2"; of several cells nobody knows here whose an index is.
+  std::string NamesOf(const Json& indices) const {
+    NodeSet nodes;
+    for (const Json& index : indices) {
+      const int i = index.is_number_integer() ? index.get<int>() : -1;
+      if (i >= 0 && i < kNodeCount) nodes.Add(NodeAt(i));
+    }
+    const auto& cells = catalog_.cell_files();
+    return NodeNames(nodes, cells.size() == 1 ? cells.begin()->second.get() : nullptr);
+  }
+
+  std::string Line(const Json& event, bool older, bool deleted, bool again) const {
     std::string line = older ? "older" : deleted ? "deleted" : event["status"].get<std::string>();
     line.resize(11, ' ');
     absl::StrAppend(&line, KeyOf(event), "  ");
@@ -241,7 +264,11 @@ class Teller {
     }
     if (event["status"] == "degraded") {
       absl::StrAppend(&line, "  ", event["good"].size(), " good shares, ", event["bad"].size(),
-                      " bad, ", event["missing"].size() + event["locked"].size(), " missing");
+                      " bad, ", event["missing"].size(), " missing");
+      if (!event["locked"].empty()) {
+        absl::StrAppend(&line, ", ", event["locked"].size(), " locked: no key given for ",
+                        NamesOf(event["locked"]));
+      }
     }
     if (older) {
       absl::StrAppend(&line, "  not written: version ",
@@ -252,11 +279,13 @@ class Teller {
   }
 
   const OutputFormat format_;
+  const Catalog& catalog_;
   ProgressLine& progress_;
   unsigned long long recovered_ = 0;
   unsigned long long degraded_ = 0;
   unsigned long long deleted_ = 0;
   unsigned long long lost_ = 0;
+  unsigned long long lost_for_keys_ = 0;  // of those: there are shares that no key given opens
   unsigned long long older_ = 0;
   unsigned long long again_ = 0;
   unsigned long long conflicts_ = 0;
@@ -383,20 +412,20 @@ ExitCode Run(const RunArguments& arguments) {
       *catalog,
       arguments.key.empty() ? std::nullopt : TagsOf(*catalog, AsBytes(arguments.key.front())));
   if (only_staged > 0 && !arguments.staged) {
-    std::fprintf(stderr, "%s: %llu keys have staged payloads only: --staged writes them, too\n",
-                 kRecoverProgram, static_cast<unsigned long long>(only_staged));
+    std::fprintf(stderr, "%s: %llu %s staged payloads only: --staged writes them, too\n",
+                 kRecoverProgram, static_cast<unsigned long long>(only_staged),
+                 only_staged == 1 ? "key has" : "keys have");
   }
-  Teller teller(format, progress);
+  Teller teller(format, *catalog, progress);
   Recovery::Unknown unknown;
   absl::Status status = Recover(arguments, *catalog, evidence->get(), teller, progress, unknown);
   progress.Clear();
   if (*evidence != nullptr) status.Update(FinishEvidence(**evidence, format));
   if (!status.ok()) {
+    const std::string next = NextOfWriting(status, "--out");
+    const bool goes_on = absl::IsCancelled(status) || absl::IsResourceExhausted(status);
     return ReportFailure("run: stopped", status, format,
-                         absl::IsCancelled(status)
-                             ? "run it again: it goes on from here"
-                             : "make room or name another --out, and run it again: it goes on from "
-                               "here");
+                         goes_on ? next + ": it goes on from here" : next);
   }
   if (unknown.versions > 0 && !teller.any() && catalog->bad().empty()) {
     return ReportFailure(absl::StrCat("run: ", Printable(arguments.key.front()), " not found"),
@@ -419,7 +448,7 @@ ExitCode Run(const RunArguments& arguments) {
                          absl::NotFoundError("no value that opens has this name"), format,
                          "run it without --key to see what there is");
   }
-  return teller.Finish(*catalog, arguments.out, unknown);
+  return teller.Finish(arguments.out, unknown);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
@@ -32,6 +33,7 @@ constexpr char kDescription[] =
 
 struct SplitArguments {
   SplitOptions options;
+  std::vector<std::string> name;  // at most one; empty text is none that will do
   std::string script = "nested";
   std::string names;
   OutputFormat format = OutputFormat::kText;
@@ -39,12 +41,14 @@ struct SplitArguments {
 
 absl::StatusOr<SplitResult> Split(SplitArguments arguments) {
   SplitOptions& options = arguments.options;
-  if (options.base_name.empty()) {
-    options.base_name =
-        options.input == "-" ? "stdin" : std::filesystem::path(options.input).filename().string();
-  }
-  if (options.base_name.empty() || options.base_name.find('/') != std::string::npos) {
-    return absl::InvalidArgumentError("the file needs a name with no slash in it: --name NAME");
+  options.base_name = !arguments.name.empty() ? arguments.name.front()
+                      : options.input == "-"
+                          ? "stdin"
+                          : std::filesystem::path(options.input).filename().string();
+  const std::string& name = options.base_name;
+  if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos) {
+    return absl::InvalidArgumentError(
+        "the file needs a name, not \".\" or \"..\", with no slash in it: --name NAME");
   }
   WORLDB_ASSIGN_OR_RETURN(const DataCenterNames places, ParseDataCenterNames(arguments.names));
   options.script = ShippedScript(arguments.script);
@@ -69,14 +73,15 @@ absl::StatusOr<SplitResult> Split(SplitArguments arguments) {
 
 void Print(const SplitArguments& arguments, const SplitResult& result) {
   if (arguments.format == OutputFormat::kJson) {
-    Json shares = Json::array();
-    for (const std::string& path : result.paths) shares.push_back(path);
+    Json files = Json::array();
+    for (const std::string& path : result.paths) files.push_back(path);
     return PrintJson({{"outcome", "split"},
                       {"file", arguments.options.input},
                       {"bytes", result.file_bytes},
                       {"core", result.core.Hex()},
+                      {"shares", result.paths.size()},
                       {"share_bytes", result.share_bytes},
-                      {"shares", std::move(shares)}});
+                      {"share_files", std::move(files)}});
   }
   for (const std::string& path : result.paths) PrintLine(Printable(path));
 }
@@ -118,11 +123,12 @@ void AddSplitCommand(CLI::App& app, int& exit_code) {
                    "what the three places are called, in the names of the shares")
       ->type_name("A,B,C");
   command
-      ->add_option("--name", arguments->options.base_name,
+      ->add_option("--name", arguments->name,
                    "what the file is called, when not as FILE is (stdin for -)")
+      ->expected(1)
       ->type_name("NAME");
   command->add_flag("--force", arguments->options.overwrite, "replace share files that are there");
-  AddOutputOption(*command, arguments->format);
+  AddFormatOption(*command, arguments->format);
   command->callback([arguments, &exit_code] {
     const absl::StatusOr<SplitResult> result = Split(*arguments);
     exit_code = result.ok() ? kExitDone : Fail(*arguments, result.status());

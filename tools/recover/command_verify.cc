@@ -167,8 +167,7 @@ ExitCode Run(const VerifyArguments& arguments) {
   ReportBadSources(*catalog, format);
   if (*evidence != nullptr) status.Update(FinishEvidence(**evidence, format));
   if (!status.ok()) {
-    return ReportFailure("verify: stopped", status, format,
-                         "make room or name another --evidence, and run it again");
+    return ReportFailure("verify: stopped", status, format, NextOfWriting(status, "--evidence"));
   }
   const std::uint64_t bad = verifying.bad + catalog->bad().size();
   if (format == OutputFormat::kJson) {
@@ -184,15 +183,14 @@ ExitCode Run(const VerifyArguments& arguments) {
                            " staged payloads: ", verifying.bad, " bad"));
   }
   if (bad > 0) {
-    PrintFailure(
+    return ReportBad(
+        "verify", *catalog, verifying.bad > 0,
         {absl::StrCat("verify: ", verifying.bad, " bad shares, ", catalog->bad().size(),
                       " bad sources"),
          verifying.bad > 0
              ? "what is stored is not what its writer signed; each is named above"
              : "a part of what is there is damaged or cannot be read; each is named above",
-         "worldb-recover run SOURCE... --secrets FILE... --out DIR recovers from the good ones"},
-        kRecoverProgram);
-    return kExitBadData;
+         "worldb-recover run SOURCE... --secrets FILE... --out DIR recovers from the good ones"});
   }
   if (!catalog->spots().empty()) return kExitDone;
   return ReportNothing("verify", NothingFound(), format);

@@ -4,7 +4,7 @@
 //   DIR/.worldb-recover.lock           held while a process uses the directory
 // So files of one value stand together, the same evidence has one file whoever writes it and however
 // often, and no file is ever replaced by another.
-// Errors:  AlreadyExists for another file under a name; FailedPrecondition while another process uses the
+// Errors:  AlreadyExists for another file under a name; Unavailable while another process uses the
 //          directory; else as tools/files.h.
 // Bounds:  a name for each file, and one batch of files.
 // Threads: one owner; calls block on the disk.

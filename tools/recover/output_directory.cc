@@ -74,9 +74,11 @@ std::vector<std::string> NamesFor(const std::string& wanted, const KeyTag& tag,
 
 absl::StatusOr<std::unique_ptr<LockFile>> LockOutput(const std::string& path) {
   WORLDB_RETURN_IF_ERROR(MakePrivateDirectories(path));
-  WORLDB_ASSIGN_OR_RETURN(std::unique_ptr<LockFile> lock,
-                          LockFile::Acquire(absl::StrCat(path, "/", kLockName)));
-  RemoveFiles(path, kTemporaryPrefix);
+  auto lock = LockFile::Acquire(absl::StrCat(path, "/", kLockName));
+  if (absl::IsFailedPrecondition(lock.status())) {
+    return absl::UnavailableError(absl::StrCat("another run is using ", path, "; wait for it"));
+  }
+  if (lock.ok()) RemoveFiles(path, kTemporaryPrefix);
   return lock;
 }
 

@@ -11,7 +11,7 @@
 //   DIR/.worldb-recover.lock           held while a process uses the directory
 //   DIR/.worldb-recover.new-N          a value that is being written
 // Errors:  AlreadyExists for a file in a value's place that no run of this tool wrote;
-//          FailedPrecondition while another process uses the directory; else as tools/files.h.
+//          Unavailable while another process uses the directory; else as tools/files.h.
 // Bounds:  some 350 bytes for each value in the journal, and one batch of values.
 // Threads: one owner; calls block on the disk.
 // Secrets: values pass through; files are for their owner alone.

@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <filesystem>
 #include <map>
 #include <tuple>
 #include <utility>
@@ -74,8 +76,44 @@ std::string KeyShortage(const Script& script, NodeSet have) {
                       script.CanRead(have) ? "suffice" : "do not suffice");
 }
 
-std::string NameOfNode(int node) {
-  return absl::StrCat("dc", node / kNodesPerDataCenter, "-", node % kNodesPerDataCenter + 1);
+// What `split` called the place of that share, by the file's name: "dc0", or "0-tokyo". Empty when it has
+// another name by now.
+std::string PlaceOf(const GivenShare& given) {
+  const int node = given.share().index.value();
+  const int place = node / kNodesPerDataCenter;
+  const std::string name = std::filesystem::path(given.path()).filename().string();
+  absl::string_view rest = name;
+  if (!absl::ConsumeSuffix(&rest,
+                           absl::StrCat("-", node % kNodesPerDataCenter + 1, kShareFileEnding))) {
+    return "";
+  }
+  const std::string plain = absl::StrCat("dc", place);
+  if (absl::EndsWith(rest, "." + plain)) return plain;
+  const std::string before = absl::StrCat(".", place, "-");
+  const std::size_t at = rest.rfind(before);
+  return at == absl::string_view::npos ? "" : ToString(AsBytes(rest.substr(at + 1)));
+}
+
+// Of the nine, as the names of these shares suggest.
+std::vector<std::string> NamesOf(const std::vector<GivenShare*>& shares, NodeSet nodes) {
+  std::array<std::string, kDataCenterCount> places;
+  bool plain = false;
+  for (const GivenShare* given : shares) {
+    const std::string place = PlaceOf(*given);
+    if (place.empty()) continue;
+    plain |= absl::StartsWith(place, "dc");
+    places[static_cast<std::size_t>(given->share().index.value() / kNodesPerDataCenter)] = place;
+  }
+  std::vector<std::string> names;
+  for (int node = 0; node < kNodeCount; ++node) {
+    if (!nodes.Has(node)) continue;
+    const int dc = node / kNodesPerDataCenter;
+    std::string place = places[static_cast<std::size_t>(dc)];
+    if (place.empty() && plain) place = absl::StrCat("dc", dc);
+    names.push_back(place.empty() ? absl::StrCat("node[", node, "]")
+                                  : absl::StrCat(place, "-", node % kNodesPerDataCenter + 1));
+  }
+  return names;
 }
 
 // The fewest shares that would do beside the ones that are there.
@@ -136,6 +174,7 @@ std::unique_ptr<GivenShare> GivenShare::Open(const std::string& path,
                                              cryptoscatter::BatchVerifier& verifier) {
   std::unique_ptr<GivenShare> given(new GivenShare(path));
   absl::StatusOr<std::unique_ptr<FileSource>> source = FileSource::Open(path);
+  given->opened_ = source.status();
   if (!source.ok()) {
     given->AddReason(std::string(source.status().message()));
     return given;
@@ -236,10 +275,7 @@ bool ShareGroup::IsReadable() const {
 std::string ShareGroup::Shortage() const {
   const Script& compiled = script();
   const NodeSet missing = Missing(compiled, fragments(), key_shares());
-  std::vector<std::string> names;
-  for (int node = 0; node < kNodeCount; ++node) {
-    if (missing.Has(node)) names.push_back(NameOfNode(node));
-  }
+  const std::vector<std::string> names = NamesOf(shares, missing);
   return absl::StrCat(Rank(compiled, fragments()), " of ", compiled.code().data_count(),
                       " data pieces, ", KeyShortage(compiled, key_shares()), " so far; ",
                       names.size(), " more ", names.size() == 1 ? "share" : "shares",
@@ -257,10 +293,42 @@ absl::StatusOr<ShareSet> ShareSet::Open(const std::vector<std::string>& paths) {
   return set;
 }
 
+const GivenShare* ShareSet::Find(const std::string& path) const {
+  struct stat wanted {};
+  if (::stat(path.c_str(), &wanted) != 0) return nullptr;
+  for (const auto& given : shares_) {
+    struct stat facts {};
+    if (::stat(given->path().c_str(), &facts) == 0 && facts.st_dev == wanted.st_dev &&
+        facts.st_ino == wanted.st_ino) {
+      return given.get();
+    }
+  }
+  return nullptr;
+}
+
+absl::Status ShareSet::NoGoodShare() const {
+  const auto all = [this](absl::StatusCode code) {
+    return std::all_of(shares_.begin(), shares_.end(),
+                       [code](const auto& given) { return given->opened().code() == code; });
+  };
+  if (all(absl::StatusCode::kNotFound)) {
+    return absl::NotFoundError("none of the files given is there");
+  }
+  if (all(absl::StatusCode::kPermissionDenied)) {
+    return absl::PermissionDeniedError("none of the files given may be read");
+  }
+  return absl::DataLossError("none of the files given is a good share");
+}
+
 absl::StatusOr<ShareGroup> ShareSet::Choose(absl::string_view which) {
   using Key = std::tuple<CoreId, CommitmentId, std::array<std::uint8_t, 32>>;
   std::map<Key, ShareGroup> groups;
   const std::string prefix = absl::AsciiStrToLower(which);
+  if (!std::all_of(prefix.begin(), prefix.end(),
+                   [](char c) { return absl::ascii_isxdigit(static_cast<unsigned char>(c)); })) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--which ", which, ": expected hexadecimal digits"));
+  }
   for (const auto& given : shares_) {
     if (given->reader() == nullptr) continue;
     const Share& share = given->share();
@@ -274,7 +342,7 @@ absl::StatusOr<ShareGroup> ShareSet::Choose(absl::string_view which) {
     group.shares.push_back(given.get());
   }
   if (groups.empty()) {
-    if (prefix.empty()) return absl::DataLossError("none of the files given is a good share");
+    if (prefix.empty()) return NoGoodShare();
     return absl::NotFoundError(absl::StrCat("no good share is of ", Printable(prefix)));
   }
   // Another signer's leaves under the same core: they count as bad unless they, too, could be joined.

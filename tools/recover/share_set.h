@@ -2,8 +2,9 @@
 //
 // A share counts for the file it was signed for and for no other: shares are grouped by core, script,
 // generation, leaves and signer, and groups are never mixed.
-// Errors:  InvalidArgument when the shares are of several files and none was chosen; DataLoss when
-//          none of them is a good one.
+// Errors:  InvalidArgument when the shares are of several files and none was chosen, or the choice is no
+//          hexadecimal; DataLoss when none of them is a good one, but NotFound when none is there, and
+//          PermissionDenied when none may be read.
 // Threads: one owner; the counts of bad blocks may be raised from any thread.
 // Source:  docs/split-join.md.
 #ifndef WORLDB_TOOLS_RECOVER_SHARE_SET_H_
@@ -60,6 +61,9 @@ class GivenShare {
     return fragment_ok_;
   }  // its size; its blocks are checked as they are read
 
+  // That the file opened, or why it did not.
+  const absl::Status& opened() const { return opened_; }
+
   // It is of no use, or not wholly, for this reason.
   void AddReason(std::string reason);
   void AddBadBlock(std::uint64_t block, absl::string_view why);
@@ -72,6 +76,7 @@ class GivenShare {
   void Judge(cryptoscatter::BatchVerifier& verifier);
 
   const std::string path_;
+  absl::Status opened_;
   std::unique_ptr<FileSource> source_;
   std::optional<cryptoscatter::ShareFileReader> reader_;
   std::shared_ptr<const cryptoscatter::Script> script_;
@@ -95,7 +100,8 @@ struct ShareGroup {
   NodeSet fragments() const;
   NodeSet key_shares() const;
   bool IsReadable() const;
-  // "2 of 4 data pieces, key shares from 1 of 2 data centers", with what is missing.
+  // "2 of 4 data pieces, key shares from 1 of 2 data centers", with what is missing. That is called as
+  // the names of the files suggest: "dc1-2", "0-tokyo-1"; or else "node[4]".
   std::string Shortage() const;
 };
 
@@ -108,8 +114,12 @@ class ShareSet {
   // The group to join. `which` is the beginning of a core id or of a commitment, in hexadecimal, or
   // empty. Shares of the same core that some other writer signed are bad ones.
   absl::StatusOr<ShareGroup> Choose(absl::string_view which);
+  // Of the file that `path` names, by whatever name: the share that it is, or null.
+  const GivenShare* Find(const std::string& path) const;
 
  private:
+  absl::Status NoGoodShare() const;
+
   std::vector<std::unique_ptr<GivenShare>> shares_;
   std::unique_ptr<cryptoscatter::BatchVerifier> verifier_;
 };

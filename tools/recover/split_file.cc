@@ -46,7 +46,9 @@ class PlaintextReader {
     descriptor_ = path_ == "-" ? STDIN_FILENO : ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
     if (descriptor_ < 0) return SystemError("read", path_, errno);
     struct stat facts {};
-    if (::fstat(descriptor_, &facts) == 0 && S_ISREG(facts.st_mode)) {
+    const bool known = ::fstat(descriptor_, &facts) == 0;
+    if (known && S_ISDIR(facts.st_mode)) return SystemError("read", path_, EISDIR);
+    if (known && S_ISREG(facts.st_mode)) {
       file_bytes_ = static_cast<std::uint64_t>(facts.st_size);
     }
     return absl::OkStatus();
