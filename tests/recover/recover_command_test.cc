@@ -12,6 +12,7 @@
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
+#include "cryptoscatter/script.h"
 #include "tests/recover/recover_fixture.h"
 #include "tools/print.h"
 
@@ -156,8 +157,10 @@ TEST_F(RecoverCommandTest, KeyExportOpensWhatSecretsFilesOpen) {
   for (const int node : {4, 0, 1, 3}) words.push_back(stores_.secrets_file(node));
   words.insert(words.end(), {"--cell", stores_.cell_file(), "--to", to, "--out"});
   const std::string keys = directory_.path() + "/keys.wdk";
-  words.push_back(keys);
-  ASSERT_EQ(RunRecover(words).exit_code, 0);
+  words.insert(words.end(), {keys, "-o", "json"});
+  const ProgramResult exported = RunRecover(words);
+  ASSERT_EQ(exported.exit_code, 0) << exported.err;
+  EXPECT_EQ(exported.Events("key_export").at(0)["nodes"].size(), 4u);
   const ProgramResult result =
       RunRecover({"run", disks_, "--keys", keys, "--recovery-key", key, "--out", out()});
   EXPECT_EQ(result.exit_code, 0) << result.err;
@@ -168,6 +171,14 @@ TEST_F(RecoverCommandTest, KeyExportOpensWhatSecretsFilesOpen) {
       RunRecover({"run", disks_, "--keys", keys, "--recovery-key", key + "2", "--out", out()});
   EXPECT_EQ(other.exit_code, 2);
   EXPECT_THAT(other.err, HasSubstr("was made for the recovery key"));
+}
+
+TEST_F(RecoverCommandTest, InspectHasScriptsAsTheyAre) {
+  stores_.Close();
+  const ProgramResult result = RunRecover({"inspect", disks_, "-o", "json"});
+  const auto scripts = result.Events("contents").at(0)["scripts"];
+  const auto nested = cryptoscatter::Script::Nested();
+  EXPECT_EQ(scripts, nlohmann::json({{nested->id().Hex(), nested->text()}}));
 }
 
 TEST_F(RecoverCommandTest, NothingThere) {

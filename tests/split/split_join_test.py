@@ -315,6 +315,13 @@ class SplitJoinTest(unittest.TestCase):
                               stderr=subprocess.PIPE, cwd=self.root, timeout=60, check=False)
         self.assertEqual(done.returncode, 6, done.stderr)
         self.assertIn(b"too large", done.stderr)
+        # No room to unpack an archive is no damage of it.
+        (self.root / "zeros").write_bytes(bytes(100_000))
+        done = subprocess.run(["sh", "-c", f"tar cf a.tar zeros; ulimit -f 1; {RECOVER} verify a.tar"],
+                              capture_output=True, cwd=self.root, timeout=60, check=False)
+        self.assertEqual(done.returncode, 6, done.stderr)
+        self.assertIn(b"next: the same command with TMPDIR=DIR", done.stderr)
+        self.assertNotIn(b"its writer signed", done.stderr)
 
     def test_force_replaces_all_nine(self):
         self.split(b"one")

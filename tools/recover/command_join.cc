@@ -62,7 +62,9 @@ absl::StatusOr<Joined> Join(const JoinArguments& arguments, ShareSet& set, std::
   }
   absl::StatusOr<JoinResult> result = JoinFile(*group, arguments.options);
   if (!result.ok()) {
-    if (absl::IsResourceExhausted(result.status())) {
+    if (arguments.options.output == "-" && absl::IsResourceExhausted(result.status())) {
+      next = "the same command, with standard output to where there is room";
+    } else if (absl::IsResourceExhausted(result.status())) {
       next = "make room, or another --out; nothing was left behind";
     } else if (!absl::IsFailedPrecondition(result.status()) && !absl::IsDataLoss(result.status())) {
       next = "another --out: the name of a file that may be written, or - for standard output";
