@@ -1,5 +1,6 @@
 #include "engine/batch_rows.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -16,30 +17,55 @@ BatchRows::BatchPtr BatchRows::Hold(const BatchRef& ref) {
     it->second.used = ++uses_;
     return it->second.batch;
   }
-  MakeRoom();
+  Shrink(kBatchesMax - 1);
   const auto batch = std::make_shared<Batch>();
   batches_[ref] = {batch, ++uses_};
   return batch;
 }
 
-void BatchRows::MakeRoom() {
-  if (batches_.size() < kBatchesMax) return;
-  auto oldest = batches_.end();
-  for (auto it = batches_.begin(); it != batches_.end(); ++it) {
-    const bool held = it->second.batch.use_count() > 1;
-    if (!held && (oldest == batches_.end() || it->second.used < oldest->second.used)) oldest = it;
-  }
-  if (oldest != batches_.end()) batches_.erase(oldest);
+void BatchRows::LetGo(BatchPtrs& held) {
+  held.clear();
+  Shrink(kBatchesMax);
 }
 
-absl::Status BatchRows::Load(const BatchRef& ref, Batch& batch, const absl::StatusOr<Bytes>& row) {
-  if (batch.loaded) return absl::OkStatus();
+void BatchRows::Shrink(std::size_t count_max) {
+  if (batches_.size() <= count_max) return;
+  std::vector<std::pair<std::uint64_t, BatchRef>> free;
+  for (const auto& [ref, entry] : batches_) {
+    if (entry.batch.use_count() == 1) free.emplace_back(entry.used, ref);
+  }
+  std::sort(free.begin(), free.end());
+  for (const auto& [used, ref] : free) {
+    if (batches_.size() <= count_max) break;
+    batches_.erase(ref);
+  }
+}
+
+absl::StatusOr<BatchRows::PartPtr> BatchRows::Load(const BatchRef& ref, Batch& batch,
+                                                   const absl::StatusOr<Bytes>& row) {
   if (!row.ok() && !absl::IsNotFound(row.status()) && !absl::IsDataLoss(row.status())) {
     return row.status();
   }
-  if (row.ok()) batch.part = Judge(ref, *row);
   batch.loaded = true;
-  return absl::OkStatus();
+  if (!row.ok()) return nullptr;
+  if (batch.part != nullptr && BatchRow::Encode(*batch.part) == *row) return batch.part;
+  std::shared_ptr<BatchPart> part = Judge(ref, *row);
+  if (part != nullptr) Learn(batch, part);
+  return part;
+}
+
+void BatchRows::Learn(Batch& batch, std::shared_ptr<BatchPart> part) {
+  if (batch.part == nullptr) {
+    batch.part = std::move(part);
+    return;
+  }
+  bool more = false;
+  for (std::uint32_t i = 0; i < part->count(); ++i) {
+    if (!part->Holds(i) || batch.part->Holds(i)) continue;
+    // It fails where two batches have one reference.
+    more |= batch.part->Add(part->cell(), part->ProofOf(i), part->Member(i)).ok();
+  }
+  if (more) ++batch.learned;
 }
 
 std::shared_ptr<BatchPart> BatchRows::Judge(const BatchRef& ref, ByteSpan row) {
@@ -73,8 +99,8 @@ void BatchRows::Read(const std::set<BatchRef>& refs, From from,
   std::vector<std::string> keys;
   for (const BatchRef& ref : refs) {
     const BatchPtr batch = Hold(ref);
-    if (from == From::kMemory && batch->loaded && batch->part != nullptr) {
-      parts[ref] = batch->part;
+    if (from == From::kMemory && batch->known()) {
+      parts[ref] = {batch->part, batch->part};
     } else {
       asked[ref] = batch;
       keys.push_back(BatchRow::Key(ref));
@@ -84,17 +110,16 @@ void BatchRows::Read(const std::set<BatchRef>& refs, From from,
   context_.parts.store->GetMany(
       RowFamily::kRows, std::move(keys),
       [this, parts = std::move(parts), asked = std::move(asked),
-       done = std::move(done)](std::vector<absl::StatusOr<Bytes>> rows) mutable {
+       done = std::move(done)](const std::vector<absl::StatusOr<Bytes>>& rows) mutable {
+        absl::Status status;
         auto row = rows.begin();
         for (const auto& [ref, batch] : asked) {
-          if (const absl::Status read = Load(ref, *batch, *row); !read.ok()) return done(read);
-          std::shared_ptr<const BatchPart>& part = parts[ref];
-          if (row->ok()) {
-            const bool same = batch->part != nullptr && BatchRow::Encode(*batch->part) == **row;
-            part = same ? batch->part : Judge(ref, **row);
-          }
-          ++row;
+          absl::StatusOr<PartPtr> part = Load(ref, *batch, *row++);
+          status.Update(part.status());
+          if (part.ok()) parts[ref] = {*std::move(part), batch->part};
         }
+        LetGo(asked);
+        if (!status.ok()) return done(status);
         done(std::move(parts));
       });
 }

@@ -103,6 +103,11 @@ std::string Unfit(const NodeContext& context, cryptoscatter::BatchVerifier& veri
       share.slot != context.cell().SlotOf(version.key_tag)) {
     return "it is another share than was asked for";
   }
+  if (share.core.kind == cryptoscatter::ValueKind::kFile) return "a file is not kept by nodes";
+  if (!context.cell().IsWriter(share.proof.signer)) {
+    return absl::StrCat("key ", share.proof.signer.Hex(),
+                        " that signed it is no writer of this cell");
+  }
   return cryptoscatter::VerifyShare(share, context.cell().id(), verifier, nullptr, {},
                                     /*has_fragment=*/false, context.cell().scripts().book())
       .reason;

@@ -1,4 +1,6 @@
 // How a share store takes shares in: check, look up what is there, commit, receipt.
+#include <algorithm>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -145,7 +147,7 @@ void ShareStore::Resolve(std::shared_ptr<Intake> intake) {
     if (item.batch.has_value()) intake->batches[*item.batch] = batches_.Hold(*item.batch);
   }
   for (const auto& [ref, batch] : intake->batches) {
-    if (batch->loaded) continue;
+    if (batch->known()) continue;
     intake->batches_read.push_back(ref);
     keys.push_back(BatchRow::Key(ref));
   }
@@ -177,10 +179,10 @@ void ShareStore::OnStored(std::shared_ptr<Intake> intake,
     }
   }
   for (const BatchRef& ref : intake->batches_read) {
-    const absl::Status loaded = batches_.Load(ref, *intake->batches[ref], *next++);
+    const auto loaded = batches_.Load(ref, *intake->batches[ref], *next++);
     if (loaded.ok()) continue;
     for (IntakeItem& item : intake->items) {
-      if (item.status.ok() && item.batch == ref) item.status = loaded;
+      if (item.status.ok() && item.batch == ref) item.status = loaded.status();
     }
   }
   Complete(std::move(stored), BatchRows::From::kDisk,
@@ -193,29 +195,29 @@ void ShareStore::OnStored(std::shared_ptr<Intake> intake,
                  item.status = completed.status();
                } else {
                  const CompletedRow& one = (*completed)[i];
-                 ResolveItem(item, one.share.ok() && one.proof.ok() ? &one.row : nullptr);
+                 ResolveItem(item, one.share.ok() ? &one : nullptr);
                }
              }
              Commit(intake);
            });
 }
 
-void ShareStore::ResolveItem(IntakeItem& item, const ShareRow* stored) {
+void ShareStore::ResolveItem(IntakeItem& item, const CompletedRow* stored) {
   const CommitmentId& offered = item.form->commitment;
   std::optional<CommitmentId> present;
   if (const auto it = under_way_.find(item.row_key); it != under_way_.end()) {
     present = it->second;
   } else if (stored != nullptr) {
-    const auto key_share =
-        cryptoscatter::UnwrapKeyShare(context_.parts.secrets->storage_key,
-                                      PlaceOf(context_.cell(), stored->share), stored->key_share);
+    const ShareRow& row = stored->row;
+    const auto key_share = cryptoscatter::UnwrapKeyShare(
+        context_.parts.secrets->storage_key, PlaceOf(context_.cell(), row.share), row.key_share);
     const auto verdict = cryptoscatter::VerifyShare(
-        stored->share, context_.cell().id(), context_.verifier,
-        key_share.ok() ? &*key_share : nullptr, {}, /*has_fragment=*/!stored->fragment_apart,
-        context_.cell().scripts().book());
+        row.share, context_.cell().id(), context_.verifier, key_share.ok() ? &*key_share : nullptr,
+        {}, /*has_fragment=*/!row.fragment_apart, context_.cell().scripts().book());
     if (verdict.proof_ok) present = verdict.commitment;
     // What is not known to be whole is written again before a receipt says that it is held.
-    item.known = present == offered && verdict.fragment_usable() && verdict.key_share_usable();
+    item.known = stored->proof.ok() && present == offered && verdict.fragment_usable() &&
+                 verdict.key_share_usable();
   }
   if (item.known) return;
   if (present.value_or(offered) == offered) {
@@ -230,45 +232,59 @@ void ShareStore::ResolveItem(IntakeItem& item, const ShareRow* stored) {
 void ShareStore::Commit(std::shared_ptr<Intake> intake) {
   std::vector<StoreWrite> writes;
   std::set<ScriptId> scripts;
-  std::set<BatchRef> grown;
+  std::map<BatchRef, std::uint64_t> grown;  // and what had been learned of it
   std::size_t fresh = 0;
   for (IntakeItem& item : intake->items) {
-    if (!item.status.ok() || item.known) continue;
-    ++fresh;
+    if (!item.status.ok()) continue;
     StoredForm& form = *item.form;
     if (item.batch.has_value()) {
-      BatchRows::Place(form.row, *item.batch, *intake->batches[*item.batch], form.commitment);
+      BatchRows::Batch& batch = *intake->batches[*item.batch];
+      BatchRows::Place(form.row, *item.batch, batch, form.commitment);
+      if (form.row.batch.has_value() && (!item.known || batch.learned > batch.learned_written)) {
+        grown[*item.batch] = batch.learned;
+      }
     }
-    if (form.row.batch.has_value()) grown.insert(*form.row.batch);
+    if (item.known) continue;
+    ++fresh;
     form.AppendTo(writes, item.row_key);
     AddScriptRow(form.row.share.script, writes, scripts);
   }
-  for (const BatchRef& ref : grown) writes.push_back(PutBatchRow(ref, *intake->batches[ref]));
+  for (const auto& [ref, learned] : grown) {
+    writes.push_back(PutBatchRow(ref, *intake->batches[ref]));
+  }
   // An empty commit still comes back after everything committed before it.
-  context_.parts.store->Commit(
-      std::move(writes), /*sync=*/true,
-      [this, intake, fresh, scripts = std::move(scripts)](absl::Status status) {
-        if (status.ok()) scripts_kept_.insert(scripts.begin(), scripts.end());
-        PutSharesReply reply;
-        reply.id = intake->id;
-        std::vector<cryptoscatter::ReceiptClaim> claims;
-        for (const IntakeItem& item : intake->items) {
-          const Share& share = item.delivery->share;
-          if (item.under_way) under_way_.erase(item.row_key);
-          const absl::Status& failed = item.status.ok() ? status : item.status;
-          if (failed.ok()) {
-            claims.push_back(share.Claim());
-          } else {
-            reply.refusals.push_back(
-                {{share.core.key_tag, share.version}, std::string(failed.message())});
-          }
-        }
-        if (status.ok()) stored_count_ += fresh;
-        if (fresh > 0) store_status_ = status;
-        reply.receipts = cryptoscatter::SignReceipts(context_.parts.secrets->signing,
-                                                     context_.cell().id(), claims);
-        context_.Send(intake->from, std::move(reply));
-      });
+  context_.parts.store->Commit(std::move(writes), /*sync=*/true,
+                               [this, intake, fresh, grown = std::move(grown),
+                                scripts = std::move(scripts)](absl::Status status) {
+                                 if (status.ok()) {
+                                   scripts_kept_.insert(scripts.begin(), scripts.end());
+                                   for (const auto& [ref, learned] : grown) {
+                                     std::uint64_t& written = intake->batches[ref]->learned_written;
+                                     written = std::max(written, learned);
+                                   }
+                                 }
+                                 batches_.LetGo(intake->batches);
+                                 PutSharesReply reply;
+                                 reply.id = intake->id;
+                                 std::vector<cryptoscatter::ReceiptClaim> claims;
+                                 for (const IntakeItem& item : intake->items) {
+                                   const Share& share = item.delivery->share;
+                                   if (item.under_way) under_way_.erase(item.row_key);
+                                   const absl::Status& failed =
+                                       item.status.ok() ? status : item.status;
+                                   if (failed.ok()) {
+                                     claims.push_back(share.Claim());
+                                   } else {
+                                     reply.refusals.push_back({{share.core.key_tag, share.version},
+                                                               std::string(failed.message())});
+                                   }
+                                 }
+                                 if (status.ok()) stored_count_ += fresh;
+                                 if (fresh > 0) store_status_ = status;
+                                 reply.receipts = cryptoscatter::SignReceipts(
+                                     context_.parts.secrets->signing, context_.cell().id(), claims);
+                                 context_.Send(intake->from, std::move(reply));
+                               });
 }
 
 }  // namespace worldb::engine

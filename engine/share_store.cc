@@ -20,6 +20,11 @@ using cryptoscatter::BatchRef;
 using cryptoscatter::PairwiseKey;
 using cryptoscatter::Share;
 
+// Any other error of the store says nothing of what is stored.
+bool SaysDamaged(const absl::Status& read) {
+  return absl::IsNotFound(read) || absl::IsDataLoss(read);
+}
+
 // Empty when the share is this node's and of this version.
 std::string Misplaced(const Cell& cell, NodeIndex index, const VersionRef& version,
                       const Share& share) {
@@ -47,11 +52,14 @@ struct ShareJudge {
     const cryptoscatter::ShareVerdict verdict = cryptoscatter::VerifyShare(
         held.share, cell->id(), verifier, held.key_share ? &*held.key_share : nullptr,
         cell->node(index).name, with_fragment, cell->scripts().book());
-    held.metadata_ok = verdict.proof_ok;
+    held.metadata_ok = verdict.proof_ok && proof.ok();
+    if (verdict.proof_ok) held.proved = verdict.commitment;
     held.fragment_ok = !with_fragment || verdict.fragment_usable();
     held.key_share_ok = verdict.key_share_usable();
     held.reason = verdict.reason;
-    if (!proof.ok()) absl::StrAppend(&held.reason, "; ", proof.message());
+    if (!proof.ok()) {
+      absl::StrAppend(&held.reason, held.reason.empty() ? "" : "; ", proof.message());
+    }
     if (!held.key_share.has_value()) {
       absl::StrAppend(&held.reason, held.reason.empty() ? "" : "; ", "share ", index.value(),
                       " of version ", version.version.value(), " on node ", cell->node(index).name,
@@ -103,12 +111,15 @@ void ShareStore::Complete(std::vector<ShareRow> rows, BatchRows::From from,
                   if (!parts.ok()) return done(parts.status());
                   for (CompletedRow& one : completed) {
                     if (!one.row.batch.has_value()) continue;
-                    const auto& part = parts->at(*one.row.batch);
+                    const auto& [part, in_memory] = parts->at(*one.row.batch);
                     one.proof = part != nullptr
                                     ? one.row.TakeProof(*part)
                                     : absl::InvalidArgumentError(absl::StrCat(
                                           "the row of its batch, ", one.row.batch->Hex(),
                                           ", is missing or damaged"));
+                    if (!one.proof.ok() && in_memory != nullptr) {
+                      one.row.TakeProof(*in_memory).IgnoreError();
+                    }
                   }
                   done(std::move(completed));
                 });
@@ -175,7 +186,7 @@ void ShareStore::On(NodeIndex from, const FetchShare& request) {
                                 // Without its fragment the key share may still be what is missing.
                                 if (fragment.ok()) {
                                   held->share.fragment = *std::move(fragment);
-                                } else {
+                                } else if (SaysDamaged(fragment.status())) {
                                   NoteDamage(version);
                                 }
                                 Answer(from, request, *held);
@@ -236,8 +247,7 @@ void ShareStore::InspectRow(const VersionRef& version, bool with_fragment, Compl
                              done = std::move(done)](absl::StatusOr<Bytes> fragment) {
                               // Without it the fragment is empty, and judged as such.
                               if (fragment.ok()) held->share.fragment = *std::move(fragment);
-                              if (!fragment.ok() && !absl::IsNotFound(fragment.status()) &&
-                                  !absl::IsDataLoss(fragment.status())) {
+                              if (!fragment.ok() && !SaysDamaged(fragment.status())) {
                                 held->row = fragment.status();
                                 return done(std::move(*held));
                               }
@@ -281,20 +291,23 @@ void ShareStore::Mend(Share share, const cryptoscatter::KeyShare& key_share,
   const auto form = std::make_shared<StoredForm>(StoredForm::Make(
       context_.cell(), context_.parts.secrets->storage_key, std::move(share), key_share));
   const std::optional<BatchRef> ref = form->FindBatch();
-  const BatchRows::BatchPtr batch = ref.has_value() ? batches_.Hold(*ref) : nullptr;
-  // Holds the batch until it runs.
-  const auto end = [this, key, batch, done = std::move(done)](absl::Status status) {
+  const auto held_batch = std::make_shared<BatchRows::BatchPtrs>();
+  if (ref.has_value()) (*held_batch)[*ref] = batches_.Hold(*ref);
+  const auto end = [this, key, held_batch, done = std::move(done)](absl::Status status) {
+    batches_.LetGo(*held_batch);
     under_way_.erase(key);
     if (status.ok()) ++stored_count_;
     if (status.ok()) store_status_ = status;
     done(std::move(status));
   };
-  const auto write = [this, key, form, ref, batch,
+  const auto write = [this, key, form, held_batch,
                       end](const absl::StatusOr<BatchRows::Parts>& read) {
     if (!read.ok()) return end(read.status());
     std::vector<StoreWrite> writes;
-    if (ref.has_value()) BatchRows::Place(form->row, *ref, *batch, form->commitment);
-    if (form->row.batch.has_value()) writes.push_back(PutBatchRow(*ref, *batch));
+    for (const auto& [of, batch] : *held_batch) {
+      BatchRows::Place(form->row, of, *batch, form->commitment);
+      if (form->row.batch.has_value()) writes.push_back(PutBatchRow(of, *batch));
+    }
     if (form->fragment == nullptr) writes.push_back(StoreWrite::Delete(RowFamily::kBlobs, key));
     form->AppendTo(writes, key);
     std::set<ScriptId> scripts;
@@ -302,12 +315,13 @@ void ShareStore::Mend(Share share, const cryptoscatter::KeyShare& key_share,
     context_.parts.store->Commit(std::move(writes), /*sync=*/true, end);
   };
   Inspect(version, /*with_fragment=*/false, [this, form, ref, write, end](const HeldShare& held) {
-    if (held.metadata_ok && held.share.Commitment() != form->commitment) {
+    if (!held.row.ok() && !SaysDamaged(held.row)) return end(held.row);
+    if (held.proved.value_or(form->commitment) != form->commitment) {
       return end(absl::AlreadyExistsError("a good share of another value is stored"));
     }
     std::set<BatchRef> refs;
     if (ref.has_value()) refs.insert(*ref);
-    batches_.Read(refs, BatchRows::From::kMemory, write);
+    batches_.Read(refs, BatchRows::From::kDisk, write);
   });
 }
 

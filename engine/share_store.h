@@ -31,10 +31,13 @@ namespace worldb::engine {
 struct HeldShare {
   // OK: a row was read, whatever is in it. NotFound; DataLoss; or what the store says.
   absl::Status row;
-  bool metadata_ok = false;   // it is this node's share of this version, and the proof holds
+  // It is this node's share of this version, and the proof holds: that on the disk.
+  bool metadata_ok = false;
   bool fragment_ok = false;   // it has the signed root, or was not asked for
   bool key_share_ok = false;  // it unwraps and has the signed hash
   std::string reason;  // names the share and all that is wrong with it; empty when nothing is
+  // Of this node's share of this version, if its proof holds, be it on the disk or only in memory.
+  std::optional<CommitmentId> proved;
   // As stored: as good as is said above.
   cryptoscatter::Share share;
   std::optional<cryptoscatter::StoredKeyShare> stored_key_share;
@@ -97,15 +100,18 @@ class ShareStore {
   struct Checker;
   void Resolve(std::shared_ptr<Intake> intake);
   void OnStored(std::shared_ptr<Intake> intake, const std::vector<absl::StatusOr<Bytes>>& rows);
-  // Null where nothing is stored that counts.
-  void ResolveItem(IntakeItem& item, const ShareRow* stored);
-  void Commit(std::shared_ptr<Intake> intake);
-  // Completes rows that were read, with whatever proofs there are. The error is the store's.
+  // A row that was read, with whatever proof there is.
   struct CompletedRow {
     ShareRow row;
     absl::Status share;  // InvalidArgument: it is no share of this cell, and nothing of it counts
-    absl::Status proof;  // InvalidArgument: it has none
+    // InvalidArgument: it has none where it was looked for. The row has that in memory then, if there
+    // is one: it tells what the share is, not that the rows are whole.
+    absl::Status proof;
   };
+  // Null where nothing is stored that counts.
+  void ResolveItem(IntakeItem& item, const CompletedRow* stored);
+  void Commit(std::shared_ptr<Intake> intake);
+  // The error is the store's.
   void Complete(std::vector<ShareRow> rows, BatchRows::From from,
                 std::function<void(absl::StatusOr<std::vector<CompletedRow>>)> done);
   absl::Status CompleteWithoutProof(ShareRow& row) const;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "cryptoscatter/base/check.h"
 
@@ -82,6 +83,12 @@ void MemoryDisk::FailReads(int count, absl::Status error) {
   MutexLock lock(mu_);
   failing_reads_ = count;
   read_error_ = std::move(error);
+}
+
+void MemoryDisk::FailReadsUnder(std::string prefix, absl::Status error) {
+  MutexLock lock(mu_);
+  failing_prefix_ = std::move(prefix);
+  prefix_error_ = std::move(error);
 }
 
 void MemoryDisk::SetFull(bool full) {
@@ -221,6 +228,7 @@ absl::StatusOr<Bytes> MemoryDisk::Read(std::uint64_t opening, RowFamily family,
                                        const std::string& key) {
   MutexLock lock(mu_);
   if (absl::Status error = TakeReadError(opening); !error.ok()) return error;
+  if (!prefix_error_.ok() && absl::StartsWith(key, failing_prefix_)) return prefix_error_;
   const Table& table = cached_.Of(family);
   auto cell = table.find(key);
   if (cell == table.end()) {

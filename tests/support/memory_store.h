@@ -66,6 +66,8 @@ class MemoryDisk {
   void FailCommits(int count, absl::Status error, FailedCommit fate);
   // The next `count` gets and scans answer `error`.
   void FailReads(int count, absl::Status error);
+  // Until called with OK, gets of rows whose key begins with `prefix` answer `error`.
+  void FailReadsUnder(std::string prefix, absl::Status error);
   // Until turned off, commits answer ResourceExhausted and write nothing.
   void SetFull(bool full);
   // How long each commit and each read takes.
@@ -146,6 +148,8 @@ class MemoryDisk {
   std::vector<std::vector<engine::StoreWrite>> late_ ABSL_GUARDED_BY(mu_);
   int failing_reads_ ABSL_GUARDED_BY(mu_) = 0;
   absl::Status read_error_ ABSL_GUARDED_BY(mu_);
+  std::string failing_prefix_ ABSL_GUARDED_BY(mu_);
+  absl::Status prefix_error_ ABSL_GUARDED_BY(mu_);
   bool full_ ABSL_GUARDED_BY(mu_) = false;
   absl::Duration commit_delay_ ABSL_GUARDED_BY(mu_) = absl::ZeroDuration();
   absl::Duration read_delay_ ABSL_GUARDED_BY(mu_) = absl::ZeroDuration();
