@@ -222,7 +222,7 @@ FileBatch::FileBatch(std::string directory, std::string beside)
 FileBatch::~FileBatch() = default;
 
 bool FileBatch::full() const {
-  constexpr std::size_t kCountMax = 512;
+  constexpr std::size_t kCountMax = 128;  // two batches and nine stores fit in 1,024 open files
   constexpr std::uint64_t kBytesMax = std::uint64_t{32} << 20;
   return files_.size() >= kCountMax || bytes_ >= kBytesMax;
 }
@@ -347,6 +347,10 @@ absl::StatusOr<std::unique_ptr<TemporaryDirectory>> TemporaryDirectory::Create(
     }
     const std::string lock_path = absl::StrCat(around, "/", kTemporaryLock);
     auto lock = LockFile::Acquire(lock_path);
+    if (!lock.ok() && !FileExists(lock_path)) {
+      const absl::Status made = lock.status();
+      if (::rmdir(around.c_str()) == 0 && !absl::IsFailedPrecondition(made)) return made;
+    }
     // Another process may have taken it for abandoned in between, and removed it.
     if (absl::IsFailedPrecondition(lock.status()) || !FileExists(lock_path)) continue;
     std::unique_ptr<TemporaryDirectory> directory(new TemporaryDirectory(

@@ -162,6 +162,11 @@ TEST_F(RecoverEvidenceTest, ChangedOrForAnotherCellItProvesNothing) {
   const ProgramResult again = Verify({disks_}, {"--evidence", evidence()});
   EXPECT_EQ(again.exit_code, 4);
   EXPECT_THAT(again.err, HasSubstr("is not the evidence that belongs there"));
+  // Values do not wait for evidence.
+  const ProgramResult run = Run({disks_}, {"--evidence", evidence()});
+  EXPECT_EQ(run.exit_code, 4);
+  EXPECT_THAT(run.err, HasSubstr("is not the evidence that belongs there"));
+  ExpectFiles(values_.size());
 
   EXPECT_EQ(RunRecover({"judge", evidence() + "/none", "--cell", cell_id()}).exit_code, 3);
   EXPECT_EQ(RunRecover({"judge", evidence(), "--cell", "12"}).exit_code, 2);

@@ -70,6 +70,7 @@ std::unique_ptr<Catalog> Catalog::Read(const std::vector<std::string>& sources,
                                        const UnpackLimits& limits, const Progress& progress) {
   std::unique_ptr<Catalog> catalog(new Catalog(limits, progress));
   for (const std::string& source : sources) catalog->AddPath(source, source, 0);
+  catalog->RetryBadRows();
   std::sort(catalog->spots_.begin(), catalog->spots_.end(),
             [](const Spot& a, const Spot& b) { return Order(a) < Order(b); });
   return catalog;
@@ -242,16 +243,7 @@ void Catalog::Note(const cryptoscatter::Core& core, const ScriptId& script, Spot
 void Catalog::AddShareRow(const StoreRow& row) {
   const auto source = static_cast<std::uint32_t>(stores_.size() - 1);
   const auto decoded = stores_.back().rows->DecodeShare(row, *known_scripts_.book());
-  if (decoded.ok()) {
-    const cryptoscatter::Share& share = decoded->found.share;
-    ++facts_.back().shares[share.index.value()];
-    Spot spot;
-    spot.version = share.version;
-    spot.slot_epoch = share.slot_epoch;
-    spot.source = source;
-    spot.index = share.index.value();
-    return Note(share.core, share.script, spot);
-  }
+  if (decoded.ok()) return NoteShare(decoded->found.share, source);
   ++facts_.back().bad_rows;
   const auto version = engine::ShareRow::ParseKey(row.key);
   if (!version.has_value()) {
@@ -269,6 +261,39 @@ void Catalog::AddShareRow(const StoreRow& row) {
   spot.detail = static_cast<std::uint32_t>(reasons_.size());
   reasons_.emplace_back(decoded.status().message());
   spots_.push_back(spot);
+}
+
+void Catalog::NoteShare(const cryptoscatter::Share& share, std::uint32_t source) {
+  ++facts_[source].shares[share.index.value()];
+  Spot spot;
+  spot.version = share.version;
+  spot.slot_epoch = share.slot_epoch;
+  spot.source = source;
+  spot.index = share.index.value();
+  Note(share.core, share.script, spot);
+}
+
+void Catalog::RetryBadRows() {
+  std::vector<Spot> before;
+  before.swap(spots_);
+  for (const Spot& spot : before) {
+    if (spot.kind == Spot::Kind::kBadRow && !WasStopped()) {
+      RawStore& store = stores_[spot.source];
+      StoreRow row;
+      row.key = engine::ShareRow::Key({spot.key_tag, spot.slot_epoch, spot.version});
+      absl::StatusOr<Bytes> value = store.reader->Get(RowFamily::kRows, row.key);
+      if (value.ok()) {
+        row.value = *std::move(value);
+        const auto decoded = store.rows->DecodeShare(row, *known_scripts_.book());
+        if (decoded.ok()) {
+          --facts_[spot.source].bad_rows;
+          NoteShare(decoded->found.share, spot.source);
+          continue;
+        }
+      }
+    }
+    spots_.push_back(spot);
+  }
 }
 
 void Catalog::AddStagedRow(const StoreRow& row) {

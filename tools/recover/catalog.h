@@ -132,7 +132,10 @@ class Catalog {
   void AddStore(const std::string& path, const std::string& where);
   void AddShareFile(const std::string& path, const std::string& where);
   void AddShareRow(const engine::StoreRow& row);
+  // Rows that did not decode, once more: a later source may have brought their script.
+  void RetryBadRows();
   void AddStagedRow(const engine::StoreRow& row);
+  void NoteShare(const cryptoscatter::Share& share, std::uint32_t source);
   void AddBad(const std::string& where, std::string why);
   void Note(const cryptoscatter::Core& core, const ScriptId& script, Spot spot);
 

@@ -317,7 +317,7 @@ std::uint64_t OnlyStagedKeys(const Catalog& catalog, const std::optional<std::se
 // `evidence` may be null.
 absl::Status Recover(const RunArguments& arguments, const Catalog& catalog,
                      EvidenceDirectory* evidence, Teller& teller, ProgressLine& progress,
-                     Recovery::Unknown& unknown) {
+                     Recovery::Unknown& unknown, absl::Status& evidence_status) {
   WORLDB_ASSIGN_OR_RETURN(
       const std::unique_ptr<OutputDirectory> out,
       OutputDirectory::Open(arguments.out, arguments.all_versions,
@@ -331,7 +331,7 @@ absl::Status Recover(const RunArguments& arguments, const Catalog& catalog,
   const auto seen = [&] {
     progress.Show(absl::StrCat("recovering: ", ++versions, " versions so far"));
   };
-  WORLDB_RETURN_IF_ERROR(recovery.Run(
+  absl::Status status = recovery.Run(
       [&](const VersionName& name, const Hash256& digest) -> absl::StatusOr<bool> {
         std::vector<Json> events = out->Find(name, digest);
         if (!std::all_of(events.begin(), events.end(), IsVersionEvent)) return false;
@@ -364,11 +364,14 @@ absl::Status Recover(const RunArguments& arguments, const Catalog& catalog,
         return out->Put(output, value.ExposeSecret(), std::move(event));
       },
       [&](std::span<const Spot> shares, const VersionClaims& claims) -> absl::Status {
-        return evidence == nullptr ? absl::OkStatus()
-                                   : evidence->AddVersion(catalog, claims, shares);
-      }));
+        // Values come first: what goes wrong with evidence is told once they are there.
+        if (evidence == nullptr || !evidence_status.ok()) return absl::OkStatus();
+        evidence_status = evidence->AddVersion(catalog, claims, shares);
+        return absl::OkStatus();
+      });
   unknown = recovery.unknown();
-  return out->Flush();
+  status.Update(out->Flush());
+  return status;
 }
 
 // Of one key that was asked for, when versions may be of it that do not open.
@@ -418,9 +421,13 @@ ExitCode Run(const RunArguments& arguments) {
   }
   Teller teller(format, *catalog, progress);
   Recovery::Unknown unknown;
-  absl::Status status = Recover(arguments, *catalog, evidence->get(), teller, progress, unknown);
+  absl::Status evidence_status;
+  absl::Status status =
+      Recover(arguments, *catalog, evidence->get(), teller, progress, unknown, evidence_status);
   progress.Clear();
-  if (*evidence != nullptr) status.Update(FinishEvidence(**evidence, format));
+  if (*evidence != nullptr && evidence_status.ok()) {
+    evidence_status = FinishEvidence(**evidence, format);
+  }
   if (!status.ok()) {
     const std::string next = NextOfWriting(status, "--out");
     const bool goes_on = absl::IsCancelled(status) || absl::IsResourceExhausted(status);
@@ -448,7 +455,8 @@ ExitCode Run(const RunArguments& arguments) {
                          absl::NotFoundError("no value that opens has this name"), format,
                          "run it without --key to see what there is");
   }
-  return teller.Finish(arguments.out, unknown);
+  const ExitCode code = teller.Finish(arguments.out, unknown);
+  return evidence_status.ok() ? code : ReportNoEvidence("run", evidence_status, format);
 }
 
 }  // namespace
