@@ -687,6 +687,10 @@ TEST_F(ShareStoreTest, MetadataOfAFileOrOfNoWriterIsNotTakenForAMend) {
     }
     forged->proof = cryptoscatter::SignBatch(file ? cell_.secrets(0).signing : outsider,
                                              cell_.cell().id(), {{forged->Commitment()}})[0];
+    cryptoscatter::BatchVerifier verifier;
+    EXPECT_TRUE(cryptoscatter::VerifyShare(*forged, cell_.cell().id(), verifier, nullptr, {},
+                                           /*has_fragment=*/false, cell_.cell().scripts().book())
+                    .proof_ok);
     answer_ = forged;
     asked_ = 0;
     const Share& own = values.deliveries[0][4]->share;
