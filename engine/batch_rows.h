@@ -44,7 +44,7 @@ class BatchRows {
     std::uint64_t learned = 0;
     std::uint64_t learned_written = 0;
 
-    // A row that is good now is not to be read to know its members.
+    // Otherwise its row is to be read, again if there was no good one.
     bool known() const { return loaded && part != nullptr; }
   };
   using BatchPtr = std::shared_ptr<Batch>;
