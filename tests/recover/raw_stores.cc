@@ -86,6 +86,7 @@ std::vector<SealedValue> RawStores::Seal(const std::vector<Write>& writes) {
          AsBytes(write.sealed_name.value_or(write.key)), write.value, write.kind},
         session_, entropy_);
     WORLDB_CHECK(one.ok());
+    scripts_[one->script] = &ScriptOf(write);
     commitments.push_back(one->Commitment());
     sealed.push_back(*std::move(one));
   }
@@ -96,9 +97,8 @@ std::vector<SealedValue> RawStores::Seal(const std::vector<Write>& writes) {
 
 std::array<RawStores::Rows, kNodeCount> RawStores::Scatter(const SealedValue& sealed,
                                                            Version version) {
-  const auto script = cell_->FindScript(sealed.script);
-  WORLDB_CHECK(script.ok());
-  auto fragments = cryptoscatter::CheckSealedValue(**script, sealed);
+  const cryptoscatter::Script& script = *scripts_.at(sealed.script);
+  auto fragments = cryptoscatter::CheckSealedValue(script, sealed);
   WORLDB_CHECK(fragments.ok());
   auto shares =
       cryptoscatter::MakeShares(sealed, *std::move(fragments), cell_->SlotOf(sealed.core.key_tag),

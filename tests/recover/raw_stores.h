@@ -32,7 +32,7 @@ class RawStores {
     Bytes value;
     Version version{1};
     cryptoscatter::ValueKind kind = cryptoscatter::ValueKind::kValue;
-    const cryptoscatter::Script* script = nullptr;  // nested without one
+    const cryptoscatter::Script* script = nullptr;  // nested without one; outlives the stores
     std::optional<std::string> sealed_name{};       // what a lying writer seals for the key's
   };
   // What one node is to store of a write: its row, and the blob apart from it, if any.
@@ -85,6 +85,7 @@ class RawStores {
   std::unique_ptr<engine::Executor> executor_;
   engine::RocksResources resources_;
   std::vector<std::unique_ptr<engine::RocksStore>> stores_;
+  std::map<ScriptId, const cryptoscatter::Script*> scripts_;  // of what was sealed
   // All members scattered so far; a node's row may have some it holds no share of.
   std::map<cryptoscatter::BatchRef, cryptoscatter::BatchPart> batches_;
 };
