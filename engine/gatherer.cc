@@ -150,9 +150,10 @@ void Gatherer::On(NodeIndex from, const ListSharesReply& reply) {
   const CallId id = it->second.call;
   Call* call = Find(id);
   if (call == nullptr || !call->listing) return;
-  call->listed.Add(from);
+  // Who could not look says nothing of what is there.
+  (reply.status.ok() ? call->listed : call->could_not_list).Add(from);
   for (const ListedShare& share : reply.shares) call->holders[share].Add(from);
-  if (peers_.PossiblyReachable().Minus(call->listed).empty()) OnListed(id);
+  if (peers_.PossiblyReachable().Minus(call->listed | call->could_not_list).empty()) OnListed(id);
 }
 
 std::vector<Gatherer::Target> Gatherer::TargetsOf(const Call& call) const {

@@ -75,6 +75,7 @@ class Gatherer {
     // Asking every node what it holds.
     bool listing = false;
     NodeSet listed;
+    NodeSet could_not_list;  // answered that its store did not
     std::map<ListedShare, NodeSet> holders;
     // Gathering.
     std::vector<Target> targets;  // best first

@@ -46,10 +46,28 @@ class FilesSurviveTest(unittest.TestCase):
         self.values = values_to_store(self.canary)
         self.assertGreater(len(self.values), 4, f"no files in {LICENSES}")
         self.stored = {}  # key to (name, home)
+        self.stopped = set()  # nodes
         self.pool = concurrent.futures.ThreadPoolExecutor(PARALLEL)
         self.addCleanup(self.pool.shutdown)
         for name, value in self.values.items():
             (self.root / name).write_bytes(value)
+
+    def stop(self, demo, nodes):
+        for node in nodes:
+            demo.must("node", "stop", node)
+        self.stopped |= set(nodes)
+
+    def start(self, demo, nodes):
+        for node in nodes:
+            demo.must("node", "start", node)
+        self.stopped -= set(nodes)
+
+    def endpoints(self, demo, number):
+        """Of the nodes that run, beginning with one of them. The port of a stopped node is free, and
+        may be a node's of another test by now."""
+        running = [node for node in demo_process.NODES if node not in self.stopped]
+        first = number % len(running)
+        return ",".join(demo.endpoint(node) for node in running[first:] + running[:first])
 
     def each(self, function, items, meanwhile=lambda: None):
         futures = [self.pool.submit(function, *item) for item in items]
@@ -60,11 +78,8 @@ class FilesSurviveTest(unittest.TestCase):
     def set_all(self, demo, phase, meanwhile=lambda: None):
         def set_one(index, name):
             key = f"{self.name_canary}/{phase}/{name}"
-            gateway = demo_process.NODES[index % 9]
-            others = [n for n in demo_process.NODES if n != gateway]
-            endpoints = ",".join(demo.endpoint(n) for n in [gateway, *others])
             result = demo.must("set", key, f"@{self.root / name}", "--wait", "safe", "-o", "json",
-                               "--timeout", "60s", "--endpoints", endpoints)
+                               "--timeout", "60s", "--endpoints", self.endpoints(demo, index))
             self.assertEqual(result.event("decided")["outcome"], "WON", result)
             levels = [e["level"] for e in result.events() if e["event"] == "level"]
             self.assertIn(levels[-1], ("SAFE", "FULL"), result)
@@ -77,11 +92,9 @@ class FilesSurviveTest(unittest.TestCase):
     def read_all(self, demo, stopped=None):
         """With data center `stopped` off, keys at home there are read with --surviving."""
         def read_one(index, key, name, home):
-            gateway = demo_process.NODES[(index + 4) % 9]
-            others = [n for n in demo_process.NODES if n != gateway]
-            endpoints = ",".join(demo.endpoint(n) for n in [gateway, *others])
             options = ["--surviving"] if home == stopped else []
-            result = demo.must("get", key, *options, "--timeout", "60s", "--endpoints", endpoints)
+            result = demo.must("get", key, *options, "--timeout", "60s",
+                               "--endpoints", self.endpoints(demo, index + 4))
             self.assertTrue(result.out == self.values[name],
                             f"{key}: {len(result.out)} bytes came back, not what was set")
 
@@ -113,26 +126,23 @@ class FilesSurviveTest(unittest.TestCase):
         self.read_all(demo)
 
         one_each = ["virginia-2", "frankfurt-3", "tokyo-1"]
-        for node in one_each:
-            demo.must("node", "stop", node)
+        self.stop(demo, one_each)
         self.set_all(demo, "one-node-each-off",
                      meanwhile=lambda: self.scan(demo, "during a load"))
         self.read_all(demo)
         self.scan(demo, "with a node stopped in each data center")
-        for node in one_each:
-            demo.must("node", "start", node)
+        self.start(demo, one_each)
 
         for home in ("virginia", "frankfurt", "tokyo"):
             nodes = [f"{home}-{i}" for i in (1, 2, 3)]
-            for node in nodes:
-                demo.must("node", "stop", node)
+            self.stop(demo, nodes)
             self.read_all(demo, stopped=home)
             key = next(k for k, facts in self.stored.items() if facts[1] == home)
-            latest = demo.run("get", key, "--timeout", "2s", "-o", "json")
+            latest = demo.run("get", key, "--timeout", "2s", "-o", "json",
+                              "--endpoints", self.endpoints(demo, 0))
             self.assertEqual(latest.code, 6, latest)
             self.assertEqual(latest.event("error")["reason"], "TRIAD_UNAVAILABLE", latest)
-            for node in nodes:
-                demo.must("node", "start", node)
+            self.start(demo, nodes)
             demo_process.eventually(lambda k=key: demo.run("get", k, "--timeout", "5s").code == 0)
         self.scan(demo, "after every data center was off once")
 

@@ -238,6 +238,21 @@ TEST_F(NodeTest, NodeJustStartedReadsAtOnce) {
   }
 }
 
+// A node whose disk does not answer does not know that a key is not there.
+TEST_F(NodeTest, StoresThatFailSayNothingOfAbsence) {
+  const std::string key = cell_.KeyAt(0);
+  ASSERT_EQ(cell_.SetAndWait(0, key, "the value", Level::kFull)->level(), Level::kFull);
+  for (int node = 0; node < kNodeCount; ++node) {
+    cell_.disk(node).FailReads(1, absl::UnavailableError("the disk does not answer"));
+  }
+  const auto none = cell_.Get(4, key, ReadMode::kSurviving);
+  ASSERT_FALSE(none.ok());
+  EXPECT_EQ(engine::ReasonOf(none.status()), "SHARES_INSUFFICIENT") << none.status();
+  const auto again = cell_.Get(4, key, ReadMode::kSurviving);
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(TextOf(*again), "the value");
+}
+
 TEST_F(NodeTest, NodeAloneInItsTriadDoesNotServe) {
   cell_.StopNode(7);
   EXPECT_TRUE(cell_.Status(6).home.serving);

@@ -38,7 +38,7 @@ ARROWS = {
 LIBRARIES = (
     ("gRPC", r"grpc(pp|\+\+)?/", ("transport", "tools", "tests"), True, None),
     ("protobuf", r"google/(protobuf|rpc)/|.*\.pb\.h$", ("transport", "tools", "tests"), True, None),
-    ("RocksDB", r"rocksdb/", ("engine",), False, 1),
+    ("RocksDB", r"rocksdb/", ("engine",), False, 3),
     ("asio", r"asio(\.hpp|/)", ("engine",), False, 1),
     ("libsodium", r"sodium(\.h|/)", ("cryptoscatter",), False, None),
     ("ISA-L", r"(isa-l|isal)(\.h|/)|(erasure_code|gf_vect_mul|raid)\.h$", ("cryptoscatter",), False, None),

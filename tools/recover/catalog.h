@@ -24,7 +24,7 @@
 #include "absl/status/statusor.h"
 #include "engine/cell.h"
 #include "engine/offline_reader.h"
-#include "engine/rocks_store.h"
+#include "engine/rocks_reader.h"
 #include "tools/files.h"
 #include "tools/recover/archive.h"
 
