@@ -76,7 +76,7 @@ class WallsTest(unittest.TestCase):
     def test_generated_messages_outside_transport(self):
         self.expect("engine/a.cc", '#include "wire.pb.h"\n', "library")
 
-    def test_second_file_with_rocksdb(self):
+    def test_rocksdb_outside_its_files(self):
         self.expect("engine/a.cc", "#include <rocksdb/options.h>\n", "library")
 
     def test_rocksdb_in_a_header(self):
