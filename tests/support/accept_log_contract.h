@@ -134,9 +134,11 @@ TEST_P(AcceptLogContract, OfRivalsForOneIndexExactlyOneWins) {
   for (int node = 0; node < 3; ++node) {
     harness_->log(node).Append(LogEpoch(1), LogIndex(0), EntryBytes(absl::StrCat("n", node)),
                                [&](const arbiter::AppendResult& result) {
-                                 MutexLock lock(mu);
-                                 if (result.kind == Kind::kOk) ++ok_count;
-                                 if (result.kind == Kind::kTaken) ++taken_count;
+                                 {
+                                   MutexLock lock(mu);  // given back before the test may end
+                                   if (result.kind == Kind::kOk) ++ok_count;
+                                   if (result.kind == Kind::kTaken) ++taken_count;
+                                 }
                                  done.Add();
                                });
   }
