@@ -43,9 +43,7 @@ void BatchRows::Shrink(std::size_t count_max) {
 
 absl::StatusOr<BatchRows::PartPtr> BatchRows::Load(const BatchRef& ref, Batch& batch,
                                                    const absl::StatusOr<Bytes>& row) {
-  if (!row.ok() && !absl::IsNotFound(row.status()) && !absl::IsDataLoss(row.status())) {
-    return row.status();
-  }
+  if (!row.ok() && !IsMissingOrDamaged(row.status())) return row.status();
   batch.loaded = true;
   if (!row.ok()) return nullptr;
   if (batch.part != nullptr && BatchRow::Encode(*batch.part) == *row) return batch.part;

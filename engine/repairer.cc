@@ -210,9 +210,7 @@ void Repairer::Begin() {
 }
 
 void Repairer::OnInspected(Job& job, HeldShare held) {
-  if (!held.row.ok() && !absl::IsNotFound(held.row) && !absl::IsDataLoss(held.row)) {
-    return Pause(job);
-  }
+  if (!held.row.ok() && !IsMissingOrDamaged(held.row)) return Pause(job);
   // A share that is owed was never here; others were, or someone who should know thinks so.
   if (!held.whole() && !absl::IsNotFound(held.row) && !std::exchange(job.counted_bad, true)) {
     ++counts_.bad_shares_found;

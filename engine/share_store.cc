@@ -20,11 +20,6 @@ using cryptoscatter::BatchRef;
 using cryptoscatter::PairwiseKey;
 using cryptoscatter::Share;
 
-// Any other error of the store says nothing of what is stored.
-bool SaysDamaged(const absl::Status& read) {
-  return absl::IsNotFound(read) || absl::IsDataLoss(read);
-}
-
 // Empty when the share is this node's and of this version.
 std::string Misplaced(const Cell& cell, NodeIndex index, const VersionRef& version,
                       const Share& share) {
@@ -186,7 +181,7 @@ void ShareStore::On(NodeIndex from, const FetchShare& request) {
                                 // Without its fragment the key share may still be what is missing.
                                 if (fragment.ok()) {
                                   held->share.fragment = *std::move(fragment);
-                                } else if (SaysDamaged(fragment.status())) {
+                                } else if (IsMissingOrDamaged(fragment.status())) {
                                   NoteDamage(version);
                                 }
                                 Answer(from, request, *held);
@@ -247,7 +242,7 @@ void ShareStore::InspectRow(const VersionRef& version, bool with_fragment, Compl
                              done = std::move(done)](absl::StatusOr<Bytes> fragment) {
                               // Without it the fragment is empty, and judged as such.
                               if (fragment.ok()) held->share.fragment = *std::move(fragment);
-                              if (!fragment.ok() && !SaysDamaged(fragment.status())) {
+                              if (!fragment.ok() && !IsMissingOrDamaged(fragment.status())) {
                                 held->row = fragment.status();
                                 return done(std::move(*held));
                               }
@@ -315,7 +310,7 @@ void ShareStore::Mend(Share share, const cryptoscatter::KeyShare& key_share,
     context_.parts.store->Commit(std::move(writes), /*sync=*/true, end);
   };
   Inspect(version, /*with_fragment=*/false, [this, form, ref, write, end](const HeldShare& held) {
-    if (!held.row.ok() && !SaysDamaged(held.row)) return end(held.row);
+    if (!held.row.ok() && !IsMissingOrDamaged(held.row)) return end(held.row);
     if (held.proved.value_or(form->commitment) != form->commitment) {
       return end(absl::AlreadyExistsError("a good share of another value is stored"));
     }

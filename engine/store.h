@@ -49,6 +49,12 @@ struct StoreRow {
   Bytes value;
 };
 
+// What a read says of the row itself: it is not there, or its bytes are not what was stored. Any other
+// error is the store's, and says nothing of what is stored.
+inline bool IsMissingOrDamaged(const absl::Status& read) {
+  return absl::IsNotFound(read) || absl::IsDataLoss(read);
+}
+
 class Store {
  public:
   virtual ~Store() = default;

@@ -33,6 +33,10 @@ constexpr int kArchivesAroundMax = 3;
 constexpr std::size_t kFirstBytes = 8;
 constexpr char kCellFileName[] = "cell";
 
+std::string RowKeyOf(const Spot& spot) {
+  return engine::ShareRow::Key(spot.key_tag, spot.slot_epoch, spot.version);
+}
+
 auto Order(const Spot& spot) {
   // Newest first: complements.
   return std::tuple(spot.key_tag, ~spot.slot_epoch.value(), ~spot.version.value(), spot.core,
@@ -278,18 +282,10 @@ void Catalog::RetryBadRows() {
   before.swap(spots_);
   for (const Spot& spot : before) {
     if (spot.kind == Spot::Kind::kBadRow && !WasStopped()) {
-      RawStore& store = stores_[spot.source];
-      StoreRow row;
-      row.key = engine::ShareRow::Key({spot.key_tag, spot.slot_epoch, spot.version});
-      absl::StatusOr<Bytes> value = store.reader->Get(RowFamily::kRows, row.key);
-      if (value.ok()) {
-        row.value = *std::move(value);
-        const auto decoded = store.rows->DecodeShare(row, *known_scripts_.book());
-        if (decoded.ok()) {
-          --facts_[spot.source].bad_rows;
-          NoteShare(decoded->found.share, spot.source);
-          continue;
-        }
+      if (const auto decoded = ReadRow(spot); decoded.ok()) {
+        --facts_[spot.source].bad_rows;
+        NoteShare(decoded->found.share, spot.source);
+        continue;
       }
     }
     spots_.push_back(spot);
@@ -368,8 +364,7 @@ std::string Catalog::PlaceOf(const Spot& spot) const {
   const std::string where = WhereOf(spot);
   if (spot.kind != Spot::Kind::kFile && facts_[spot.source].share_count() == 0) return where;
   const int index = IndexOf(spot).value();
-  // Which of several cells a store is of is not known here.
-  const engine::Cell* cell = cell_files_.size() == 1 ? cell_files_.begin()->second.get() : nullptr;
+  const engine::Cell* cell = OnlyCell();
   return absl::StrCat(cell == nullptr ? absl::StrCat(index) : cell->node(NodeAt(index)).name, " (",
                       where, ")");
 }
@@ -379,20 +374,24 @@ std::string Catalog::WhyBad(const Spot& spot) const {
                       reasons_[spot.detail]);
 }
 
+absl::StatusOr<engine::FoundRow> Catalog::ReadRow(const Spot& spot) const {
+  const RawStore& store = stores_[spot.source];
+  StoreRow row;
+  row.key = RowKeyOf(spot);
+  WORLDB_ASSIGN_OR_RETURN(row.value, store.reader->Get(RowFamily::kRows, row.key));
+  return store.rows->DecodeShare(row, *known_scripts_.book());
+}
+
 absl::StatusOr<engine::FoundShare> Catalog::Fetch(const Spot& spot) const {
   engine::FoundShare found;
   if (spot.kind == Spot::Kind::kFile) {
     WORLDB_ASSIGN_OR_RETURN(found, ReadShareFile(files_[spot.source].path, *known_scripts_.book()));
   } else {
-    const engine::RocksReader& store = *stores_[spot.source].reader;
-    StoreRow row;
-    row.key = engine::ShareRow::Key(spot.key_tag, spot.slot_epoch, spot.version);
-    WORLDB_ASSIGN_OR_RETURN(row.value, store.Get(RowFamily::kRows, row.key));
-    WORLDB_ASSIGN_OR_RETURN(engine::FoundRow decoded,
-                            stores_[spot.source].rows->DecodeShare(row, *known_scripts_.book()));
+    WORLDB_ASSIGN_OR_RETURN(engine::FoundRow decoded, ReadRow(spot));
     found = std::move(decoded.found);
     if (decoded.fragment_apart) {
-      absl::StatusOr<Bytes> fragment = store.Get(RowFamily::kBlobs, row.key);
+      absl::StatusOr<Bytes> fragment =
+          stores_[spot.source].reader->Get(RowFamily::kBlobs, RowKeyOf(spot));
       if (fragment.ok()) {
         found.share.fragment = *std::move(fragment);
         found.has_fragment = true;

@@ -100,6 +100,11 @@ class Catalog {
   const Cells& cell_files() const { return cell_files_; }
   // That of one cell; null where it was not among the sources.
   const engine::Cell* CellOf(const CellId& cell) const;
+  // The one among the sources; null where there is none, or where nobody knows which of several an
+  // index is of.
+  const engine::Cell* OnlyCell() const {
+    return cell_files_.size() == 1 ? cell_files_.begin()->second.get() : nullptr;
+  }
 
   // Finds out which store belongs to which of these nodes. Without a node's keys, its key shares count
   // neither as good nor as bad. Call it before Fetch(); `keys` must outlive the catalog.
@@ -134,6 +139,8 @@ class Catalog {
   void AddShareRow(const engine::StoreRow& row);
   // Rows that did not decode, once more: a later source may have brought their script.
   void RetryBadRows();
+  // The share row at a spot, as it lies there now.
+  absl::StatusOr<engine::FoundRow> ReadRow(const Spot& spot) const;
   void AddStagedRow(const engine::StoreRow& row);
   void NoteShare(const cryptoscatter::Share& share, std::uint32_t source);
   void AddBad(const std::string& where, std::string why);

@@ -76,9 +76,7 @@ void PrintText(const Catalog& catalog, const Totals& totals) {
     PrintLine(
         absl::StrCat("script  ", script.Hex().substr(0, 16), "  ", ScriptLine(catalog, script)));
   }
-  // Which of several cells a store is of is not known here.
-  const engine::Cell* cell =
-      catalog.cell_files().size() == 1 ? catalog.cell_files().begin()->second.get() : nullptr;
+  const engine::Cell* cell = catalog.OnlyCell();
   for (const StoreFacts& store : catalog.stores()) {
     const std::uint64_t shares = store.share_count();
     const std::string node =

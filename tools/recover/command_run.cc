@@ -236,15 +236,14 @@ class Teller {
                : Printable(event["key"].get<std::string>());
   }
 
-  // "tokyo-1, tokyo-2"; of several cells nobody knows here whose an index is.
+  // "tokyo-1, tokyo-2".
   std::string NamesOf(const Json& indices) const {
     NodeSet nodes;
     for (const Json& index : indices) {
       const int i = index.is_number_integer() ? index.get<int>() : -1;
       if (i >= 0 && i < kNodeCount) nodes.Add(NodeAt(i));
     }
-    const auto& cells = catalog_.cell_files();
-    return NodeNames(nodes, cells.size() == 1 ? cells.begin()->second.get() : nullptr);
+    return NodeNames(nodes, catalog_.OnlyCell());
   }
 
   std::string Line(const Json& event, bool older, bool deleted, bool again) const {
