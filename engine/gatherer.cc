@@ -41,9 +41,9 @@ ErrorDetails SharesDetails(const Cell& cell, const cryptoscatter::Script& script
 
 }  // namespace
 
-Gatherer::Gatherer(NodeContext& context, const Ingress& ingress, const PeerTable& peers)
+Gatherer::Gatherer(NodeContext& context, const HomeDirectory& homes, const PeerTable& peers)
     : context_(context),
-      ingress_(ingress),
+      homes_(homes),
       peers_(peers),
       reader_(cryptoscatter::ExchangeKeyPair::Generate(*context.parts.entropy)) {}
 
@@ -91,7 +91,7 @@ void Gatherer::Get(GetRequest request, Done done) {
 void Gatherer::AskHome(CallId id) {
   Call* call = Find(id);
   if (call == nullptr || call->home_answered) return;
-  if (const auto sequencer = ingress_.SequencerOf(call->home)) {
+  if (const auto sequencer = homes_.SequencerOf(call->home)) {
     ReadQuery query;
     // Asked again under the same id, it is the same read.
     if (call->home_request == 0) call->home_request = NewRequest(id, *call);

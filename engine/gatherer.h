@@ -23,7 +23,7 @@
 #include "cryptoscatter/exchange.h"
 #include "cryptoscatter/opener.h"
 #include "engine/answer_times.h"
-#include "engine/ingress.h"
+#include "engine/home_directory.h"
 #include "engine/node_api.h"
 #include "engine/node_context.h"
 #include "engine/peer_table.h"
@@ -34,7 +34,7 @@ class Gatherer {
  public:
   using Done = std::function<void(absl::StatusOr<GetReply>)>;
 
-  Gatherer(NodeContext& context, const Ingress& ingress, const PeerTable& peers);
+  Gatherer(NodeContext& context, const HomeDirectory& homes, const PeerTable& peers);
 
   void Get(GetRequest request, Done done);
   void StopAll(const absl::Status& status);
@@ -118,7 +118,7 @@ class Gatherer {
   const cryptoscatter::PairwiseKey* OpenerKey(NodeIndex node);
 
   NodeContext& context_;
-  const Ingress& ingress_;
+  const HomeDirectory& homes_;
   const PeerTable& peers_;
   AnswerTimes answer_times_;
   cryptoscatter::ExchangeKeyPair reader_;

@@ -21,8 +21,6 @@ constexpr absl::Duration kResendAfterMax = absl::Seconds(10);
 // An op nothing was heard of for this long is asked for.
 constexpr absl::Duration kAskAfter = absl::Seconds(1);
 constexpr std::size_t kAskPerTickMax = 200;
-// A home whose sequencer was not heard for this long does not answer.
-constexpr absl::Duration kHomeSilentAfter = absl::Seconds(1);
 constexpr std::size_t kFramesPerBatchMax = 256;
 constexpr std::size_t kFramesUnderWayMax = 16'384;
 constexpr absl::Duration kStageRetryAfter = absl::Milliseconds(300);
@@ -49,7 +47,7 @@ bool Ingress::may_stamp() const {
          now.bound <= context_.options.clock_bound_max;
 }
 
-absl::StatusOr<Ingress::Admitted> Ingress::Admit(Node::CallId call, SetRequest request,
+absl::StatusOr<Ingress::Admitted> Ingress::Admit(CallId call, SetRequest request,
                                                  SetObserver observer) {
   if (request.key.empty() || request.key.size() > cryptoscatter::kKeyNameBytesMax) {
     return MakeError(absl::StatusCode::kInvalidArgument, reason::kBadKey,
@@ -242,7 +240,7 @@ void Ingress::Stage(RequestId id, Staged staged) {
     Release(staged.admitted.home, staged.admitted.charged_bytes);
     return;
   }
-  const std::optional<NodeIndex> sequencer = streams_[staged.admitted.home.value()].sequencer;
+  const std::optional<NodeIndex> sequencer = homes_.SequencerOf(staged.admitted.home);
   PayloadPtr payload = staged.payload;
   const std::size_t bytes = payload->encoded->size();
   staging_.emplace(id, std::move(staged));
@@ -320,7 +318,7 @@ void Ingress::PostFlush(DataCenterIndex home) {
 
 void Ingress::Flush(DataCenterIndex home) {
   Stream& stream = streams_[home.value()];
-  if (!stream.sequencer.has_value()) return;
+  if (!stream.leader.has_value()) return;
   auto it = stream.frames.find(stream.next_to_send);
   if (it != stream.frames.end() && stream.next_to_send == stream.cursor.Next()) {
     stream.moved = context_.now();  // nothing was under way: patience begins now
@@ -337,18 +335,15 @@ void Ingress::Flush(DataCenterIndex home) {
       ++it;
     }
     if (batch.frames.empty()) break;
-    context_.Send(*stream.sequencer, std::move(batch));
+    context_.Send(stream.leader->sequencer, std::move(batch));
   }
 }
 
-void Ingress::On(NodeIndex from, const SequencerBeat& beat) {
-  if (DataCenterOf(from) != beat.home || issuer_ == nullptr) return;
+void Ingress::On(const SequencerBeat& beat) {
+  if (issuer_ == nullptr) return;
   Stream& stream = streams_[beat.home.value()];
-  if (beat.log_epoch < stream.log_epoch) return;
-  const bool anew = beat.log_epoch > stream.log_epoch || stream.sequencer != from;
-  stream.sequencer = from;
-  stream.beat = context_.now();
-  stream.log_epoch = beat.log_epoch;
+  const std::optional<HomeDirectory::Leader> leader = homes_.LeaderOf(beat.home);
+  const bool anew = std::exchange(stream.leader, leader) != leader;
   if (beat.cursor.stream_epoch == issuer_->stream_epoch() && beat.cursor.number > stream.cursor) {
     stream.cursor = beat.cursor.number;
     stream.moved = context_.now();
@@ -391,7 +386,7 @@ void Ingress::Tick() {
 }
 
 void Ingress::Ask(const Call& call) {
-  const std::optional<NodeIndex> sequencer = streams_[call.home.value()].sequencer;
+  const std::optional<NodeIndex> sequencer = homes_.SequencerOf(call.home);
   if (!sequencer.has_value()) return;
   const RequestId id = context_.NextRequest();
   asked_.emplace(id, call.op);
@@ -425,11 +420,11 @@ void Ingress::Notify(DataCenterIndex home, const OpNotice& notice) {
   const auto it = calls_of_.find(notice.op);
   if (it == calls_of_.end()) return;
   // A copy: telling may end calls.
-  const std::vector<Node::CallId> ids = it->second;
-  for (const Node::CallId id : ids) Tell(id, home, notice);
+  const std::vector<CallId> ids = it->second;
+  for (const CallId id : ids) Tell(id, home, notice);
 }
 
-void Ingress::Tell(Node::CallId id, DataCenterIndex home, const OpNotice& notice) {
+void Ingress::Tell(CallId id, DataCenterIndex home, const OpNotice& notice) {
   Call& call = calls_.at(id);
   if (call.home != home) return;  // the same op id under a key of another home
   call.heard = context_.now();
@@ -475,9 +470,7 @@ absl::Status Ingress::TimeoutError(const Call& call) const {
                           {"home", home},
                           {"wanted", std::string(arbiter::LevelName(call.until))}};
   if (!call.accepted) {
-    const Stream& stream = streams_[call.home.value()];
-    const bool silent =
-        !stream.sequencer.has_value() || context_.now() - stream.beat > kHomeSilentAfter;
+    const bool silent = homes_.IsSilent(call.home);
     return MakeError(
         silent ? absl::StatusCode::kUnavailable : absl::StatusCode::kDeadlineExceeded,
         silent ? reason::kTriadUnavailable : reason::kOutcomeUnknown,
@@ -511,19 +504,19 @@ absl::Status Ingress::TimeoutError(const Call& call) const {
                    details);
 }
 
-void Ingress::OnTimeout(Node::CallId id) {
+void Ingress::OnTimeout(CallId id) {
   const auto it = calls_.find(id);
   if (it != calls_.end()) Fail(id, TimeoutError(it->second));
 }
 
-void Ingress::Fail(Node::CallId id, absl::Status status) {
+void Ingress::Fail(CallId id, absl::Status status) {
   const auto it = calls_.find(id);
   if (it == calls_.end()) return;
   it->second.observer(SetFailed{std::move(status)});
   End(id);
 }
 
-void Ingress::End(Node::CallId id) {
+void Ingress::End(CallId id) {
   const auto it = calls_.find(id);
   if (it == calls_.end()) return;
   context_.executor().Cancel(it->second.timer);
@@ -533,7 +526,7 @@ void Ingress::End(Node::CallId id) {
   calls_.erase(it);
 }
 
-void Ingress::Forget(Node::CallId call) { End(call); }
+void Ingress::Forget(CallId call) { End(call); }
 
 void Ingress::StopAll(const absl::Status& status) {
   while (!calls_.empty()) Fail(calls_.begin()->first, status);

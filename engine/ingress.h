@@ -21,6 +21,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "arbiter/stamp_issuer.h"
+#include "engine/home_directory.h"
 #include "engine/node_api.h"
 #include "engine/node_context.h"
 
@@ -33,14 +34,14 @@ class Ingress {
   static constexpr std::uint64_t kPendingOpsMax = 50'000;
   static constexpr std::uint64_t kPendingBytesMax = std::uint64_t{64} << 20;
 
-  explicit Ingress(NodeContext& context) : context_(context) {}
+  Ingress(NodeContext& context, const HomeDirectory& homes) : context_(context), homes_(homes) {}
 
   // Makes the node ready to stamp. `stream_epoch` is higher than any it used before.
   void Start(StreamEpoch stream_epoch);
 
   // A request that passed all checks; small values are stamped.
   struct Admitted {
-    Node::CallId call = 0;
+    CallId call = 0;
     SetRequest request;
     SetObserver observer;
     KeyTag key_tag;
@@ -51,20 +52,17 @@ class Ingress {
     std::uint64_t charged_bytes = 0;  // to the home's budget
   };
   // Checks and, for a value that rides in its frame, stamps. Consumes nothing on error.
-  absl::StatusOr<Admitted> Admit(Node::CallId call, SetRequest request, SetObserver observer);
+  absl::StatusOr<Admitted> Admit(CallId call, SetRequest request, SetObserver observer);
   void Begin(Admitted admitted);
-  void Forget(Node::CallId call);
+  void Forget(CallId call);
   void StopAll(const absl::Status& status);
 
-  void On(NodeIndex from, const SequencerBeat& beat);
+  // REQUIRES: the directory believes it.
+  void On(const SequencerBeat& beat);
   void On(NodeIndex from, const OpNotices& notices);
   void On(NodeIndex from, const StageValueReply& reply);
   void On(NodeIndex from, const TicketReply& reply);
 
-  // Who leads the home's triad, as far as this node knows.
-  std::optional<NodeIndex> SequencerOf(DataCenterIndex home) const {
-    return streams_[home.value()].sequencer;
-  }
   bool may_stamp() const;
   std::size_t pending_count() const { return calls_.size(); }
 
@@ -94,10 +92,8 @@ class Ingress {
     std::atomic<std::uint64_t> bytes = 0;
   };
   struct Stream {
-    std::optional<NodeIndex> sequencer;
-    absl::Duration beat;  // when the sequencer was last heard
-    LogEpoch log_epoch;
-    std::map<FrameNumber, KeptFrame> frames;  // not yet behind the cursor
+    std::optional<HomeDirectory::Leader> leader;  // whom the frames under way were sent to
+    std::map<FrameNumber, KeptFrame> frames;      // not yet behind the cursor
     FrameNumber cursor;
     FrameNumber next_to_send{1};
     absl::Duration moved;  // when the cursor last moved or sending began anew
@@ -129,29 +125,30 @@ class Ingress {
   void Tick();
   void Ask(const Call& call);
   void Notify(DataCenterIndex home, const OpNotice& notice);
-  void Tell(Node::CallId id, DataCenterIndex home, const OpNotice& notice);
-  void Fail(Node::CallId id, absl::Status status);
-  void End(Node::CallId id);
-  void OnTimeout(Node::CallId id);
+  void Tell(CallId id, DataCenterIndex home, const OpNotice& notice);
+  void Fail(CallId id, absl::Status status);
+  void End(CallId id);
+  void OnTimeout(CallId id);
   // Why the call knows no end when its time is up.
   absl::Status TimeoutError(const Call& call) const;
   std::string TicketOf(const Call& call) const;
   std::shared_ptr<const cryptoscatter::WriterSession> Session();
 
   NodeContext& context_;
+  const HomeDirectory& homes_;
   std::unique_ptr<arbiter::StampIssuer> issuer_;
   std::atomic<bool> started_ = false;
   std::array<Budget, kDataCenterCount> budgets_;
 
-  std::map<Node::CallId, Call> calls_;
-  absl::flat_hash_map<OpId, std::vector<Node::CallId>> calls_of_;
+  std::map<CallId, Call> calls_;
+  absl::flat_hash_map<OpId, std::vector<CallId>> calls_of_;
   std::array<Stream, kDataCenterCount> streams_;
   std::vector<Sealed> to_sign_;
   bool sign_posted_ = false;
   absl::Duration signed_last_ = -absl::InfiniteDuration();
   std::map<RequestId, Staged> staging_;
   std::map<RequestId, OpId> asked_;
-  Node::CallId asked_last_ = 0;
+  CallId asked_last_ = 0;
   std::shared_ptr<const cryptoscatter::WriterSession> session_;
   absl::Duration session_made_;
   std::uint64_t session_values_ = 0;

@@ -34,7 +34,7 @@ absl::Status Silent(const std::string& home) {
 template <typename Query>
 void KeyReader::Ask(DataCenterIndex home, Query query) {
   if (!list_requests_.contains(query.id) && !histories_.contains(query.id)) return;
-  if (const auto sequencer = ingress_.SequencerOf(home)) context_.Send(*sequencer, query);
+  if (const auto sequencer = homes_.SequencerOf(home)) context_.Send(*sequencer, query);
   const absl::Duration round_trip = peers_.RoundTrip(NodeAt(home.value() * kNodesPerDataCenter));
   context_.executor().PostAfter(
       kAskAgainEvery + 2 * round_trip,

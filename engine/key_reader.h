@@ -16,7 +16,7 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
-#include "engine/ingress.h"
+#include "engine/home_directory.h"
 #include "engine/node_api.h"
 #include "engine/node_context.h"
 #include "engine/peer_table.h"
@@ -28,8 +28,8 @@ class KeyReader {
   using ListDone = std::function<void(absl::StatusOr<ListReply>)>;
   using HistoryDone = std::function<void(absl::StatusOr<HistoryReply>)>;
 
-  KeyReader(NodeContext& context, const Ingress& ingress, const PeerTable& peers)
-      : context_(context), ingress_(ingress), peers_(peers) {}
+  KeyReader(NodeContext& context, const HomeDirectory& homes, const PeerTable& peers)
+      : context_(context), homes_(homes), peers_(peers) {}
 
   void List(ListRequest request, ListDone done);
   void History(HistoryRequest request, HistoryDone done);
@@ -69,7 +69,7 @@ class KeyReader {
   void FinishHistory(RequestId id, absl::StatusOr<HistoryReply> reply);
 
   NodeContext& context_;
-  const Ingress& ingress_;
+  const HomeDirectory& homes_;
   const PeerTable& peers_;
   CallId last_call_ = 0;
   std::map<CallId, ListCall> lists_;

@@ -8,6 +8,7 @@
 #include "engine/errors.h"
 #include "engine/gatherer.h"
 #include "engine/home.h"
+#include "engine/home_directory.h"
 #include "engine/ingress.h"
 #include "engine/key_reader.h"
 #include "engine/name_index.h"
@@ -58,11 +59,12 @@ class Node::Impl {
         sequencer_(context_, home_, staging_, names_, peers_),
         outages_(context_, home_, sequencer_, peers_),
         scatterer_(context_, staging_, peers_),
-        ingress_(context_),
-        gatherer_(context_, ingress_, peers_),
-        key_reader_(context_, ingress_, peers_),
-        watcher_(context_, ingress_, peers_),
-        tickets_(context_, ingress_) {
+        homes_(context_),
+        ingress_(context_, homes_),
+        gatherer_(context_, homes_, peers_),
+        key_reader_(context_, homes_, peers_),
+        watcher_(context_, homes_, peers_),
+        tickets_(context_, homes_) {
     home_.Connect(sequencer_, scatterer_);
     scatterer_.Connect(sequencer_);
     shares_.OnDamage([this](const VersionRef& version) { repairer_.Repair(version); });
@@ -245,7 +247,7 @@ class Node::Impl {
   void Handle(NodeIndex from, StageValueReply& m) { ingress_.On(from, m); }
   void Handle(NodeIndex from, SequencerBeat& m) {
     home_.On(from, m);
-    ingress_.On(from, m);
+    if (homes_.On(from, m)) ingress_.On(m);
   }
   void Handle(NodeIndex from, OpNotices& m) { ingress_.On(from, m); }
   void Handle(NodeIndex from, TicketQuery& m) { home_.On(from, m); }
@@ -314,6 +316,7 @@ class Node::Impl {
   Sequencer sequencer_;
   OutageWatch outages_;
   Scatterer scatterer_;
+  HomeDirectory homes_;
   Ingress ingress_;
   Gatherer gatherer_;
   KeyReader key_reader_;

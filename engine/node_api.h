@@ -4,7 +4,6 @@
 #ifndef WORLDB_ENGINE_NODE_API_H_
 #define WORLDB_ENGINE_NODE_API_H_
 
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -24,7 +23,8 @@
 
 namespace worldb::engine {
 
-using ShareCounts = std::array<int, kDataCenterCount>;
+// Names a Set or a Watch under way at one node.
+using CallId = std::uint64_t;
 
 // A Set, or a Delete: a write without a value, judged and scattered like any other.
 struct SetRequest {

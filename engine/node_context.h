@@ -9,7 +9,8 @@
 #include "cryptoscatter/records.h"
 #include "cryptoscatter/script.h"
 #include "engine/messages.h"
-#include "engine/node.h"
+#include "engine/node_parts.h"
+#include "engine/node_self.h"
 
 namespace worldb::engine {
 
@@ -26,23 +27,17 @@ inline cryptoscatter::ValueKind ValueKindOf(arbiter::OpKind kind) {
 
 // Threads: all parts of a node run on its executor; only `parts.clock`, `parts.entropy` and
 // `parts.executor` may be used from elsewhere.
-struct NodeContext {
-  NodeContext(NodeParts p, NodeOptions o) : parts(std::move(p)), options(o) {}
+struct NodeContext : NodeSelf {
+  NodeContext(NodeParts p, NodeOptions o)
+      : NodeSelf(p.cell, p.index, *p.executor, *p.network, *p.entropy),
+        parts(std::move(p)),
+        options(o) {}
 
   NodeParts parts;
   NodeOptions options;
   cryptoscatter::BatchVerifier verifier;
-  RequestId last_request = 0;
 
-  const Cell& cell() const { return *parts.cell; }
-  Executor& executor() const { return *parts.executor; }
-  absl::Duration now() const { return parts.executor->Elapsed(); }
-  NodeIndex index() const { return parts.index; }
-  DataCenterIndex data_center() const { return DataCenterOf(parts.index); }
-  RequestId NextRequest() { return ++last_request; }
-  void Send(NodeIndex to, PeerMessage message) const {
-    parts.network->Send(to, std::move(message));
-  }
+  RequestId NextRequest() { return request_ids().Next(); }
 };
 
 }  // namespace worldb::engine

@@ -47,7 +47,7 @@ void TicketReader::Ask(RequestId id, bool whole_triad) {
   const Call& call = it->second;
   const DataCenterIndex home = call.ticket.home;
   const TicketQuery query{id, call.ticket.op, call.until, call.deadline - context_.now()};
-  const auto sequencer = ingress_.SequencerOf(home);
+  const auto sequencer = homes_.SequencerOf(home);
   if (sequencer.has_value() && !whole_triad) {
     context_.Send(*sequencer, query);
   } else {

@@ -15,7 +15,7 @@
 #include <string>
 
 #include "arbiter/ticket.h"
-#include "engine/ingress.h"
+#include "engine/home_directory.h"
 #include "engine/node_api.h"
 #include "engine/node_context.h"
 
@@ -25,8 +25,8 @@ class TicketReader {
  public:
   using Done = std::function<void(absl::StatusOr<TicketStatus>)>;
 
-  TicketReader(NodeContext& context, const Ingress& ingress)
-      : context_(context), ingress_(ingress) {}
+  TicketReader(NodeContext& context, const HomeDirectory& homes)
+      : context_(context), homes_(homes) {}
 
   // Without `until`, answers with what is known now.
   void Get(const std::string& text, std::optional<arbiter::Level> until, absl::Duration timeout,
@@ -48,7 +48,7 @@ class TicketReader {
   void Finish(RequestId id, absl::StatusOr<TicketStatus> status);
 
   NodeContext& context_;
-  const Ingress& ingress_;
+  const HomeDirectory& homes_;
   std::map<RequestId, Call> calls_;
 };
 

@@ -24,7 +24,7 @@ Bytes BindingOf(const WatchRequest& request) {
 
 }  // namespace
 
-void Watcher::Start(Node::CallId call, WatchRequest request, WatchObserver observer) {
+void Watcher::Start(CallId call, WatchRequest request, WatchObserver observer) {
   const std::size_t bytes_min = request.prefix ? 0 : 1;
   if (request.key.size() < bytes_min || request.key.size() > cryptoscatter::kKeyNameBytesMax) {
     return observer(WatchFailed{
@@ -101,9 +101,9 @@ void Watcher::Tick() {
   context_.executor().PostAfter(kTickEvery, [this] { Tick(); });
 }
 
-void Watcher::Look(Node::CallId call, Watch& watch) {
+void Watcher::Look(CallId call, Watch& watch) {
   for (auto& [home, subscription] : watch.homes) {
-    const std::optional<NodeIndex> sequencer = ingress_.SequencerOf(home);
+    const std::optional<NodeIndex> sequencer = homes_.SequencerOf(home);
     if (!sequencer.has_value()) continue;
     const absl::Duration patience =
         (subscription.received == 0 ? kAskAgainAfter : kHomeSilentAfter) +
@@ -115,7 +115,7 @@ void Watcher::Look(Node::CallId call, Watch& watch) {
   }
 }
 
-void Watcher::Subscribe(Node::CallId call, const Watch& watch, Subscription& subscription,
+void Watcher::Subscribe(CallId call, const Watch& watch, Subscription& subscription,
                         NodeIndex sequencer) {
   WatchOpen open;
   open.replaces = subscription.id;
@@ -174,7 +174,7 @@ void Watcher::Unsubscribe(Subscription& subscription) {
   context_.Send(subscription.sequencer, WatchAck{subscription.id, 0, /*over=*/true});
 }
 
-void Watcher::Forget(Node::CallId call) {
+void Watcher::Forget(CallId call) {
   const auto it = watches_.find(call);
   if (it == watches_.end()) return;
   for (auto& [home, subscription] : it->second.homes) Unsubscribe(subscription);

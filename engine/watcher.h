@@ -14,7 +14,7 @@
 #include <string>
 #include <utility>
 
-#include "engine/ingress.h"
+#include "engine/home_directory.h"
 #include "engine/node_api.h"
 #include "engine/node_context.h"
 #include "engine/peer_table.h"
@@ -26,12 +26,12 @@ class Watcher {
   static constexpr std::size_t kWatchesMax = 1024;
   static constexpr absl::Duration kProgressEvery = absl::Seconds(5);
 
-  Watcher(NodeContext& context, const Ingress& ingress, const PeerTable& peers)
-      : context_(context), ingress_(ingress), peers_(peers) {}
+  Watcher(NodeContext& context, const HomeDirectory& homes, const PeerTable& peers)
+      : context_(context), homes_(homes), peers_(peers) {}
 
-  void Start(Node::CallId call, WatchRequest request, WatchObserver observer);
+  void Start(CallId call, WatchRequest request, WatchObserver observer);
   // Unknown calls are ignored.
-  void Forget(Node::CallId call);
+  void Forget(CallId call);
   void StopAll(const absl::Status& status);
   void On(NodeIndex from, const WatchBatch& batch);
 
@@ -56,17 +56,16 @@ class Watcher {
   absl::Status ReadToken(Watch& watch) const;
   std::string TokenOf(const Watch& watch) const;
   void Tick();
-  void Look(Node::CallId call, Watch& watch);
-  void Subscribe(Node::CallId call, const Watch& watch, Subscription& subscription,
-                 NodeIndex sequencer);
+  void Look(CallId call, Watch& watch);
+  void Subscribe(CallId call, const Watch& watch, Subscription& subscription, NodeIndex sequencer);
   void Unsubscribe(Subscription& subscription);
   void TellProgress(Watch& watch);
 
   NodeContext& context_;
-  const Ingress& ingress_;
+  const HomeDirectory& homes_;
   const PeerTable& peers_;
-  std::map<Node::CallId, Watch> watches_;
-  std::map<SubscriptionId, std::pair<Node::CallId, DataCenterIndex>> subscriptions_;
+  std::map<CallId, Watch> watches_;
+  std::map<SubscriptionId, std::pair<CallId, DataCenterIndex>> subscriptions_;
   bool ticking_ = false;
 };
 
