@@ -5,8 +5,13 @@ include(CMakePackageConfigHelpers)
 
 set(worldb_install_targets worldb_warnings worldb_options)
 set(worldb_install_folders "")
-foreach(folder_and_target IN ITEMS
-        cryptoscatter:base cryptoscatter:cryptoscatter arbiter:arbiter engine:engine engine:engine_rocks)
+set(worldb_folders_and_targets
+    cryptoscatter:base cryptoscatter:cryptoscatter arbiter:arbiter engine:engine)
+get_property(worldb_rooms GLOBAL PROPERTY WORLDB_ROOMS)
+foreach(room IN LISTS worldb_rooms)
+  list(APPEND worldb_folders_and_targets engine:engine_${room})
+endforeach()
+foreach(folder_and_target IN LISTS worldb_folders_and_targets)
   string(REPLACE ":" ";" pair "${folder_and_target}")
   list(GET pair 0 folder)
   list(GET pair 1 name)

@@ -5,7 +5,7 @@
 #include "absl/strings/match.h"
 #include "cryptoscatter/base/status_macros.h"
 #include "cryptoscatter/records.h"
-#include "engine/errors.h"
+#include "engine/cell/errors.h"
 #include "tools/command.h"
 #include "tools/files.h"
 #include "tools/write_command.h"

@@ -10,7 +10,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "cryptoscatter/base/status_macros.h"
-#include "engine/errors.h"
+#include "engine/cell/errors.h"
 #include "tools/command.h"
 #include "tools/waiting.h"
 

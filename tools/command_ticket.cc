@@ -3,7 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "arbiter/op_id.h"
 #include "cryptoscatter/base/status_macros.h"
-#include "engine/errors.h"
+#include "engine/cell/errors.h"
 #include "tools/command.h"
 #include "tools/waiting.h"
 #include "tools/write_command.h"

@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cryptoscatter/base/status_macros.h"
-#include "engine/errors.h"
+#include "engine/cell/errors.h"
 #include "tools/command.h"
 #include "tools/option_checks.h"
 #include "tools/waiting.h"

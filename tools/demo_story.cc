@@ -17,8 +17,8 @@
 #include "cryptoscatter/base/entropy.h"
 #include "cryptoscatter/base/mutex.h"
 #include "cryptoscatter/base/status_macros.h"
-#include "engine/errors.h"
-#include "engine/offline_reader.h"
+#include "engine/cell/errors.h"
+#include "engine/offline/offline_reader.h"
 #include "tools/output.h"
 #include "transport/client.h"
 

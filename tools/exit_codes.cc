@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "engine/errors.h"
+#include "engine/cell/errors.h"
 
 namespace worldb::tools {
 

@@ -12,7 +12,7 @@
 #include "cryptoscatter/base/check.h"
 #include "cryptoscatter/base/entropy.h"
 #include "cryptoscatter/base/mutex.h"
-#include "engine/errors.h"
+#include "engine/cell/errors.h"
 #include "tools/load_value.h"
 
 namespace worldb::tools {

@@ -2,7 +2,7 @@
 // data centers between them. No gRPC; see tools/demo_cell.h for the endpoints.
 //
 // On disk, below the data directory:
-//   cell                   the cell directory (engine/cell.h)
+//   cell                   the cell directory (engine/cell/cell.h)
 //   nodes/NAME/secrets     what one node alone knows
 //   nodes/NAME/store/      its store
 //   logs/DATA_CENTER/      the accept log of one triad
@@ -25,13 +25,13 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "arbiter/latency_window.h"
-#include "engine/cell.h"
-#include "engine/embedded_log.h"
-#include "engine/in_process_network.h"
-#include "engine/node.h"
-#include "engine/rocks_store.h"
-#include "engine/strand_executor.h"
-#include "engine/system_clock.h"
+#include "engine/cell/cell.h"
+#include "engine/local/embedded_log.h"
+#include "engine/local/in_process_network.h"
+#include "engine/local/strand_executor.h"
+#include "engine/local/system_clock.h"
+#include "engine/node/node.h"
+#include "engine/rocks/rocks_store.h"
 #include "tools/files.h"
 
 namespace worldb::tools {

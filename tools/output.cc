@@ -8,7 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "arbiter/op_id.h"
-#include "engine/errors.h"
+#include "engine/cell/errors.h"
 #include "transport/reasons.h"
 
 namespace worldb::tools {

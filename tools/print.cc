@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "engine/errors.h"
+#include "engine/cell/errors.h"
 
 namespace worldb::tools {
 namespace {

@@ -4,7 +4,7 @@
 // gRPC's callback threads (two in a process of two cores) run the observers. A call goes to the one
 // endpoint named for it: no failover, no retry. What is heard is cut down to what such a program
 // counts; Client tells it all.
-// Errors:  as Client's, of one endpoint: reason and details of engine/errors.h where the server
+// Errors:  as Client's, of one endpoint: reason and details of engine/cell/errors.h where the server
 //          spoke, otherwise gRPC's code alone.
 // Threads: any.
 // Secrets: values; wiped here after use, best effort.

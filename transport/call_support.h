@@ -13,7 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "engine/errors.h"
+#include "engine/cell/errors.h"
 #include "transport/status_translation.h"
 
 namespace worldb::transport {

@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "arbiter/op_id.h"
 #include "cryptoscatter/base/status_macros.h"
-#include "engine/errors.h"
+#include "engine/cell/errors.h"
 #include "transport/channel.h"
 #include "transport/client_impl.h"
 #include "transport/grpc_log.h"

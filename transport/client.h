@@ -4,7 +4,7 @@
 // clock, and nothing has been heard of the call yet; a Set or Delete then keeps its op id and raises
 // its attempt, so it happens once whatever was delivered before. A Watch goes on at another endpoint
 // from its last token whenever one lets it down. Every call ends by its timeout.
-// Errors:  a status with reason (engine/errors.h, transport/reasons.h) and details; "endpoint" and
+// Errors:  a status with reason (engine/cell/errors.h, transport/reasons.h) and details; "endpoint" and
 //          "cause" among them say who failed and how. When no endpoint can be reached: Unavailable,
 //          NO_ENDPOINT, or OUTCOME_UNKNOWN if one of them may have taken the write.
 // Threads: any; calls block the calling thread.
@@ -22,7 +22,7 @@
 #include "absl/time/time.h"
 #include "arbiter/log_entry.h"
 #include "cryptoscatter/base/bytes.h"
-#include "engine/node_api.h"
+#include "engine/api/node_api.h"
 #include "transport/client_types.h"
 
 namespace worldb::transport {

@@ -13,7 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "engine/errors.h"
+#include "engine/cell/errors.h"
 #include "transport/client.h"
 #include "transport/status_translation.h"
 #include "worldb/demo/v1/demo.grpc.pb.h"

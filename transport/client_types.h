@@ -14,7 +14,7 @@
 #include "cryptoscatter/base/bytes.h"
 #include "cryptoscatter/base/ids.h"
 #include "cryptoscatter/base/secret.h"
-#include "engine/node_api.h"
+#include "engine/api/node_api.h"
 
 namespace worldb::transport {
 

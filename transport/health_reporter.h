@@ -15,7 +15,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/time/time.h"
 #include "cryptoscatter/base/mutex.h"
-#include "engine/node.h"
+#include "engine/node/node.h"
 
 namespace worldb::transport {
 

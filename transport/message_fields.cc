@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "cryptoscatter/base/secret.h"
-#include "engine/errors.h"
+#include "engine/cell/errors.h"
 #include "transport/reasons.h"
 
 namespace worldb::transport {

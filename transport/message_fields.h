@@ -19,8 +19,8 @@
 #include "cryptoscatter/base/bytes.h"
 #include "cryptoscatter/base/ids.h"
 #include "cryptoscatter/base/node_set.h"
-#include "engine/cell.h"
-#include "engine/node_api.h"
+#include "engine/api/node_api.h"
+#include "engine/cell/cell.h"
 #include "transport/client_types.h"
 #include "worldb/v1/types.pb.h"
 

@@ -13,8 +13,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "engine/cell.h"
-#include "engine/node.h"
+#include "engine/cell/cell.h"
+#include "engine/node/node.h"
 #include "transport/demo_control.h"
 
 namespace worldb::transport {

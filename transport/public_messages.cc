@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "arbiter/op_id.h"
 #include "cryptoscatter/base/status_macros.h"
-#include "engine/errors.h"
+#include "engine/cell/errors.h"
 #include "transport/message_fields.h"
 
 namespace worldb::transport {

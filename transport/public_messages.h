@@ -8,8 +8,8 @@
 #include <optional>
 
 #include "absl/status/statusor.h"
-#include "engine/cell.h"
-#include "engine/node_api.h"
+#include "engine/api/node_api.h"
+#include "engine/cell/cell.h"
 #include "transport/client_types.h"
 #include "worldb/v1/cluster.pb.h"
 #include "worldb/v1/key_value.pb.h"

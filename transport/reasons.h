@@ -1,4 +1,4 @@
-// Reasons transport adds to those of engine/errors.h.
+// Reasons transport adds to those of engine/cell/errors.h.
 #ifndef WORLDB_TRANSPORT_REASONS_H_
 #define WORLDB_TRANSPORT_REASONS_H_
 

@@ -11,7 +11,7 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "engine/cell.h"
+#include "engine/cell/cell.h"
 #include "transport/stream_call.h"
 #include "worldb/v1/key_value.pb.h"
 

@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "engine/errors.h"
+#include "engine/cell/errors.h"
 #include "transport/reasons.h"
 #include "worldb/rpc/v1/errors.pb.h"
 

@@ -1,6 +1,6 @@
 // absl::Status to grpc::Status and back: the one place where they meet.
 //
-// The reason and details of engine/errors.h travel as google.rpc.ErrorInfo (domain "worldb"); an error
+// The reason and details of engine/cell/errors.h travel as google.rpc.ErrorInfo (domain "worldb"); an error
 // without a reason is sent under the name of its code. A bad field also travels as BadRequest, a level
 // not reached as PreconditionFailure, and where the same call may be tried again, RetryInfo says when.
 // Long texts are cut so that the trailing metadata stays within what every client accepts.

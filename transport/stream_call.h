@@ -20,7 +20,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "cryptoscatter/base/mutex.h"
-#include "engine/node.h"
+#include "engine/node/node.h"
 #include "transport/call_support.h"
 
 namespace worldb::transport {

@@ -3,7 +3,7 @@
 #include <utility>
 #include <variant>
 
-#include "engine/errors.h"
+#include "engine/cell/errors.h"
 #include "transport/reasons.h"
 #include "transport/version_messages.h"
 

@@ -9,7 +9,7 @@
 #include <cstddef>
 #include <memory>
 
-#include "engine/cell.h"
+#include "engine/cell/cell.h"
 #include "transport/stream_call.h"
 #include "worldb/v1/key_value.pb.h"
 

@@ -1,8 +1,8 @@
 // A cell's directory file that decodes encodes to the same bytes; so does a script's row, read as the
 // same input.
 #include "cryptoscatter/base/check.h"
-#include "engine/cell.h"
-#include "engine/share_store.h"
+#include "engine/cell/cell.h"
+#include "engine/shares/share_store.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const worldb::ByteSpan bytes(data, size);

@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include "cryptoscatter/base/check.h"
-#include "engine/offline_reader.h"
-#include "engine/offline_rows.h"
-#include "engine/share_rows.h"
-#include "engine/staging.h"
+#include "engine/home/staging.h"
+#include "engine/offline/offline_reader.h"
+#include "engine/offline/offline_rows.h"
+#include "engine/rows/share_rows.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace worldb;          // NOLINT: nothing else lives here

@@ -6,9 +6,9 @@
 #include "absl/strings/str_cat.h"
 #include "cryptoscatter/at_rest.h"
 #include "cryptoscatter/base/check.h"
-#include "engine/name_index.h"
-#include "engine/share_store.h"
-#include "engine/staging.h"
+#include "engine/home/name_index.h"
+#include "engine/home/staging.h"
+#include "engine/shares/share_store.h"
 #include "tools/files.h"
 
 namespace worldb::testing {

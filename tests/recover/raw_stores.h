@@ -18,8 +18,8 @@
 #include "cryptoscatter/script.h"
 #include "cryptoscatter/sealed_value.h"
 #include "cryptoscatter/share.h"
-#include "engine/cell.h"
-#include "engine/rocks_store.h"
+#include "engine/cell/cell.h"
+#include "engine/rocks/rocks_store.h"
 #include "tests/support/seeded_entropy.h"
 #include "tests/support/test_world.h"
 

@@ -15,7 +15,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cryptoscatter/share_file.h"
-#include "engine/share_store.h"
+#include "engine/shares/share_store.h"
 #include "tests/recover/recover_fixture.h"
 #include "tests/support/seeded_entropy.h"
 #include "tools/recover/archive.h"

@@ -13,7 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cryptoscatter/script.h"
-#include "engine/share_rows.h"
+#include "engine/rows/share_rows.h"
 #include "tests/recover/recover_fixture.h"
 
 namespace worldb::testing {

@@ -13,7 +13,7 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
-#include "engine/share_store.h"
+#include "engine/shares/share_store.h"
 #include "tests/recover/recover_fixture.h"
 
 namespace worldb::testing {

@@ -7,7 +7,7 @@
 #include <memory>
 #include <utility>
 
-#include "engine/embedded_log.h"
+#include "engine/local/embedded_log.h"
 #include "tests/support/accept_log_contract.h"
 
 namespace worldb::testing {

@@ -1,4 +1,4 @@
-// The contract of engine/executor.h, as tests over a TestWorld. A test file includes this and says
+// The contract of engine/ports/executor.h, as tests over a TestWorld. A test file includes this and says
 // INSTANTIATE_TEST_SUITE_P with the kinds of world it has.
 #ifndef WORLDB_TESTS_SUPPORT_EXECUTOR_CONTRACT_H_
 #define WORLDB_TESTS_SUPPORT_EXECUTOR_CONTRACT_H_

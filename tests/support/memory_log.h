@@ -20,7 +20,7 @@
 #include "cryptoscatter/base/bytes.h"
 #include "cryptoscatter/base/ids.h"
 #include "cryptoscatter/base/mutex.h"
-#include "engine/executor.h"
+#include "engine/ports/executor.h"
 
 namespace worldb::testing {
 

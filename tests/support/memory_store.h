@@ -25,8 +25,8 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "cryptoscatter/base/mutex.h"
-#include "engine/executor.h"
-#include "engine/store.h"
+#include "engine/ports/executor.h"
+#include "engine/ports/store.h"
 
 namespace worldb::testing {
 

@@ -1,4 +1,4 @@
-// The contract of engine/peer_network.h, as tests over a PeerNetworkHarness. A test file includes
+// The contract of engine/ports/peer_network.h, as tests over a PeerNetworkHarness. A test file includes
 // this and says INSTANTIATE_TEST_SUITE_P with the factories of the harnesses it has.
 #ifndef WORLDB_TESTS_SUPPORT_PEER_NETWORK_CONTRACT_H_
 #define WORLDB_TESTS_SUPPORT_PEER_NETWORK_CONTRACT_H_
@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "cryptoscatter/base/ids.h"
-#include "engine/peer_network.h"
+#include "engine/ports/peer_network.h"
 #include "tests/support/test_world.h"
 
 namespace worldb::testing {

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
-#include "engine/executor.h"
+#include "engine/ports/executor.h"
 
 namespace worldb::testing {
 

@@ -1,4 +1,4 @@
-// The contract of engine/store.h, as tests over a StoreHarness. A test file includes this and says
+// The contract of engine/ports/store.h, as tests over a StoreHarness. A test file includes this and says
 // INSTANTIATE_TEST_SUITE_P with the factories of the harnesses it has.
 #ifndef WORLDB_TESTS_SUPPORT_STORE_CONTRACT_H_
 #define WORLDB_TESTS_SUPPORT_STORE_CONTRACT_H_
@@ -14,7 +14,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cryptoscatter/base/bytes.h"
-#include "engine/store.h"
+#include "engine/ports/store.h"
 #include "tests/support/test_world.h"
 
 namespace worldb::testing {

@@ -12,8 +12,8 @@
 #include "absl/time/time.h"
 #include "cryptoscatter/base/check.h"
 #include "cryptoscatter/base/mutex.h"
-#include "engine/executor.h"
-#include "engine/strand_executor.h"
+#include "engine/local/strand_executor.h"
+#include "engine/ports/executor.h"
 #include "tests/support/sim_executor.h"
 
 namespace worldb::testing {

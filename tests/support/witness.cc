@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "arbiter/op_id.h"
-#include "engine/errors.h"
+#include "engine/cell/errors.h"
 
 namespace worldb::testing {
 namespace {

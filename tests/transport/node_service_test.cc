@@ -24,7 +24,7 @@
 #include "arbiter/op_id.h"
 #include "arbiter/ticket.h"
 #include "cryptoscatter/base/entropy.h"
-#include "engine/errors.h"
+#include "engine/cell/errors.h"
 #include "tests/support/temp_directory.h"
 #include "tools/demo_cell.h"
 #include "transport/client.h"

@@ -7,7 +7,7 @@
 
 #include <string>
 
-#include "engine/errors.h"
+#include "engine/cell/errors.h"
 #include "transport/reasons.h"
 #include "worldb/rpc/v1/errors.pb.h"
 

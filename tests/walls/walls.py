@@ -5,7 +5,8 @@ Reads text only: include lines, guards, and the compile commands CMake wrote. Pr
 breach (`file:line: rule: what`) and exits 1 if there is any.
 
 Rules
-  arrow        a folder includes only itself and the folders its arrows point to
+  arrow        a folder or room includes only itself and those its arrows point to
+  room         every source of engine/ lies in one of its rooms
   library      an outside library is included only where it belongs
   pure         cryptoscatter/ and arbiter/ include nothing that does I/O, time, threads or chance
   resolve      a quoted include is a path from the root that exists, Abseil's, or a generated .pb.h
@@ -23,12 +24,39 @@ import sys
 
 FOLDERS = ("cryptoscatter", "arbiter", "engine", "transport", "tools", "tests")
 
+# The rooms of engine/ from the ground up, each with the rooms it may include.
+GROUND = ("cell", "api", "messages", "ports")
+ROOMS = {
+    "cell": (),
+    "api": (),
+    "messages": ("cell", "api"),
+    "ports": ("cell", "api", "messages"),
+    "context": GROUND,
+    "rows": GROUND,
+    "local": GROUND,
+    "rocks": GROUND,
+    "edge": (*GROUND, "context"),
+    "shares": (*GROUND, "context", "rows"),
+    "home": (*GROUND, "context", "rows", "scatter", "sequencer"),
+    "gateway": (*GROUND, "context", "edge"),
+    "offline": (*GROUND, "rows", "shares", "home"),
+    "desks": (*GROUND, "context", "home"),
+    "scatter": (*GROUND, "context", "home", "sequencer"),
+    "repair": (*GROUND, "context", "shares"),
+    "sequencer": (*GROUND, "context", "home", "desks", "scatter"),
+    "node": (*GROUND, "context", "edge", "shares", "home", "gateway", "desks", "scatter", "repair",
+             "sequencer"),
+}
+
 # The longest matching prefix of a file's path decides.
 ARROWS = {
     "cryptoscatter/base": ("cryptoscatter/base",),
     "cryptoscatter": ("cryptoscatter",),
     "arbiter": ("arbiter", "cryptoscatter/base"),
-    "engine": ("engine", "arbiter", "cryptoscatter"),
+    "engine": (),  # nothing lies beside the rooms
+    **{f"engine/{room}": (f"engine/{room}", *(f"engine/{other}" for other in others), "arbiter",
+                          "cryptoscatter")
+       for room, others in ROOMS.items()},
     "transport": ("transport", "engine", "arbiter", "cryptoscatter"),
     "tools": ("tools", "transport", "engine", "arbiter", "cryptoscatter"),
     "tests": FOLDERS,
@@ -38,8 +66,8 @@ ARROWS = {
 LIBRARIES = (
     ("gRPC", r"grpc(pp|\+\+)?/", ("transport", "tools", "tests"), True, None),
     ("protobuf", r"google/(protobuf|rpc)/|.*\.pb\.h$", ("transport", "tools", "tests"), True, None),
-    ("RocksDB", r"rocksdb/", ("engine",), False, "engine/rocks"),
-    ("asio", r"asio(\.hpp|/)", ("engine",), False, "engine/strand_executor"),
+    ("RocksDB", r"rocksdb/", ("engine",), False, "engine/rocks/"),
+    ("asio", r"asio(\.hpp|/)", ("engine",), False, "engine/local/strand_executor"),
     ("libsodium", r"sodium(\.h|/)", ("cryptoscatter",), False, None),
     ("ISA-L", r"(isa-l|isal)(\.h|/)|(erasure_code|gf_vect_mul|raid)\.h$", ("cryptoscatter",), False, None),
     ("OpenSSL", r"openssl/", ("cryptoscatter",), False, None),
@@ -131,6 +159,12 @@ def check_includes(tree):
                     tree.breach(name, line, "pure", f"{top}/ must not include {target}")
 
 
+def check_rooms(tree):
+    for name in tree.files(".h", ".cc"):
+        if own_folder(name) == "engine":
+            tree.breach(name, 1, "room", "it lies in no room of engine/")
+
+
 def check_own_header_first(tree):
     for name in tree.files(".cc"):
         own = name[:-len(".cc")] + ".h"
@@ -172,6 +206,7 @@ def check_compile_commands(tree, path):
 def breaches(root, compile_commands=None):
     tree = Tree(root)
     check_includes(tree)
+    check_rooms(tree)
     check_own_header_first(tree)
     check_guards(tree)
     if compile_commands:

@@ -25,11 +25,11 @@ CLEAN = {
     "cryptoscatter/seal.h": header("cryptoscatter/seal.h", '"cryptoscatter/base/ids.h"'),
     "cryptoscatter/seal.cc": '#include "cryptoscatter/seal.h"\n#include <sodium.h>\n',
     "arbiter/round.h": header("arbiter/round.h", '"absl/time/time.h"', '"cryptoscatter/base/ids.h"'),
-    "engine/store.h": header("engine/store.h", '"arbiter/round.h"', '"cryptoscatter/seal.h"'),
-    "engine/rocks.cc": "#include <rocksdb/db.h>\n",
-    "transport/wire.cc": '#include "transport/wire.pb.h"\n#include "engine/store.h"\n',
+    "engine/ports/store.h": header("engine/ports/store.h", '"arbiter/round.h"', '"cryptoscatter/seal.h"'),
+    "engine/rocks/store.cc": "#include <rocksdb/db.h>\n",
+    "transport/wire.cc": '#include "transport/wire.pb.h"\n#include "engine/ports/store.h"\n',
     "tools/main.cc": "#include <CLI/CLI.hpp>\n#include <grpcpp/grpcpp.h>\n",
-    "tests/engine/store_test.cc": '#include "engine/store.h"\n#include <gtest/gtest.h>\n',
+    "tests/engine/ports/store_test.cc": '#include "engine/ports/store.h"\n#include <gtest/gtest.h>\n',
 }
 
 
@@ -58,7 +58,7 @@ class WallsTest(unittest.TestCase):
         self.assertEqual(walls.breaches(self.root), [])
 
     def test_arrows_never_turn_back(self):
-        self.expect("arbiter/a.cc", '#include "engine/store.h"\n', "arrow")
+        self.expect("arbiter/a.cc", '#include "engine/ports/store.h"\n', "arrow")
 
     def test_arbiter_knows_base_alone(self):
         self.expect("arbiter/a.cc", '#include "cryptoscatter/seal.h"\n', "arrow")
@@ -68,20 +68,37 @@ class WallsTest(unittest.TestCase):
 
     def test_product_knows_no_tests(self):
         self.write("tests/support/fake.h", header("tests/support/fake.h"))
-        self.expect("engine/a.cc", '#include "tests/support/fake.h"\n', "arrow")
+        self.expect("engine/node/a.cc", '#include "tests/support/fake.h"\n', "arrow")
+
+    def test_no_room_includes_another_against_the_map(self):
+        for room, allowed in walls.ROOMS.items():
+            for other in walls.ROOMS:
+                name = f"engine/{room}/planted.cc"
+                self.write(f"engine/{other}/thing.h", header(f"engine/{other}/thing.h"))
+                self.write(name, f'#include "engine/{other}/thing.h"\n')
+                found = walls.breaches(self.root)
+                if other == room or other in allowed:
+                    self.assertEqual(found, [], f"{room} -> {other}")
+                else:
+                    self.assertTrue(found and found[0].startswith(f"{name}:1: arrow: "),
+                                    f"{room} -> {other}: {found}")
+                (self.root / name).unlink()
+
+    def test_engine_has_no_source_beside_its_rooms(self):
+        self.expect("engine/a.cc", "\n", "room")
 
     def test_grpc_outside_transport(self):
-        self.expect("engine/a.cc", "#include <grpcpp/server.h>\n", "library")
+        self.expect("engine/node/a.cc", "#include <grpcpp/server.h>\n", "library")
 
     def test_generated_messages_outside_transport(self):
-        self.expect("engine/a.cc", '#include "wire.pb.h"\n', "library")
+        self.expect("engine/node/a.cc", '#include "wire.pb.h"\n', "library")
 
     def test_rocksdb_outside_its_files(self):
-        self.expect("engine/a.cc", "#include <rocksdb/options.h>\n", "library")
+        self.expect("engine/node/a.cc", "#include <rocksdb/options.h>\n", "library")
 
     def test_rocksdb_in_a_header(self):
-        (self.root / "engine/rocks.cc").unlink()
-        self.expect("engine/rocks.h", header("engine/rocks.h", "<rocksdb/db.h>"), "library")
+        (self.root / "engine/rocks/store.cc").unlink()
+        self.expect("engine/rocks/store.h", header("engine/rocks/store.h", "<rocksdb/db.h>"), "library")
 
     def test_sodium_in_a_header(self):
         self.expect("cryptoscatter/a.h", header("cryptoscatter/a.h", "<sodium.h>"), "library")
@@ -91,7 +108,7 @@ class WallsTest(unittest.TestCase):
 
     def test_own_header_named_like_a_library_is_fine(self):
         self.write("cryptoscatter/erasure_code.h", header("cryptoscatter/erasure_code.h"))
-        self.write("engine/a.cc", '#include "cryptoscatter/erasure_code.h"\n')
+        self.write("engine/node/a.cc", '#include "cryptoscatter/erasure_code.h"\n')
         self.assertEqual(walls.breaches(self.root), [])
 
     def test_cores_stay_pure(self):
@@ -100,20 +117,20 @@ class WallsTest(unittest.TestCase):
                 self.expect("arbiter/a.cc", f"#include {target}\n", "pure")
 
     def test_include_of_a_missing_file(self):
-        self.expect("engine/a.cc", '#include "engine/missing.h"\n', "resolve")
+        self.expect("engine/node/a.cc", '#include "engine/node/missing.h"\n', "resolve")
 
     def test_include_relative_to_the_file(self):
-        self.expect("engine/a.cc", '#include "store.h"\n', "resolve")
+        self.expect("engine/ports/a.cc", '#include "store.h"\n', "resolve")
 
     def test_own_header_second(self):
         self.expect("cryptoscatter/seal.cc", '#include <sodium.h>\n#include "cryptoscatter/seal.h"\n',
                     "own-first")
 
     def test_wrong_guard(self):
-        self.expect("engine/a.h", header("engine/b.h"), "guard")
+        self.expect("engine/node/a.h", header("engine/node/b.h"), "guard")
 
     def test_no_guard(self):
-        self.expect("engine/a.h", "#pragma once\n", "guard")
+        self.expect("engine/node/a.h", "#pragma once\n", "guard")
 
     def test_forgotten_source_and_forgotten_options(self):
         sources = sorted(name for name in CLEAN if name.endswith(".cc"))

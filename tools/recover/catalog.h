@@ -22,9 +22,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "engine/cell.h"
-#include "engine/offline_reader.h"
-#include "engine/rocks_reader.h"
+#include "engine/cell/cell.h"
+#include "engine/offline/offline_reader.h"
+#include "engine/rocks/rocks_reader.h"
 #include "tools/files.h"
 #include "tools/recover/archive.h"
 

@@ -9,8 +9,8 @@
 
 #include "absl/status/statusor.h"
 #include "cryptoscatter/exchange.h"
-#include "engine/cell.h"
-#include "engine/offline_reader.h"
+#include "engine/cell/cell.h"
+#include "engine/offline/offline_reader.h"
 
 namespace worldb::tools {
 

@@ -19,7 +19,7 @@
 #include "absl/status/status.h"
 #include "cryptoscatter/base/secret.h"
 #include "cryptoscatter/records.h"
-#include "engine/offline_reader.h"
+#include "engine/offline/offline_reader.h"
 #include "tools/recover/catalog.h"
 #include "tools/recover/claims.h"
 

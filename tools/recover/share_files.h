@@ -9,7 +9,7 @@
 #include "cryptoscatter/base/bytes.h"
 #include "cryptoscatter/script_book.h"
 #include "cryptoscatter/share_file.h"
-#include "engine/offline_reader.h"
+#include "engine/offline/offline_reader.h"
 #include "tools/files.h"
 
 namespace worldb::tools {

@@ -1,0 +1,225 @@
+#include "engine/home/staging.h"
+
+#include <utility>
+
+#include "cryptoscatter/base/status_macros.h"
+
+namespace worldb::engine {
+namespace {
+
+constexpr absl::Duration kDropEvery = absl::Milliseconds(20);
+constexpr std::size_t kDropsPerCommitMax = 1024;
+constexpr char kRowEnd[] = "p0";
+constexpr std::size_t kRowsPerScan = 32;
+
+absl::StatusOr<std::shared_ptr<Payload>> DecodePayload(Bytes bytes) {
+  auto payload = std::make_shared<Payload>();
+  using cryptoscatter::SealedValue;
+  WORLDB_ASSIGN_OR_RETURN(payload->sealed,
+                          SealedValue::Decode(bytes, SealedValue::Ciphertext::kMayBeAbsent));
+  payload->commitment = payload->sealed.Commitment();
+  payload->encoded = std::make_shared<const Bytes>(std::move(bytes));
+  return payload;
+}
+
+}  // namespace
+
+std::string Staging::RowKey(const CommitmentId& commitment) {
+  return kRowPrefix + ToString(commitment.span());
+}
+
+void Staging::Load(std::function<void(absl::Status)> done) {
+  LoadFrom(kRowPrefix, std::move(done));
+}
+
+void Staging::LoadFrom(std::string begin, std::function<void(absl::Status)> done) {
+  context_.parts.store->Scan(
+      RowFamily::kBlobs, std::move(begin), kRowEnd, kRowsPerScan,
+      [this, done = std::move(done)](absl::StatusOr<std::vector<StoreRow>> rows) mutable {
+        // Damaged rows are as good as not here; what cannot be listed is looked up all the same.
+        if (absl::IsDataLoss(rows.status())) return done(absl::OkStatus());
+        if (!rows.ok()) return done(rows.status());
+        const bool last = rows->size() < kRowsPerScan;
+        std::string next = last ? std::string() : rows->back().key + '\0';
+        for (StoreRow& row : *rows) {
+          const auto payload = DecodePayload(std::move(row.value));
+          if (payload.ok() && row.key == RowKey((*payload)->commitment)) {
+            Note(**payload);
+          } else {  // damaged: as good as not here
+            drops_.push_back(StoreWrite::Delete(RowFamily::kBlobs, std::move(row.key)));
+          }
+        }
+        if (last) return done(absl::OkStatus());
+        LoadFrom(std::move(next), std::move(done));
+      });
+}
+
+void Staging::Put(const std::vector<PayloadPtr>& payloads, std::function<void(absl::Status)> done) {
+  std::vector<StoreWrite> writes = std::exchange(drops_, {});
+  std::vector<PayloadPtr> named;
+  for (const PayloadPtr& payload : payloads) {
+    writes.push_back(
+        StoreWrite::Put(RowFamily::kBlobs, RowKey(payload->commitment), payload->encoded));
+    if (auto name = names_.RowFor(payload->sealed.core.key_tag, payload->key)) {
+      writes.push_back(*std::move(name));
+      named.push_back(payload);
+    }
+  }
+  context_.parts.store->Commit(
+      std::move(writes), /*sync=*/true,
+      [this, payloads, named = std::move(named), done = std::move(done)](absl::Status status) {
+        if (status.ok()) {
+          for (const PayloadPtr& payload : named) {
+            names_.Learn(payload->sealed.core.key_tag, payload->key);
+          }
+          for (const PayloadPtr& payload : payloads) {
+            Remember(payload);
+            Heed(payload->sealed.core.op_id, payload->commitment, context_.now());
+          }
+          KeepBudget();
+        }
+        done(std::move(status));
+      });
+}
+
+void Staging::Note(const Payload& payload) {
+  Staged& staged = synced_[payload.commitment];
+  stored_bytes_ += payload.encoded->size() - staged.bytes;
+  staged = {payload.sealed.core.op_id, context_.now(), payload.encoded->size(), payload.whole()};
+}
+
+void Staging::Heed(const OpId& op, const CommitmentId& commitment, absl::Duration since) {
+  if (!wanted_) return;
+  switch (wanted_(op, commitment)) {
+    case Wish::kUnknown:
+      if (context_.now() - since >= kStrayAfter) Drop(commitment);
+      return;
+    case Wish::kWanted:
+      return;
+    case Wish::kHeld:
+      return MayShrink(commitment, arbiter::Level::kHeld);
+    case Wish::kSafe:
+      return MayShrink(commitment, arbiter::Level::kSafe);
+    case Wish::kUnwanted:
+      return Drop(commitment);
+  }
+}
+
+void Staging::Sweep() {
+  safe_.clear();
+  held_.clear();
+  std::vector<std::pair<CommitmentId, Staged>> all(synced_.begin(), synced_.end());
+  for (const auto& [commitment, staged] : all) Heed(staged.op, commitment, staged.since);
+}
+
+void Staging::MayShrink(const CommitmentId& commitment, arbiter::Level level) {
+  const auto it = synced_.find(commitment);
+  if (it == synced_.end() || !it->second.whole) return;
+  (level >= arbiter::Level::kSafe ? safe_ : held_).push_back(commitment);
+  KeepBudget();
+}
+
+void Staging::KeepBudget() {
+  while (stored_bytes_ > context_.options.staging_bytes_max && !(safe_.empty() && held_.empty())) {
+    std::deque<CommitmentId>& queue = safe_.empty() ? held_ : safe_;
+    const CommitmentId oldest = queue.front();
+    queue.pop_front();
+    Shrink(oldest);
+  }
+}
+
+void Staging::Shrink(const CommitmentId& commitment) {
+  const auto it = synced_.find(commitment);
+  if (it == synced_.end() || !std::exchange(it->second.whole, false)) return;
+  const std::size_t whole_bytes = it->second.bytes;
+  stored_bytes_ -= std::exchange(it->second.bytes, 0);
+  Get(commitment, [this, commitment, whole_bytes](absl::StatusOr<PayloadPtr> payload) {
+    const auto staged = synced_.find(commitment);
+    if (staged == synced_.end() || !payload.ok()) return;
+    auto owed = std::make_shared<Payload>();
+    owed->sealed = (*payload)->sealed;
+    owed->sealed.ciphertext.clear();
+    owed->commitment = commitment;
+    owed->encoded = std::make_shared<const Bytes>(owed->sealed.Encode());
+    staged->second.bytes = owed->encoded->size();
+    stored_bytes_ += staged->second.bytes;
+    if (const auto cached = memory_.find(commitment); cached != memory_.end()) {
+      memory_bytes_ -= whole_bytes;
+      memory_.erase(cached);
+    }
+    // Not synced: a crash leaves the whole payload, which may shrink again.
+    context_.parts.store->Commit(
+        {StoreWrite::Put(RowFamily::kBlobs, RowKey(commitment), owed->encoded)}, /*sync=*/false,
+        [](absl::Status) {});
+  });
+}
+
+void Staging::Remember(PayloadPtr payload) {
+  Note(*payload);
+  const CommitmentId commitment = payload->commitment;
+  const std::size_t bytes = payload->encoded->size();
+  if (!memory_.emplace(commitment, std::move(payload)).second) return;
+  while (!memory_order_.empty() && !memory_.contains(memory_order_.front())) {
+    memory_order_.pop_front();
+  }
+  memory_order_.push_back(commitment);
+  memory_bytes_ += bytes;
+  while (memory_bytes_ > kMemoryBytesMax && !memory_order_.empty()) {
+    const auto oldest = memory_.find(memory_order_.front());
+    memory_order_.pop_front();
+    if (oldest == memory_.end()) continue;
+    memory_bytes_ -= oldest->second->encoded->size();
+    memory_.erase(oldest);
+  }
+}
+
+void Staging::Get(const CommitmentId& commitment,
+                  std::function<void(absl::StatusOr<PayloadPtr>)> done) {
+  if (const auto it = memory_.find(commitment); it != memory_.end()) {
+    context_.executor().Post([payload = it->second, done = std::move(done)] { done(payload); });
+    return;
+  }
+  context_.parts.store->Get(
+      RowFamily::kBlobs, RowKey(commitment),
+      [this, done = std::move(done)](absl::StatusOr<Bytes> bytes) {
+        // Damaged is as good as not here: whoever asks takes a sibling's.
+        if (absl::IsDataLoss(bytes.status())) {
+          return done(absl::NotFoundError(bytes.status().message()));
+        }
+        if (!bytes.ok()) return done(bytes.status());
+        auto payload = DecodePayload(*std::move(bytes));
+        if (!payload.ok()) return done(absl::NotFoundError(payload.status().message()));
+        if (const Bytes* name = names_.Find((*payload)->sealed.core.key_tag)) {
+          (*payload)->key = *name;
+        }
+        done(*std::move(payload));
+      });
+}
+
+void Staging::Drop(const CommitmentId& commitment) {
+  const auto staged = synced_.find(commitment);
+  if (staged == synced_.end()) return;
+  stored_bytes_ -= staged->second.bytes;
+  synced_.erase(staged);
+  if (const auto it = memory_.find(commitment); it != memory_.end()) {
+    memory_bytes_ -= it->second->encoded->size();
+    memory_.erase(it);
+  }
+  drops_.push_back(StoreWrite::Delete(RowFamily::kBlobs, RowKey(commitment)));
+  if (drops_.size() >= kDropsPerCommitMax) {
+    FlushDrops();
+  } else if (!std::exchange(drop_timer_, true)) {
+    context_.executor().PostAfter(kDropEvery, [this] {
+      drop_timer_ = false;
+      FlushDrops();
+    });
+  }
+}
+
+void Staging::FlushDrops() {
+  if (drops_.empty()) return;
+  // A deletion that does not survive a crash is repeated when the log is applied again.
+  context_.parts.store->Commit(std::exchange(drops_, {}), /*sync=*/false, [](absl::Status) {});
+}
+
+}  // namespace worldb::engine

@@ -1,0 +1,98 @@
+// Sealed payloads of ops that have not spread to all nine nodes yet, on one triad node.
+//
+// What is staged is ciphertext with nine sealed key shares: this node could open one of them.
+// A payload is kept in memory while the budget allows, and read back from the store otherwise. The
+// commit that stages it brings the name of its key to the index, if it is new there.
+// Errors:  NotFound when it is not here; the store's own errors otherwise.
+// Threads: its node's executor.
+// Source:  docs/protocol.md 4.
+#ifndef WORLDB_ENGINE_HOME_STAGING_H_
+#define WORLDB_ENGINE_HOME_STAGING_H_
+
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "engine/context/node_context.h"
+#include "engine/home/name_index.h"
+
+namespace worldb::engine {
+
+class Staging {
+ public:
+  static constexpr std::size_t kMemoryBytesMax = std::size_t{24} << 20;
+  // Row keys are this and the commitment, in the blob family.
+  static constexpr char kRowPrefix[] = "p/";
+  static constexpr absl::Duration kStrayAfter = absl::Minutes(10);
+
+  Staging(NodeContext& context, NameIndex& names) : context_(context), names_(names) {}
+
+  // What the applied log says of a payload.
+  enum class Wish {
+    kUnknown,   // its op is not on record
+    kWanted,    // whole
+    kHeld,      // won and HELD, or
+    kSafe,      // SAFE: may shrink when there is too much
+    kUnwanted,  // it goes
+  };
+  // Asked after a payload was synced, and now and then.
+  void SetWanted(std::function<Wish(const OpId&, const CommitmentId&)> wanted) {
+    wanted_ = std::move(wanted);
+  }
+
+  // Finds out what an earlier run left staged. Before that, Has() and Drop() know nothing of it.
+  void Load(std::function<void(absl::Status)> done);
+  // `done` gets OK when all of them are synced here.
+  void Put(const std::vector<PayloadPtr>& payloads, std::function<void(absl::Status)> done);
+  void Get(const CommitmentId& commitment, std::function<void(absl::StatusOr<PayloadPtr>)> done);
+  // Staged here and synced.
+  bool Has(const CommitmentId& commitment) const { return synced_.contains(commitment); }
+  std::uint64_t stored_bytes() const { return stored_bytes_; }
+  // The value has spread to `level`: when staging passes its budget, its ciphertext goes, and what
+  // nodes without a receipt are owed stays.
+  void MayShrink(const CommitmentId& commitment, arbiter::Level level);
+  // Drops what is unwanted, and what stayed unknown for kStrayAfter: the call that had it staged is
+  // gone.
+  void Sweep();
+  // Forgets it, if it is here; the deletion is written with the next commit, unsynced.
+  void Drop(const CommitmentId& commitment);
+
+  static std::string RowKey(const CommitmentId& commitment);
+
+ private:
+  struct Staged {
+    OpId op;
+    absl::Duration since;
+    std::size_t bytes = 0;
+    bool whole = true;
+  };
+
+  void Remember(PayloadPtr payload);
+  void Note(const Payload& payload);
+  void Heed(const OpId& op, const CommitmentId& commitment, absl::Duration since);
+  void KeepBudget();
+  void Shrink(const CommitmentId& commitment);
+  void FlushDrops();
+  void LoadFrom(std::string begin, std::function<void(absl::Status)> done);
+
+  NodeContext& context_;
+  NameIndex& names_;
+  std::function<Wish(const OpId&, const CommitmentId&)> wanted_;
+  absl::flat_hash_map<CommitmentId, PayloadPtr> memory_;
+  std::deque<CommitmentId> memory_order_;  // oldest first; may name dropped ones
+  std::size_t memory_bytes_ = 0;
+  absl::flat_hash_map<CommitmentId, Staged> synced_;
+  std::uint64_t stored_bytes_ = 0;
+  // May shrink, oldest first; may name what is gone.
+  std::deque<CommitmentId> safe_;
+  std::deque<CommitmentId> held_;
+  std::vector<StoreWrite> drops_;
+  bool drop_timer_ = false;
+};
+
+}  // namespace worldb::engine
+
+#endif  // WORLDB_ENGINE_HOME_STAGING_H_

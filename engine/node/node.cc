@@ -1,0 +1,367 @@
+#include "engine/node/node.h"
+
+#include <atomic>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/cell/errors.h"
+#include "engine/context/home_directory.h"
+#include "engine/context/node_context.h"
+#include "engine/context/peer_table.h"
+#include "engine/edge/gatherer.h"
+#include "engine/gateway/ingress.h"
+#include "engine/gateway/key_reader.h"
+#include "engine/gateway/ticket_reader.h"
+#include "engine/gateway/watcher.h"
+#include "engine/home/checkpointer.h"
+#include "engine/home/home.h"
+#include "engine/home/name_index.h"
+#include "engine/home/staging.h"
+#include "engine/repair/repair_desk.h"
+#include "engine/repair/repairer.h"
+#include "engine/scatter/scatterer.h"
+#include "engine/sequencer/outage_watch.h"
+#include "engine/sequencer/sequencer.h"
+#include "engine/shares/scrubber.h"
+#include "engine/shares/share_store.h"
+
+namespace worldb::engine {
+namespace {
+
+constexpr char kStreamEpochRow[] = "n/stream_epoch";
+
+arbiter::ContestRule RuleOf(const NodeOptions& options) {
+  arbiter::ContestRule rule;
+  rule.window_max = options.window.window_max;
+  return rule;
+}
+
+absl::Status Stopping() {
+  return MakeError(absl::StatusCode::kUnavailable, reason::kNodeStopping,
+                   "the node is stopping; ask another node");
+}
+
+}  // namespace
+
+class Node::Impl {
+ public:
+  Impl(NodeParts parts, NodeOptions options)
+      : context_(std::move(parts), options),
+        peers_(context_),
+        names_(context_),
+        staging_(context_, names_),
+        shares_(context_),
+        repairer_(context_, shares_, peers_),
+        repair_desk_(context_, shares_, [this](const VersionRef& v) { repairer_.Repair(v); }),
+        scrubber_(context_, shares_, [this](const VersionRef& v) { repairer_.Repair(v); }),
+        checkpointer_(context_, RuleOf(options)),
+        home_(context_, staging_, checkpointer_, names_, RuleOf(options)),
+        sequencer_(context_, home_, staging_, names_, peers_),
+        outages_(context_, home_, sequencer_, peers_),
+        scatterer_(context_, staging_, peers_),
+        homes_(context_),
+        ingress_(context_, homes_),
+        gatherer_(context_, homes_, peers_),
+        key_reader_(context_, homes_, peers_),
+        watcher_(context_, homes_, peers_),
+        tickets_(context_, homes_) {
+    home_.Connect(sequencer_, scatterer_);
+    scatterer_.Connect(sequencer_);
+    shares_.OnDamage([this](const VersionRef& version) { repairer_.Repair(version); });
+    peers_.OnReturn([this](NodeIndex node) {
+      repairer_.OnNodeReturned();
+      if (sequencer_.leading()) scatterer_.OnNodeReturned(node);
+    });
+  }
+
+  void Start(std::function<void(absl::Status)> ready) {
+    context_.parts.network->SetHandler(
+        [this](NodeIndex from, PeerMessage message) { Receive(from, std::move(message)); });
+    context_.executor().Post([this, ready = std::move(ready)]() mutable {
+      context_.parts.store->Get(
+          RowFamily::kRows, kStreamEpochRow,
+          [this, ready = std::move(ready)](absl::StatusOr<Bytes> row) mutable {
+            OnStreamEpoch(std::move(row), std::move(ready));
+          });
+    });
+  }
+
+  CallId Set(SetRequest request, SetObserver observer) {
+    const CallId call = last_call_.fetch_add(1, std::memory_order_relaxed) + 1;
+    // By pointer, so that a refusal can still be told to the observer.
+    auto kept = std::make_shared<SetObserver>(std::move(observer));
+    absl::StatusOr<Ingress::Admitted> admitted =
+        ingress_.Admit(call, std::move(request), [kept](const SetEvent& event) { (*kept)(event); });
+    PostOrStop([kept](absl::Status status) { (*kept)(SetFailed{std::move(status)}); },
+               [this, kept, admitted = std::make_shared<decltype(admitted)>(std::move(admitted))] {
+                 if (admitted->ok()) {
+                   ingress_.Begin(*std::move(*admitted));
+                 } else {
+                   (*kept)(SetFailed{admitted->status()});
+                 }
+               });
+    return call;
+  }
+
+  void Forget(CallId call) {
+    context_.executor().Post([this, call] {
+      ingress_.Forget(call);
+      watcher_.Forget(call);
+    });
+  }
+
+  void Get(GetRequest request, Gatherer::Done done) {
+    PostOrStop(done, [this, request = std::move(request), done]() mutable {
+      gatherer_.Get(std::move(request), std::move(done));
+    });
+  }
+
+  void AskTicket(std::string ticket, std::optional<arbiter::Level> until, absl::Duration timeout,
+                 TicketReader::Done done) {
+    PostOrStop(done, [this, ticket = std::move(ticket), until, timeout, done]() mutable {
+      tickets_.Get(ticket, until, timeout, std::move(done));
+    });
+  }
+
+  void List(ListRequest request, KeyReader::ListDone done) {
+    PostOrStop(done, [this, request = std::move(request), done]() mutable {
+      key_reader_.List(std::move(request), std::move(done));
+    });
+  }
+
+  void History(HistoryRequest request, KeyReader::HistoryDone done) {
+    PostOrStop(done, [this, request = std::move(request), done]() mutable {
+      key_reader_.History(std::move(request), std::move(done));
+    });
+  }
+
+  CallId Watch(WatchRequest request, WatchObserver observer) {
+    const CallId call = last_call_.fetch_add(1, std::memory_order_relaxed) + 1;
+    PostOrStop([observer](absl::Status status) { observer(WatchFailed{std::move(status)}); },
+               [this, call, request = std::move(request), observer]() mutable {
+                 watcher_.Start(call, std::move(request), std::move(observer));
+               });
+    return call;
+  }
+
+  void Status(std::function<void(absl::StatusOr<NodeStatus>)> done) {
+    PostOrStop(done, [this, done] {
+      NodeStatus status;
+      status.node = context_.index();
+      status.name = context_.cell().node(context_.index()).name;
+      status.data_center = context_.cell().data_center_name(context_.data_center());
+      status.cell = context_.cell().id();
+      status.clock_bound = context_.parts.clock->Now().bound;
+      status.may_stamp = ingress_.may_stamp();
+      status.reachable = peers_.Reachable();
+      status.shares_stored = shares_.stored_count();
+      status.store_error = std::string(shares_.store_status().message());
+      status.pending_ops = ingress_.pending_count();
+      status.staged_bytes = staging_.stored_bytes();
+      status.repair = repairer_.Status();
+      status.home = home_.Status();
+      status.home.serving =
+          status.home.serving &&
+          2 * status.reachable.CountIn(context_.data_center()) > kNodesPerDataCenter;
+      done(std::move(status));
+    });
+  }
+
+  void DeclareOut(DataCenterIndex data_center) {
+    context_.executor().Post([this, data_center] { outages_.DeclareOut(data_center); });
+  }
+
+  void Stop() {
+    if (stopped_.exchange(true)) return;
+    // From here on no task of this node runs or will run: its state is this thread's.
+    context_.executor().Shutdown();
+    ingress_.StopAll(Stopping());
+    gatherer_.StopAll(Stopping());
+    key_reader_.StopAll(Stopping());
+    watcher_.StopAll(Stopping());
+    tickets_.StopAll(Stopping());
+  }
+
+ private:
+  // Runs `task` on the executor, or tells `stopped` why it never will: a task the executor drops is
+  // destroyed, and says so then.
+  void PostOrStop(std::function<void(absl::Status)> stopped, Task task) {
+    struct Once {
+      ~Once() {
+        if (stopped) stopped(Stopping());
+      }
+      std::function<void(absl::Status)> stopped;
+    };
+    auto once = std::make_shared<Once>();
+    once->stopped = std::move(stopped);
+    context_.executor().Post([once = std::move(once), task = std::move(task)] {
+      once->stopped = nullptr;
+      task();
+    });
+  }
+
+  void OnStreamEpoch(absl::StatusOr<Bytes> row, std::function<void(absl::Status)> ready) {
+    std::uint64_t last = 0;
+    if (row.ok()) {
+      ByteReader r(*row);
+      last = r.U64();
+      if (absl::Status status = r.Finish("stream epoch"); !status.ok()) return ready(status);
+    } else if (!absl::IsNotFound(row.status())) {
+      return ready(row.status());
+    }
+    const StreamEpoch epoch(last + 1);
+    ByteWriter w;
+    w.U64(epoch.value());
+    context_.parts.store->Commit(
+        {StoreWrite::Put(RowFamily::kRows, kStreamEpochRow,
+                         std::make_shared<const Bytes>(std::move(w).Take()))},
+        /*sync=*/true, [this, epoch, ready = std::move(ready)](absl::Status status) mutable {
+          if (!status.ok()) return ready(std::move(status));
+          names_.Load([this, epoch, ready = std::move(ready)](absl::Status named) mutable {
+            if (!named.ok()) return ready(std::move(named));
+            staging_.Load([this, epoch, ready = std::move(ready)](absl::Status loaded) {
+              if (loaded.ok()) {
+                ingress_.Start(epoch);
+                home_.Start();
+                peers_.Start();
+                scrubber_.Start();
+                outages_.Start();
+                live_ = true;
+              }
+              ready(std::move(loaded));
+            });
+          });
+        });
+  }
+
+  void Receive(NodeIndex from, PeerMessage message) {
+    if (!live_) return;
+    peers_.OnHeard(from);
+    std::visit([this, from](auto& m) { Handle(from, m); }, message);
+  }
+
+  void Handle(NodeIndex from, Heartbeat& m) { peers_.On(from, m); }
+  void Handle(NodeIndex from, HeartbeatReply& m) { peers_.On(from, m); }
+  void Handle(NodeIndex from, FrameBatch& m) { sequencer_.On(from, std::move(m)); }
+  void Handle(NodeIndex from, StageValue& m) { sequencer_.On(from, std::move(m)); }
+  void Handle(NodeIndex from, StageValueReply& m) { ingress_.On(from, m); }
+  void Handle(NodeIndex from, SequencerBeat& m) {
+    home_.On(from, m);
+    if (homes_.On(from, m)) ingress_.On(m);
+  }
+  void Handle(NodeIndex from, OpNotices& m) { ingress_.On(from, m); }
+  void Handle(NodeIndex from, TicketQuery& m) { home_.On(from, m); }
+  void Handle(NodeIndex from, TicketReply& m) {
+    ingress_.On(from, m);
+    tickets_.On(from, m);
+  }
+  void Handle(NodeIndex from, ReadQuery& m) { sequencer_.Ask(from, std::move(m)); }
+  void Handle(NodeIndex from, ReadReply& m) { gatherer_.On(from, m); }
+  void Handle(NodeIndex from, ListQuery& m) { sequencer_.Ask(from, std::move(m)); }
+  void Handle(NodeIndex from, ListQueryReply& m) { key_reader_.On(from, std::move(m)); }
+  void Handle(NodeIndex from, HistoryQuery& m) { sequencer_.Ask(from, std::move(m)); }
+  void Handle(NodeIndex from, HistoryQueryReply& m) { key_reader_.On(from, m); }
+  void Handle(NodeIndex from, WatchOpen& m) { sequencer_.Ask(from, std::move(m)); }
+  void Handle(NodeIndex from, WatchBatch& m) { watcher_.On(from, m); }
+  void Handle(NodeIndex from, WatchAck& m) { sequencer_.On(from, m); }
+  void Handle(NodeIndex from, NamesGet& m) { names_.On(from, m); }
+  void Handle(NodeIndex from, NamesGetReply& m) { names_.On(from, m); }
+  void Handle(NodeIndex from, StagePut& m) {
+    if (DataCenterOf(from) != context_.data_center()) return;
+    staging_.Put(m.payloads, [this, from, id = m.id](absl::Status status) {
+      context_.Send(from, StagePutReply{id, std::move(status)});
+    });
+  }
+  void Handle(NodeIndex from, StagePutReply& m) {
+    sequencer_.On(from, m);
+    scatterer_.On(from, m);
+  }
+  void Handle(NodeIndex from, CheckpointSynced& m) { sequencer_.On(from, m); }
+  void Handle(NodeIndex from, CheckpointGet& m) { checkpointer_.On(from, m); }
+  void Handle(NodeIndex from, CheckpointGetReply& m) { checkpointer_.On(from, m); }
+  void Handle(NodeIndex from, StageGet& m) {
+    if (DataCenterOf(from) != context_.data_center()) return;
+    staging_.Get(m.commitment, [this, from, id = m.id](absl::StatusOr<PayloadPtr> payload) {
+      StageGetReply reply;
+      reply.id = id;
+      reply.status = payload.status();
+      if (payload.ok()) reply.payload = *std::move(payload);
+      context_.Send(from, std::move(reply));
+    });
+  }
+  void Handle(NodeIndex from, StageGetReply& m) { scatterer_.On(from, m); }
+  void Handle(NodeIndex from, PutShares& m) { shares_.On(from, std::move(m)); }
+  void Handle(NodeIndex from, PutSharesReply& m) { scatterer_.On(from, m); }
+  void Handle(NodeIndex from, ListShares& m) { shares_.On(from, m); }
+  void Handle(NodeIndex from, ListSharesReply& m) { gatherer_.On(from, m); }
+  void Handle(NodeIndex from, FetchShare& m) { shares_.On(from, m); }
+  void Handle(NodeIndex from, FetchShareReply& m) { gatherer_.On(from, m); }
+  void Handle(NodeIndex from, FetchFragment& m) { repair_desk_.On(from, m); }
+  void Handle(NodeIndex from, FetchFragmentReply& m) { repairer_.On(from, m); }
+  void Handle(NodeIndex from, RepairKeyShare& m) { repair_desk_.On(from, m); }
+  void Handle(NodeIndex from, RepairKeyShareReply& m) { repairer_.On(from, m); }
+  void Handle(NodeIndex from, ShareDoubt& m) { repairer_.On(from, m); }
+  void Handle(NodeIndex from, OwedShare& m) { repairer_.On(from, m); }
+
+  NodeContext context_;
+  PeerTable peers_;
+  NameIndex names_;
+  Staging staging_;
+  ShareStore shares_;
+  Repairer repairer_;
+  RepairDesk repair_desk_;
+  Scrubber scrubber_;
+  Checkpointer checkpointer_;
+  Home home_;
+  Sequencer sequencer_;
+  OutageWatch outages_;
+  Scatterer scatterer_;
+  HomeDirectory homes_;
+  Ingress ingress_;
+  Gatherer gatherer_;
+  KeyReader key_reader_;
+  Watcher watcher_;
+  TicketReader tickets_;
+  bool live_ = false;
+  std::atomic<bool> stopped_ = false;
+  std::atomic<CallId> last_call_ = 0;
+};
+
+Node::Node(NodeParts parts, NodeOptions options, std::function<void(absl::Status)> ready)
+    : impl_(std::make_unique<Impl>(std::move(parts), options)) {
+  impl_->Start(std::move(ready));
+}
+
+Node::~Node() { Stop(); }
+
+Node::CallId Node::Set(SetRequest request, SetObserver observer) {
+  return impl_->Set(std::move(request), std::move(observer));
+}
+void Node::Forget(CallId call) { impl_->Forget(call); }
+void Node::Get(GetRequest request, std::function<void(absl::StatusOr<GetReply>)> done) {
+  impl_->Get(std::move(request), std::move(done));
+}
+void Node::TicketGet(std::string ticket, absl::Duration timeout,
+                     std::function<void(absl::StatusOr<TicketStatus>)> done) {
+  impl_->AskTicket(std::move(ticket), std::nullopt, timeout, std::move(done));
+}
+void Node::Status(std::function<void(absl::StatusOr<NodeStatus>)> done) {
+  impl_->Status(std::move(done));
+}
+void Node::TicketWait(std::string ticket, arbiter::Level until, absl::Duration timeout,
+                      std::function<void(absl::StatusOr<TicketStatus>)> done) {
+  impl_->AskTicket(std::move(ticket), until, timeout, std::move(done));
+}
+void Node::List(ListRequest request, std::function<void(absl::StatusOr<ListReply>)> done) {
+  impl_->List(std::move(request), std::move(done));
+}
+void Node::History(HistoryRequest request, std::function<void(absl::StatusOr<HistoryReply>)> done) {
+  impl_->History(std::move(request), std::move(done));
+}
+Node::CallId Node::Watch(WatchRequest request, WatchObserver observer) {
+  return impl_->Watch(std::move(request), std::move(observer));
+}
+void Node::DeclareOut(DataCenterIndex data_center) { impl_->DeclareOut(data_center); }
+void Node::Stop() { impl_->Stop(); }
+
+}  // namespace worldb::engine

@@ -1,0 +1,402 @@
+#include "engine/rocks/rocks_store.h"
+
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+#include <rocksdb/env.h>
+#include <rocksdb/options.h>
+#include <rocksdb/write_batch.h>
+#include <rocksdb/write_buffer_manager.h>
+
+#include <algorithm>
+#include <array>
+#include <deque>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
+#include "cryptoscatter/base/check.h"
+#include "cryptoscatter/base/mutex.h"
+#include "cryptoscatter/base/status_macros.h"
+#include "engine/rocks/rocks_options.h"
+
+namespace worldb::engine {
+namespace {
+
+constexpr std::size_t kMiB = std::size_t{1} << 20;
+// Free space below which a full disk counts as full still: a new log, manifest and options file.
+constexpr std::uint64_t kReopenBytesMin = 4 * kMiB;
+
+rocksdb::Slice AsSlice(const Bytes& bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+absl::Status Closed() {
+  return absl::UnavailableError("the store could not be opened again after an error; commit again");
+}
+absl::Status Stopped() { return absl::UnavailableError("the store has been stopped"); }
+
+}  // namespace
+
+class RocksResources::Impl {
+ public:
+  explicit Impl(const Budget& budget)
+      : cache(rocksdb::NewLRUCache(budget.memory_bytes_max)),
+        memtables(std::make_shared<rocksdb::WriteBufferManager>(budget.memtable_bytes_max, cache)) {
+    rocksdb::Env* env = rocksdb::Env::Default();
+    env->SetBackgroundThreads(budget.background_thread_count, rocksdb::Env::LOW);
+    env->SetBackgroundThreads(budget.background_thread_count, rocksdb::Env::HIGH);
+  }
+
+  const std::shared_ptr<rocksdb::Cache> cache;
+  // Charges memtables to the cache, so that one number bounds both.
+  const std::shared_ptr<rocksdb::WriteBufferManager> memtables;
+};
+
+RocksResources::RocksResources(const Budget& budget) : impl_(std::make_unique<Impl>(budget)) {}
+RocksResources::~RocksResources() = default;
+
+// Kept alive by work the pool still holds. Such work counts itself in before it touches the
+// database or the executor, and does nothing once the store is stopped; Stop() waits for those
+// counted in.
+class RocksStore::Core : public std::enable_shared_from_this<RocksStore::Core> {
+ public:
+  Core(Executor& completions, const Options& options)
+      : options_(options), completions_(completions) {}
+
+  absl::Status Open(const std::string& dir, RocksResources::Impl& resources);
+  void Commit(std::vector<StoreWrite> writes, bool sync, std::function<void(absl::Status)> done);
+  void GetMany(RowFamily family, std::vector<std::string> keys,
+               std::function<void(std::vector<absl::StatusOr<Bytes>>)> done);
+  void Scan(RowFamily family, std::string begin, std::string end, std::size_t count_max,
+            std::function<void(absl::StatusOr<std::vector<StoreRow>>)> done);
+  void Stop();
+  std::uint64_t write_count() const {
+    MutexLock lock(mu_);
+    return write_count_;
+  }
+
+ private:
+  struct PendingCommit {
+    std::vector<StoreWrite> writes;
+    bool sync;
+    std::function<void(absl::Status)> done;
+  };
+
+  // True: the caller may use the database and the executor until Leave(). Waits out a reopening.
+  bool Enter() {
+    MutexLock lock(mu_);
+    while (reopening_) changed_.Wait(mu_);
+    if (stopped_) return false;
+    ++inside_count_;
+    return true;
+  }
+  void Leave() {
+    MutexLock lock(mu_);
+    --inside_count_;
+    if (stopped_ || reopening_) changed_.NotifyAll();
+  }
+
+  void ScheduleWrite() {
+    completions_.Offload([self = shared_from_this()] { self->WriteGroup(); }, [] {});
+  }
+  void WriteGroup();
+  std::vector<PendingCommit> TakeGroup() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status Write(const std::vector<PendingCommit>& group);
+  absl::Status NoteFailure(const rocksdb::Status& status, absl::string_view what);
+  absl::Status Reopen();
+  absl::Status OpenDatabase();
+  void CloseDatabase();
+  absl::StatusOr<Bytes> ReadRow(RowFamily family, const std::string& key);
+  absl::StatusOr<std::vector<StoreRow>> ReadRange(RowFamily family, const std::string& begin,
+                                                  const std::string& end, std::size_t count_max);
+  // Offloads `read`, which the store's stop may overtake, and hands its result to `done`.
+  template <typename Result>
+  void OffloadRead(std::function<Result()> read, Result when_stopped,
+                   std::function<void(Result)> done);
+  // Answers on the executor, in order. Callbacks and what they hold end there too.
+  void Answer(std::vector<PendingCommit> commits, absl::Status status);
+
+  rocksdb::ColumnFamilyHandle* Family(RowFamily family) {
+    return families_[static_cast<std::size_t>(family)];
+  }
+
+  const Options options_;
+  Executor& completions_;
+  // Set by Open().
+  std::string dir_;
+  std::shared_ptr<rocksdb::Cache> cache_;
+  std::shared_ptr<rocksdb::WriteBufferManager> memtables_;
+  // Used only between Enter() and Leave(). Null after Stop(), and while it cannot be opened again.
+  std::unique_ptr<rocksdb::DB> db_;
+  std::array<rocksdb::ColumnFamilyHandle*, kFamilyCount> families_{};
+  // Used by the one write in flight alone: why the last write failed, and about how much space
+  // opening the database takes.
+  absl::Status failure_;
+  std::uint64_t reopen_bytes_ = 0;
+
+  mutable Mutex mu_;
+  CondVar changed_;
+  bool reopening_ ABSL_GUARDED_BY(mu_) = false;
+  bool stopped_ ABSL_GUARDED_BY(mu_) = false;
+  int inside_count_ ABSL_GUARDED_BY(mu_) = 0;
+  bool write_scheduled_ ABSL_GUARDED_BY(mu_) = false;
+  // Bounded by what callers have outstanding: each gets its answer before its place is free.
+  std::deque<PendingCommit> queue_ ABSL_GUARDED_BY(mu_);
+  std::uint64_t write_count_ ABSL_GUARDED_BY(mu_) = 0;
+};
+
+absl::Status RocksStore::Core::Open(const std::string& dir, RocksResources::Impl& resources) {
+  dir_ = dir;
+  cache_ = resources.cache;
+  memtables_ = resources.memtables;
+  return OpenDatabase();
+}
+
+absl::Status RocksStore::Core::OpenDatabase() {
+  rocksdb::DBOptions options = DatabaseOptions(options_.create_if_missing, options_.open_files_max);
+  options.write_buffer_manager = memtables_;
+  const std::vector<rocksdb::ColumnFamilyDescriptor> descriptors = {
+      {rocksdb::kDefaultColumnFamilyName, FamilyOptions(cache_)},
+      {kBlobFamilyName, BlobFamilyOptions(cache_)}};
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status status = rocksdb::DB::Open(options, dir_, descriptors, &handles, &db);
+  if (!status.ok()) return Translate(status, absl::StrCat("opening the store in ", dir_));
+  db_.reset(db);
+  std::copy(handles.begin(), handles.end(), families_.begin());
+  return absl::OkStatus();
+}
+
+void RocksStore::Core::CloseDatabase() {
+  if (db_ == nullptr) return;
+  for (rocksdb::ColumnFamilyHandle* family : families_) {
+    // Nothing can be done about an error here, and every synced commit is safe without it.
+    db_->DestroyColumnFamilyHandle(family).PermitUncheckedError();
+  }
+  db_->Close().PermitUncheckedError();
+  db_.reset();
+}
+
+void RocksStore::Core::Commit(std::vector<StoreWrite> writes, bool sync,
+                              std::function<void(absl::Status)> done) {
+  for (const StoreWrite& write : writes) {
+    WORLDB_CHECK((write.kind == StoreWrite::Kind::kPut) == (write.value != nullptr));
+  }
+  bool refused = false;
+  {
+    MutexLock lock(mu_);
+    refused = stopped_;
+    if (!refused) {
+      queue_.push_back({std::move(writes), sync, std::move(done)});
+      if (write_scheduled_) return;
+      write_scheduled_ = true;
+    }
+  }
+  if (refused) {
+    completions_.Post([done = std::move(done)] { done(Stopped()); });
+  } else {
+    ScheduleWrite();
+  }
+}
+
+std::vector<RocksStore::Core::PendingCommit> RocksStore::Core::TakeGroup() {
+  std::vector<PendingCommit> group;
+  std::size_t bytes = 0;
+  while (!queue_.empty() && group.size() < options_.group_commits_max) {
+    for (const StoreWrite& write : queue_.front().writes) {
+      bytes += write.key.size() + (write.value ? write.value->size() : 0);
+    }
+    if (!group.empty() && bytes > options_.group_bytes_max) break;
+    group.push_back(std::move(queue_.front()));
+    queue_.pop_front();
+  }
+  return group;
+}
+
+void RocksStore::Core::WriteGroup() {
+  if (!Enter()) return;
+  std::vector<PendingCommit> group;
+  {
+    MutexLock lock(mu_);
+    group = TakeGroup();
+  }
+  absl::Status status = Write(group);
+  // Before the next write is scheduled, or that one's answers could overtake these.
+  Answer(std::move(group), std::move(status));
+  bool more = false;
+  {
+    MutexLock lock(mu_);
+    ++write_count_;
+    more = !queue_.empty();
+    write_scheduled_ = more;
+  }
+  if (more) ScheduleWrite();
+  Leave();
+}
+
+// Opening writes the memtables out, which on a disk that is still full costs much and must fail.
+absl::Status RocksStore::Core::Reopen() {
+  std::uint64_t free_bytes = 0;
+  if (absl::IsResourceExhausted(failure_) &&
+      rocksdb::Env::Default()->GetFreeSpace(dir_, &free_bytes).ok() && free_bytes < reopen_bytes_) {
+    return failure_;
+  }
+  {
+    MutexLock lock(mu_);
+    reopening_ = true;
+    while (inside_count_ > 1) changed_.Wait(mu_);  // all but this write
+  }
+  CloseDatabase();
+  absl::Status status = OpenDatabase();
+  MutexLock lock(mu_);
+  reopening_ = false;
+  changed_.NotifyAll();
+  return status;
+}
+
+absl::Status RocksStore::Core::NoteFailure(const rocksdb::Status& status, absl::string_view what) {
+  failure_ = Translate(status, what);
+  if (!db_->GetAggregatedIntProperty(rocksdb::DB::Properties::kSizeAllMemTables, &reopen_bytes_)) {
+    reopen_bytes_ = 0;
+  }
+  reopen_bytes_ += kReopenBytesMin;
+  return failure_;
+}
+
+absl::Status RocksStore::Core::Write(const std::vector<PendingCommit>& group) {
+  if (!failure_.ok()) {
+    WORLDB_RETURN_IF_ERROR(Reopen());
+    failure_ = absl::OkStatus();
+  }
+  rocksdb::WriteBatch batch;
+  rocksdb::WriteOptions options;
+  rocksdb::Status status;
+  for (const PendingCommit& commit : group) {
+    options.sync = options.sync || commit.sync;
+    for (const StoreWrite& write : commit.writes) {
+      status = write.kind == StoreWrite::Kind::kPut
+                   ? batch.Put(Family(write.family), write.key, AsSlice(*write.value))
+                   : batch.Delete(Family(write.family), write.key);
+      if (!status.ok()) return Translate(status, "building a commit");
+    }
+  }
+  status = db_->Write(options, &batch);
+  if (status.ok()) return absl::OkStatus();
+  return NoteFailure(status, absl::StrCat("commit of ", batch.Count(), " rows"));
+}
+
+void RocksStore::Core::Answer(std::vector<PendingCommit> commits, absl::Status status) {
+  if (commits.empty()) return;
+  std::vector<std::function<void(absl::Status)>> callbacks;
+  callbacks.reserve(commits.size());
+  for (PendingCommit& commit : commits) callbacks.push_back(std::move(commit.done));
+  completions_.Post([callbacks = std::move(callbacks), status = std::move(status)] {
+    for (const auto& done : callbacks) done(status);
+  });
+}
+
+template <typename Result>
+void RocksStore::Core::OffloadRead(std::function<Result()> read, Result when_stopped,
+                                   std::function<void(Result)> done) {
+  auto result = std::make_shared<Result>(std::move(when_stopped));
+  completions_.Offload(
+      [self = shared_from_this(), read = std::move(read), result] {
+        if (!self->Enter()) return;
+        *result = read();
+        self->Leave();
+      },
+      [result, done = std::move(done)] { done(std::move(*result)); });
+}
+
+void RocksStore::Core::GetMany(RowFamily family, std::vector<std::string> keys,
+                               std::function<void(std::vector<absl::StatusOr<Bytes>>)> done) {
+  const std::size_t count = keys.size();
+  OffloadRead<std::vector<absl::StatusOr<Bytes>>>(
+      [this, family, keys = std::move(keys)] {
+        std::vector<absl::StatusOr<Bytes>> values;
+        values.reserve(keys.size());
+        for (const std::string& key : keys) values.push_back(ReadRow(family, key));
+        return values;
+      },
+      std::vector<absl::StatusOr<Bytes>>(count, Stopped()), std::move(done));
+}
+
+void RocksStore::Core::Scan(RowFamily family, std::string begin, std::string end,
+                            std::size_t count_max,
+                            std::function<void(absl::StatusOr<std::vector<StoreRow>>)> done) {
+  OffloadRead<absl::StatusOr<std::vector<StoreRow>>>(
+      [this, family, begin = std::move(begin), end = std::move(end), count_max] {
+        return ReadRange(family, begin, end, count_max);
+      },
+      Stopped(), std::move(done));
+}
+
+absl::StatusOr<Bytes> RocksStore::Core::ReadRow(RowFamily family, const std::string& key) {
+  if (db_ == nullptr) return Closed();
+  rocksdb::PinnableSlice value;
+  const rocksdb::Status status = db_->Get(rocksdb::ReadOptions(), Family(family), key, &value);
+  if (!status.ok()) return Translate(status, absl::StrCat("row ", HexEncode(AsBytes(key))));
+  return ToBytes(AsBytes({value.data(), value.size()}));
+}
+
+absl::StatusOr<std::vector<StoreRow>> RocksStore::Core::ReadRange(RowFamily family,
+                                                                  const std::string& begin,
+                                                                  const std::string& end,
+                                                                  std::size_t count_max) {
+  if (db_ == nullptr) return Closed();
+  const rocksdb::Slice bound(end);
+  rocksdb::ReadOptions options;
+  if (!end.empty()) options.iterate_upper_bound = &bound;
+  std::vector<StoreRow> rows;
+  const std::unique_ptr<rocksdb::Iterator> at(db_->NewIterator(options, Family(family)));
+  for (at->Seek(begin); rows.size() < count_max && at->Valid(); at->Next()) {
+    const rocksdb::Slice value = at->value();
+    rows.push_back({at->key().ToString(), ToBytes(AsBytes({value.data(), value.size()}))});
+  }
+  if (!at->status().ok()) {
+    return Translate(at->status(), absl::StrCat("rows from ", HexEncode(AsBytes(begin)), " on"));
+  }
+  return rows;
+}
+
+void RocksStore::Core::Stop() {
+  std::deque<PendingCommit> queued;
+  {
+    MutexLock lock(mu_);
+    stopped_ = true;
+    queue_.swap(queued);
+    while (inside_count_ > 0) changed_.Wait(mu_);
+  }
+  Answer({std::make_move_iterator(queued.begin()), std::make_move_iterator(queued.end())},
+         Stopped());
+  CloseDatabase();
+}
+
+absl::StatusOr<std::unique_ptr<RocksStore>> RocksStore::Open(const std::string& dir,
+                                                             RocksResources& resources,
+                                                             Executor& completions,
+                                                             const Options& options) {
+  auto core = std::make_shared<Core>(completions, options);
+  if (absl::Status status = core->Open(dir, *resources.impl_); !status.ok()) return status;
+  return std::unique_ptr<RocksStore>(new RocksStore(std::move(core)));
+}
+
+RocksStore::RocksStore(std::shared_ptr<Core> core) : core_(std::move(core)) {}
+RocksStore::~RocksStore() { Stop(); }
+
+void RocksStore::Commit(std::vector<StoreWrite> writes, bool sync,
+                        std::function<void(absl::Status)> done) {
+  core_->Commit(std::move(writes), sync, std::move(done));
+}
+void RocksStore::GetMany(RowFamily family, std::vector<std::string> keys,
+                         std::function<void(std::vector<absl::StatusOr<Bytes>>)> done) {
+  core_->GetMany(family, std::move(keys), std::move(done));
+}
+void RocksStore::Scan(RowFamily family, std::string begin, std::string end, std::size_t count_max,
+                      std::function<void(absl::StatusOr<std::vector<StoreRow>>)> done) {
+  core_->Scan(family, std::move(begin), std::move(end), count_max, std::move(done));
+}
+void RocksStore::Stop() { core_->Stop(); }
+std::uint64_t RocksStore::write_count() const { return core_->write_count(); }
+
+}  // namespace worldb::engine

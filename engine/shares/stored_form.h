@@ -1,0 +1,40 @@
+// A share as a node writes it.
+#ifndef WORLDB_ENGINE_SHARES_STORED_FORM_H_
+#define WORLDB_ENGINE_SHARES_STORED_FORM_H_
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cryptoscatter/batch_part.h"
+#include "cryptoscatter/share.h"
+#include "engine/cell/cell.h"
+#include "engine/ports/store.h"
+#include "engine/rows/share_rows.h"
+#include "engine/shares/batch_rows.h"
+
+namespace worldb::engine {
+
+// Where the key share of this share lies wrapped.
+cryptoscatter::KeySharePlace PlaceOf(const Cell& cell, const cryptoscatter::Share& share);
+
+// Complete but for where its proof goes: BatchRows::Place().
+struct StoredForm {
+  ShareRow row;
+  SharedBytes fragment;  // null when it lies in the row
+  CommitmentId commitment;
+
+  // REQUIRES: the share's proof holds, and the key share is its.
+  static StoredForm Make(const Cell& cell, const cryptoscatter::StorageKey& storage_key,
+                         cryptoscatter::Share share, const cryptoscatter::KeyShare& key_share);
+  // Null for a batch of one, which has no row.
+  std::optional<cryptoscatter::BatchRef> FindBatch() const;
+  // The share row and the fragment apart from it, if any.
+  void AppendTo(std::vector<StoreWrite>& writes, const std::string& row_key) const;
+};
+
+StoreWrite PutBatchRow(const cryptoscatter::BatchRef& ref, const BatchRows::Batch& batch);
+
+}  // namespace worldb::engine
+
+#endif  // WORLDB_ENGINE_SHARES_STORED_FORM_H_

@@ -1,0 +1,202 @@
+// Goal: the store over RocksDB keeps the contract, merges commits, stops cleanly, and tells damage,
+// a locked directory and a full disk apart.
+// Method: the contract suite over threads and over virtual time (where one write's members are
+// known exactly), then files damaged by hand. The full disk needs a small file system of its own:
+// set WORLDB_SMALL_DISK to a directory on one of 64 to 256 MiB; without it that test is skipped.
+#include "engine/rocks/rocks_store.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "tests/support/store_contract.h"
+#include "tests/support/temp_directory.h"
+
+namespace worldb::testing {
+namespace {
+
+using engine::RocksResources;
+using engine::RocksStore;
+using engine::RowFamily;
+using engine::StoreWrite;
+
+class RocksHarness final : public StoreHarness {
+ public:
+  explicit RocksHarness(WorldKind kind) : world_(MakeTestWorld(kind)) { Open(); }
+
+  TestWorld& world() override { return *world_; }
+  engine::Executor& executor() override { return *executor_; }
+  engine::Store& store() override { return *store_; }
+  void Reopen() override {
+    store_.reset();
+    Open();
+  }
+
+ private:
+  void Open() {
+    executor_ = world_->MakeExecutor();
+    store_ = RocksStore::Open(directory_.path(), resources_, *executor_).value();
+  }
+  TempDirectory directory_;
+  RocksResources resources_;
+  std::unique_ptr<TestWorld> world_;
+  std::unique_ptr<engine::Executor> executor_;
+  std::unique_ptr<RocksStore> store_;
+};
+
+std::vector<StoreHarnessFactory> Factories() {
+  std::vector<StoreHarnessFactory> factories;
+  for (WorldKind kind : {WorldKind::kShuffledSim, WorldKind::kStrand}) {
+    factories.push_back({WorldName(kind), [kind] { return std::make_unique<RocksHarness>(kind); }});
+  }
+  return factories;
+}
+
+INSTANTIATE_TEST_SUITE_P(Rocks, StoreContract, ::testing::ValuesIn(Factories()),
+                         [](const auto& info) { return info.param.name; });
+
+class RocksStoreTest : public ::testing::Test {
+ protected:
+  static constexpr auto kRows = RowFamily::kRows;
+  std::unique_ptr<RocksStore> Open(const RocksStore::Options& options = {}) {
+    return RocksStore::Open(directory_.path(), resources_, executor_, options).value();
+  }
+  // `count` commits of one row of `bytes` each, made before any can run.
+  int CommitMany(RocksStore& store, int count, std::size_t bytes) {
+    const std::uint64_t before = store.write_count();
+    Tally done;
+    for (int i = 0; i < count; ++i) {
+      store.Commit({StoreWrite::Put(kRows, absl::StrCat(i), Value(std::string(bytes, 'x')))}, true,
+                   [&](const absl::Status& status) {
+                     EXPECT_TRUE(status.ok()) << status;
+                     done.Add();
+                   });
+    }
+    EXPECT_TRUE(world_.Await(done, count));
+    return static_cast<int>(store.write_count() - before);
+  }
+
+  TempDirectory directory_;
+  RocksResources resources_;
+  SimTestWorld world_{false};
+  SimExecutor executor_{world_.sim()};
+};
+
+TEST_F(RocksStoreTest, QueuedCommitsBecomeOneWriteUpToTheCaps) {
+  auto store = Open({.group_commits_max = 100, .group_bytes_max = 50000});
+  EXPECT_EQ(CommitMany(*store, 100, 10), 1);
+  EXPECT_EQ(CommitMany(*store, 250, 10), 3);
+  EXPECT_EQ(CommitMany(*store, 50, 9990), 10);
+  EXPECT_EQ(CommitMany(*store, 2, 200000), 2);  // each above the cap, so each alone
+}
+
+TEST_F(RocksStoreTest, AfterStopEveryCallIsUnavailableAndQueuedCommitsAreNotWritten) {
+  auto store = Open();
+  ASSERT_TRUE(StoreDriver(world_, *store).Put(kRows, "kept", "1").ok());
+  Tally refused;
+  auto expect_refused = [&](const auto& result) {
+    if constexpr (std::is_same_v<std::decay_t<decltype(result)>, absl::Status>) {
+      EXPECT_EQ(result.code(), absl::StatusCode::kUnavailable);
+    } else {
+      EXPECT_EQ(result.status().code(), absl::StatusCode::kUnavailable);
+    }
+    refused.Add();
+  };
+  store->Commit({StoreWrite::Put(kRows, "queued", Value("1"))}, true, expect_refused);
+  store->Get(kRows, "kept", expect_refused);
+  store->Stop();
+  store->Stop();
+  store->Commit({StoreWrite::Put(kRows, "late", Value("1"))}, true, expect_refused);
+  store->Get(kRows, "kept", expect_refused);
+  store->Scan(kRows, "", "", 10, expect_refused);
+  ASSERT_TRUE(world_.Await(refused, 5));
+  store = Open();
+  EXPECT_THAT(*StoreDriver(world_, *store).Scan(kRows, "", "", 10),
+              ::testing::ElementsAre("kept=1"));
+}
+
+TEST_F(RocksStoreTest, WorkThatStartsAfterTheStoreIsGoneDoesNothing) {
+  auto store = Open();
+  store->Commit({StoreWrite::Put(kRows, "a", Value("1"))}, true, [](const absl::Status&) {});
+  store->Get(kRows, "a", [](const auto&) {});
+  store.reset();
+  world_.sim().RunFor(absl::Seconds(1));
+}
+
+TEST_F(RocksStoreTest, AnExecutorShutDownFirstDoesNotHoldUpTheStop) {
+  SimExecutor other(world_.sim());
+  auto store = RocksStore::Open(directory_.path(), resources_, other).value();
+  other.Shutdown();
+  store->Commit({StoreWrite::Put(kRows, "a", Value("1"))}, true,
+                [](const absl::Status&) { ADD_FAILURE(); });
+  store.reset();
+  world_.sim().RunFor(absl::Seconds(1));
+}
+
+TEST_F(RocksStoreTest, AMissingStoreIsNotMadeUnlessAsked) {
+  auto opened = RocksStore::Open(directory_.path() + "/none", resources_, executor_,
+                                 {.create_if_missing = false});
+  EXPECT_EQ(opened.status().code(), absl::StatusCode::kFailedPrecondition) << opened.status();
+}
+
+TEST_F(RocksStoreTest, ADirectoryInUseIsUnavailable) {
+  auto store = Open();
+  auto second = RocksStore::Open(directory_.path(), resources_, executor_);
+  EXPECT_EQ(second.status().code(), absl::StatusCode::kUnavailable) << second.status();
+}
+
+TEST_F(RocksStoreTest, DamagedFilesAreDataLoss) {
+  ASSERT_TRUE(StoreDriver(world_, *Open()).Put(kRows, "a", std::string(2000, 'x')).ok());
+  Open();  // recovery moves the row from the log into a table file
+  int damaged_count = 0;
+  for (const auto& file : std::filesystem::directory_iterator(directory_.path())) {
+    if (file.path().extension() != ".sst") continue;
+    std::fstream table(file.path(), std::ios::in | std::ios::out | std::ios::binary);
+    table.seekp(100);
+    table.put('?');
+    ++damaged_count;
+  }
+  ASSERT_GT(damaged_count, 0);
+  auto store = Open();
+  StoreDriver driver(world_, *store);
+  EXPECT_EQ(driver.Get(kRows, "a").status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(driver.Scan(kRows, "", "", 9).status().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST_F(RocksStoreTest, AFullDiskHealsWhenSpaceComesBack) {
+  const char* small_disk = std::getenv("WORLDB_SMALL_DISK");
+  if (small_disk == nullptr) GTEST_SKIP() << "WORLDB_SMALL_DISK is not set";
+  const std::string dir = absl::StrCat(small_disk, "/store");
+  auto store = RocksStore::Open(dir, resources_, executor_).value();
+  StoreDriver driver(world_, *store);
+  ASSERT_TRUE(driver.Put(kRows, "kept", "1").ok());
+  const std::string ballast = absl::StrCat(small_disk, "/ballast");
+  {
+    std::ofstream out(ballast, std::ios::binary);
+    const std::string block(1 << 16, 'x');
+    while (out.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
+    }
+  }
+  absl::Status status;
+  int written = 0;
+  while (status.ok() && written < 100) {
+    status = driver.Put(kRows, absl::StrCat("n", written++), std::string(100000, 'x'));
+  }
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
+  status = driver.Put(kRows, "more", "1");
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
+  EXPECT_EQ(driver.Get(kRows, "kept").value(), "1");
+  std::filesystem::remove(ballast);
+  status = driver.Put(kRows, "healed", "1");
+  EXPECT_TRUE(status.ok()) << status;
+  store.reset();
+  store = RocksStore::Open(dir, resources_, executor_).value();
+  EXPECT_EQ(StoreDriver(world_, *store).Get(kRows, "kept").value(), "1");
+  EXPECT_EQ(StoreDriver(world_, *store).Get(kRows, "healed").value(), "1");
+  store.reset();
+  std::filesystem::remove_all(dir);
+}
+
+}  // namespace
+}  // namespace worldb::testing
