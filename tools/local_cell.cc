@@ -278,7 +278,7 @@ absl::Status LocalCell::StartNode(NodeIndex index) {
   // The node may call back after a wait that was given up, so both own the arrival.
   const auto ready = std::make_shared<Arrival<absl::Status>>();
   log.core->SetRunning(index, true);
-  running->node = std::make_unique<engine::Node>(
+  running->node = engine::Node::Start(
       parts, node_options, [ready](absl::Status status) { ready->Set(std::move(status)); });
   const absl::Status status = ready->Wait(kNodeStartTimeMax);
   nodes_[index.value()] = std::move(running);

@@ -28,7 +28,7 @@ void HealthReporter::Enable() {
   std::call_once(once, [] { grpc::EnableDefaultHealthCheckService(true); });
 }
 
-HealthReporter::HealthReporter(engine::Node& node, grpc::HealthCheckServiceInterface& health,
+HealthReporter::HealthReporter(engine::NodeApi& node, grpc::HealthCheckServiceInterface& health,
                                std::vector<std::string> services)
     : node_(node), health_(health), services_(std::move(services)) {
   Publish(false);

@@ -15,7 +15,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/time/time.h"
 #include "cryptoscatter/base/mutex.h"
-#include "engine/node/node.h"
+#include "engine/api/node_api.h"
 
 namespace worldb::transport {
 
@@ -27,7 +27,7 @@ class HealthReporter {
   static void Enable();
 
   // `node` and `health` outlive it.
-  HealthReporter(engine::Node& node, grpc::HealthCheckServiceInterface& health,
+  HealthReporter(engine::NodeApi& node, grpc::HealthCheckServiceInterface& health,
                  std::vector<std::string> services);
   // NOT_SERVING, for good.
   ~HealthReporter();
@@ -40,7 +40,7 @@ class HealthReporter {
   bool Ask() ABSL_LOCKS_EXCLUDED(mu_);
   void Publish(bool serving);
 
-  engine::Node& node_;
+  engine::NodeApi& node_;
   grpc::HealthCheckServiceInterface& health_;
   const std::vector<std::string> services_;
 

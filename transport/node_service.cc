@@ -30,7 +30,7 @@ using CellPtr = std::shared_ptr<const engine::Cell>;
 
 class KeyValueService final : public v1::KeyValue::CallbackService {
  public:
-  KeyValueService(engine::Node& node, CellPtr cell) : node_(node), cell_(std::move(cell)) {}
+  KeyValueService(engine::NodeApi& node, CellPtr cell) : node_(node), cell_(std::move(cell)) {}
 
   grpc::ServerWriteReactor<v1::SetEvent>* Set(grpc::CallbackServerContext* context,
                                               const v1::SetRequest* request) override {
@@ -100,13 +100,13 @@ class KeyValueService final : public v1::KeyValue::CallbackService {
   }
 
  private:
-  engine::Node& node_;
+  engine::NodeApi& node_;
   const CellPtr cell_;
 };
 
 class TicketsService final : public v1::Tickets::CallbackService {
  public:
-  TicketsService(engine::Node& node, CellPtr cell) : node_(node), cell_(std::move(cell)) {}
+  TicketsService(engine::NodeApi& node, CellPtr cell) : node_(node), cell_(std::move(cell)) {}
 
   grpc::ServerUnaryReactor* Get(grpc::CallbackServerContext* context,
                                 const v1::GetTicketRequest* request,
@@ -138,13 +138,13 @@ class TicketsService final : public v1::Tickets::CallbackService {
   }
 
  private:
-  engine::Node& node_;
+  engine::NodeApi& node_;
   const CellPtr cell_;
 };
 
 class ClusterService final : public v1::Cluster::CallbackService {
  public:
-  ClusterService(engine::Node& node, CellPtr cell) : node_(node), cell_(std::move(cell)) {}
+  ClusterService(engine::NodeApi& node, CellPtr cell) : node_(node), cell_(std::move(cell)) {}
 
   grpc::ServerUnaryReactor* Status(grpc::CallbackServerContext*, const v1::StatusRequest*,
                                    v1::StatusResponse* response) override {
@@ -166,7 +166,7 @@ class ClusterService final : public v1::Cluster::CallbackService {
   }
 
  private:
-  engine::Node& node_;
+  engine::NodeApi& node_;
   const CellPtr cell_;
 };
 
@@ -219,7 +219,7 @@ class ReflectionChoice final : public grpc::ServerBuilderOption {
 
 class NodeService::Impl {
  public:
-  Impl(engine::Node& node, CellPtr cell, const std::string& name, DemoControl* demo)
+  Impl(engine::NodeApi& node, CellPtr cell, const std::string& name, DemoControl* demo)
       : node_(node), key_value_(node, cell), tickets_(node, cell), cluster_(node, cell) {
     if (demo != nullptr) demo_ = std::make_unique<DemoService>(*demo, name);
   }
@@ -261,7 +261,7 @@ class NodeService::Impl {
   int port() const { return port_; }
 
  private:
-  engine::Node& node_;
+  engine::NodeApi& node_;
   KeyValueService key_value_;
   TicketsService tickets_;
   ClusterService cluster_;
@@ -272,7 +272,7 @@ class NodeService::Impl {
 };
 
 absl::StatusOr<std::unique_ptr<NodeService>> NodeService::Start(
-    engine::Node& node, std::shared_ptr<const engine::Cell> cell, NodeIndex index,
+    engine::NodeApi& node, std::shared_ptr<const engine::Cell> cell, NodeIndex index,
     const Options& options) {
   QuietGrpc();
   const std::string& name = cell->node(index).name;

@@ -13,8 +13,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "engine/api/node_api.h"
 #include "engine/cell/cell.h"
-#include "engine/node/node.h"
 #include "transport/demo_control.h"
 
 namespace worldb::transport {
@@ -28,7 +28,7 @@ class NodeService {
   };
   // Listens on 127.0.0.1. `node` outlives the service. Unavailable when the port cannot be had.
   static absl::StatusOr<std::unique_ptr<NodeService>> Start(
-      engine::Node& node, std::shared_ptr<const engine::Cell> cell, NodeIndex index,
+      engine::NodeApi& node, std::shared_ptr<const engine::Cell> cell, NodeIndex index,
       const Options& options);
   // Stops.
   ~NodeService();

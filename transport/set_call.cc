@@ -12,7 +12,7 @@ namespace worldb::transport {
 using arbiter::Level;
 using arbiter::OutcomeKind;
 
-SetCall* SetCall::Start(engine::Node& node, std::shared_ptr<const engine::Cell> cell,
+SetCall* SetCall::Start(engine::NodeApi& node, std::shared_ptr<const engine::Cell> cell,
                         const grpc::CallbackServerContext& context,
                         absl::StatusOr<engine::SetRequest> request) {
   const Level until = request.ok() ? request->until : Level::kSafe;

@@ -22,12 +22,12 @@ class SetCall final : public StreamCall<v1::SetEvent> {
   static constexpr std::size_t kEventsMax = 16;
 
   // The reactor for one call; it frees itself. `request` is what was asked, or why it cannot be.
-  static SetCall* Start(engine::Node& node, std::shared_ptr<const engine::Cell> cell,
+  static SetCall* Start(engine::NodeApi& node, std::shared_ptr<const engine::Cell> cell,
                         const grpc::CallbackServerContext& context,
                         absl::StatusOr<engine::SetRequest> request);
 
  private:
-  SetCall(engine::Node& node, std::shared_ptr<const engine::Cell> cell, arbiter::Level until)
+  SetCall(engine::NodeApi& node, std::shared_ptr<const engine::Cell> cell, arbiter::Level until)
       : StreamCall(node, kEventsMax), cell_(std::move(cell)), until_(until) {}
 
   void OnEvent(const engine::SetEvent& event);

@@ -20,7 +20,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "cryptoscatter/base/mutex.h"
-#include "engine/node/node.h"
+#include "engine/api/node_api.h"
 #include "transport/call_support.h"
 
 namespace worldb::transport {
@@ -48,13 +48,14 @@ class StreamCall : public grpc::ServerWriteReactor<Event>,
 
  protected:
   // `node` outlives the server.
-  StreamCall(engine::Node& node, std::size_t events_max) : node_(node), events_max_(events_max) {}
+  StreamCall(engine::NodeApi& node, std::size_t events_max)
+      : node_(node), events_max_(events_max) {}
 
   // From here on the call frees itself once gRPC lets go of it.
   void KeepUntilDone() { self_ = this->shared_from_this(); }
 
   // The id of the call at the node, which forgets it as soon as it is over here.
-  void Joined(engine::Node::CallId call) {
+  void Joined(engine::CallId call) {
     {
       MutexLock lock(mu_);
       call_ = call;
@@ -95,7 +96,7 @@ class StreamCall : public grpc::ServerWriteReactor<Event>,
     return false;
   }
 
-  engine::Node& node_;
+  engine::NodeApi& node_;
 
  private:
   // The caller is gone.
@@ -107,7 +108,7 @@ class StreamCall : public grpc::ServerWriteReactor<Event>,
   void Advance() ABSL_LOCKS_EXCLUDED(mu_) {
     const std::shared_ptr<StreamCall> keep = this->shared_from_this();
     bool write = false;
-    std::optional<engine::Node::CallId> forget;
+    std::optional<engine::CallId> forget;
     std::optional<absl::Status> finish;
     {
       MutexLock lock(mu_);
@@ -138,7 +139,7 @@ class StreamCall : public grpc::ServerWriteReactor<Event>,
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mu_);
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
   bool finished_ ABSL_GUARDED_BY(mu_) = false;
-  std::optional<engine::Node::CallId> call_ ABSL_GUARDED_BY(mu_);
+  std::optional<engine::CallId> call_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace worldb::transport

@@ -9,7 +9,7 @@
 
 namespace worldb::transport {
 
-WatchCall* WatchCall::Start(engine::Node& node, std::shared_ptr<const engine::Cell> cell,
+WatchCall* WatchCall::Start(engine::NodeApi& node, std::shared_ptr<const engine::Cell> cell,
                             const v1::WatchRequest& request) {
   const std::shared_ptr<WatchCall> call(new WatchCall(node, std::move(cell)));
   call->KeepUntilDone();

@@ -21,11 +21,11 @@ class WatchCall final : public StreamCall<v1::WatchEvent> {
   static constexpr std::size_t kEventsMax = 1024;
 
   // The reactor for one call; it frees itself.
-  static WatchCall* Start(engine::Node& node, std::shared_ptr<const engine::Cell> cell,
+  static WatchCall* Start(engine::NodeApi& node, std::shared_ptr<const engine::Cell> cell,
                           const v1::WatchRequest& request);
 
  private:
-  WatchCall(engine::Node& node, std::shared_ptr<const engine::Cell> cell)
+  WatchCall(engine::NodeApi& node, std::shared_ptr<const engine::Cell> cell)
       : StreamCall(node, kEventsMax), cell_(std::move(cell)) {}
 
   void OnEvent(const engine::WatchEvent& event);

@@ -7,23 +7,14 @@
 #include <utility>
 
 #include "cryptoscatter/records.h"
-#include "cryptoscatter/script.h"
 #include "engine/context/node_parts.h"
 #include "engine/context/node_self.h"
 #include "engine/messages/peer_message.h"
 
 namespace worldb::engine {
 
-// Sealing, coding and hashing of more than this goes to the pool.
-inline constexpr std::size_t kOffloadBytes = 64 * 1024;
 // Values up to this ride in the frame; larger ones are staged first and stamped then.
 inline constexpr std::size_t kValueInFrameBytesMax = 16 * 1024;
-
-// What the writer of such an op seals.
-inline cryptoscatter::ValueKind ValueKindOf(arbiter::OpKind kind) {
-  return kind == arbiter::OpKind::kDelete ? cryptoscatter::ValueKind::kTombstone
-                                          : cryptoscatter::ValueKind::kValue;
-}
 
 // Threads: all parts of a node run on its executor; only `parts.clock`, `parts.entropy` and
 // `parts.executor` may be used from elsewhere.

@@ -18,7 +18,7 @@
 #include "cryptoscatter/base/check.h"
 #include "cryptoscatter/base/entropy.h"
 #include "cryptoscatter/base/node_set.h"
-#include "engine/messages/peer_message.h"
+#include "engine/messages/payload.h"
 
 namespace worldb::engine {
 

@@ -41,11 +41,9 @@ absl::Status Stopping() {
                    "the node is stopping; ask another node");
 }
 
-}  // namespace
-
-class Node::Impl {
+class RunningNode final : public Node {
  public:
-  Impl(NodeParts parts, NodeOptions options)
+  RunningNode(NodeParts parts, NodeOptions options)
       : context_(std::move(parts), options),
         peers_(context_),
         names_(context_),
@@ -74,7 +72,9 @@ class Node::Impl {
     });
   }
 
-  void Start(std::function<void(absl::Status)> ready) {
+  ~RunningNode() override { RunningNode::Stop(); }
+
+  void Begin(std::function<void(absl::Status)> ready) {
     context_.parts.network->SetHandler(
         [this](NodeIndex from, PeerMessage message) { Receive(from, std::move(message)); });
     context_.executor().Post([this, ready = std::move(ready)]() mutable {
@@ -86,7 +86,7 @@ class Node::Impl {
     });
   }
 
-  CallId Set(SetRequest request, SetObserver observer) {
+  CallId Set(SetRequest request, SetObserver observer) override {
     const CallId call = last_call_.fetch_add(1, std::memory_order_relaxed) + 1;
     // By pointer, so that a refusal can still be told to the observer.
     auto kept = std::make_shared<SetObserver>(std::move(observer));
@@ -103,39 +103,41 @@ class Node::Impl {
     return call;
   }
 
-  void Forget(CallId call) {
+  void Forget(CallId call) override {
     context_.executor().Post([this, call] {
       ingress_.Forget(call);
       watcher_.Forget(call);
     });
   }
 
-  void Get(GetRequest request, Gatherer::Done done) {
+  void Get(GetRequest request, Done<GetReply> done) override {
     PostOrStop(done, [this, request = std::move(request), done]() mutable {
       gatherer_.Get(std::move(request), std::move(done));
     });
   }
 
-  void AskTicket(std::string ticket, std::optional<arbiter::Level> until, absl::Duration timeout,
-                 TicketReader::Done done) {
-    PostOrStop(done, [this, ticket = std::move(ticket), until, timeout, done]() mutable {
-      tickets_.Get(ticket, until, timeout, std::move(done));
-    });
+  void TicketGet(std::string ticket, absl::Duration timeout, Done<TicketStatus> done) override {
+    AskTicket(std::move(ticket), std::nullopt, timeout, std::move(done));
   }
 
-  void List(ListRequest request, KeyReader::ListDone done) {
+  void TicketWait(std::string ticket, arbiter::Level until, absl::Duration timeout,
+                  Done<TicketStatus> done) override {
+    AskTicket(std::move(ticket), until, timeout, std::move(done));
+  }
+
+  void List(ListRequest request, Done<ListReply> done) override {
     PostOrStop(done, [this, request = std::move(request), done]() mutable {
       key_reader_.List(std::move(request), std::move(done));
     });
   }
 
-  void History(HistoryRequest request, KeyReader::HistoryDone done) {
+  void History(HistoryRequest request, Done<HistoryReply> done) override {
     PostOrStop(done, [this, request = std::move(request), done]() mutable {
       key_reader_.History(std::move(request), std::move(done));
     });
   }
 
-  CallId Watch(WatchRequest request, WatchObserver observer) {
+  CallId Watch(WatchRequest request, WatchObserver observer) override {
     const CallId call = last_call_.fetch_add(1, std::memory_order_relaxed) + 1;
     PostOrStop([observer](absl::Status status) { observer(WatchFailed{std::move(status)}); },
                [this, call, request = std::move(request), observer]() mutable {
@@ -144,7 +146,7 @@ class Node::Impl {
     return call;
   }
 
-  void Status(std::function<void(absl::StatusOr<NodeStatus>)> done) {
+  void Status(Done<NodeStatus> done) override {
     PostOrStop(done, [this, done] {
       NodeStatus status;
       status.node = context_.index();
@@ -167,11 +169,11 @@ class Node::Impl {
     });
   }
 
-  void DeclareOut(DataCenterIndex data_center) {
+  void DeclareOut(DataCenterIndex data_center) override {
     context_.executor().Post([this, data_center] { outages_.DeclareOut(data_center); });
   }
 
-  void Stop() {
+  void Stop() override {
     if (stopped_.exchange(true)) return;
     // From here on no task of this node runs or will run: its state is this thread's.
     context_.executor().Shutdown();
@@ -183,6 +185,13 @@ class Node::Impl {
   }
 
  private:
+  void AskTicket(std::string ticket, std::optional<arbiter::Level> until, absl::Duration timeout,
+                 Done<TicketStatus> done) {
+    PostOrStop(done, [this, ticket = std::move(ticket), until, timeout, done]() mutable {
+      tickets_.Get(ticket, until, timeout, std::move(done));
+    });
+  }
+
   // Runs `task` on the executor, or tells `stopped` why it never will: a task the executor drops is
   // destroyed, and says so then.
   void PostOrStop(std::function<void(absl::Status)> stopped, Task task) {
@@ -327,41 +336,13 @@ class Node::Impl {
   std::atomic<CallId> last_call_ = 0;
 };
 
-Node::Node(NodeParts parts, NodeOptions options, std::function<void(absl::Status)> ready)
-    : impl_(std::make_unique<Impl>(std::move(parts), options)) {
-  impl_->Start(std::move(ready));
-}
+}  // namespace
 
-Node::~Node() { Stop(); }
-
-Node::CallId Node::Set(SetRequest request, SetObserver observer) {
-  return impl_->Set(std::move(request), std::move(observer));
+std::unique_ptr<Node> Node::Start(NodeParts parts, NodeOptions options,
+                                  std::function<void(absl::Status)> ready) {
+  auto node = std::make_unique<RunningNode>(std::move(parts), options);
+  node->Begin(std::move(ready));
+  return node;
 }
-void Node::Forget(CallId call) { impl_->Forget(call); }
-void Node::Get(GetRequest request, std::function<void(absl::StatusOr<GetReply>)> done) {
-  impl_->Get(std::move(request), std::move(done));
-}
-void Node::TicketGet(std::string ticket, absl::Duration timeout,
-                     std::function<void(absl::StatusOr<TicketStatus>)> done) {
-  impl_->AskTicket(std::move(ticket), std::nullopt, timeout, std::move(done));
-}
-void Node::Status(std::function<void(absl::StatusOr<NodeStatus>)> done) {
-  impl_->Status(std::move(done));
-}
-void Node::TicketWait(std::string ticket, arbiter::Level until, absl::Duration timeout,
-                      std::function<void(absl::StatusOr<TicketStatus>)> done) {
-  impl_->AskTicket(std::move(ticket), until, timeout, std::move(done));
-}
-void Node::List(ListRequest request, std::function<void(absl::StatusOr<ListReply>)> done) {
-  impl_->List(std::move(request), std::move(done));
-}
-void Node::History(HistoryRequest request, std::function<void(absl::StatusOr<HistoryReply>)> done) {
-  impl_->History(std::move(request), std::move(done));
-}
-Node::CallId Node::Watch(WatchRequest request, WatchObserver observer) {
-  return impl_->Watch(std::move(request), std::move(observer));
-}
-void Node::DeclareOut(DataCenterIndex data_center) { impl_->DeclareOut(data_center); }
-void Node::Stop() { impl_->Stop(); }
 
 }  // namespace worldb::engine

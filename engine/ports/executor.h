@@ -6,14 +6,19 @@
 #ifndef WORLDB_ENGINE_PORTS_EXECUTOR_H_
 #define WORLDB_ENGINE_PORTS_EXECUTOR_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <utility>
 
 #include "absl/time/time.h"
 
 namespace worldb::engine {
 
 using Task = std::function<void()>;
+
+// Sealing, coding and hashing of more than this goes to the pool.
+inline constexpr std::size_t kOffloadBytes = 64 * 1024;
 
 class Executor {
  public:
@@ -37,6 +42,15 @@ class Executor {
   // May be called twice. Must not be called from one of its own tasks.
   virtual void Shutdown() = 0;
 };
+
+// Runs `work`, on the pool if it touches more than kOffloadBytes, and then `done` on the executor; at
+// once, inside this call, if it does not.
+template <typename Work, typename Done>
+void RunOrOffload(Executor& executor, std::size_t bytes, Work work, Done done) {
+  if (bytes > kOffloadBytes) return executor.Offload(std::move(work), std::move(done));
+  work();
+  done();
+}
 
 }  // namespace worldb::engine
 

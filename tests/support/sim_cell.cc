@@ -130,7 +130,7 @@ void SimCell::StartNode(int index) {
   m.log = std::make_unique<engine::EmbeddedLogHandle>(log.core, *m.executor);
   m.network = network_->Attach(NodeAt(index), *m.executor);
   log.core->SetRunning(NodeAt(index), true);
-  m.node = std::make_unique<engine::Node>(
+  m.node = engine::Node::Start(
       engine::NodeParts{cell_, NodeAt(index), &secrets_[index], m.executor.get(), m.network.get(),
                         m.store.get(), m.log.get(), m.clock.get(), &entropy_},
       options_.node, [](absl::Status status) { WORLDB_CHECK(status.ok()); });

@@ -41,7 +41,7 @@ struct SetRecord {
 // One Watch as its caller saw it.
 struct WatchRecord {
   int node = 0;
-  engine::Node::CallId call = 0;
+  engine::CallId call = 0;
   std::vector<engine::WatchChange> changes;
   std::vector<absl::Duration> times;  // of the changes
   std::vector<engine::WatchProgress> progress;

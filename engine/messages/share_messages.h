@@ -1,0 +1,85 @@
+// How shares are handed to nodes, listed and fetched by readers.
+#ifndef WORLDB_ENGINE_MESSAGES_SHARE_MESSAGES_H_
+#define WORLDB_ENGINE_MESSAGES_SHARE_MESSAGES_H_
+
+#include <compare>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "arbiter/log_entry.h"
+#include "cryptoscatter/base/ids.h"
+#include "cryptoscatter/exchange.h"
+#include "cryptoscatter/sealed_value.h"
+#include "cryptoscatter/share.h"
+#include "engine/messages/payload.h"
+
+namespace worldb::engine {
+
+// Names one version of one key, whatever is stored of it.
+struct VersionRef {
+  KeyTag key_tag;
+  SlotEpoch slot_epoch;
+  Version version;
+  friend auto operator<=>(const VersionRef&, const VersionRef&) = default;
+};
+
+// One node's share of one version, with its key share still sealed by the writer.
+struct ShareDelivery {
+  cryptoscatter::Share share;
+  cryptoscatter::SealedKeyShare key_share;
+  cryptoscatter::ExchangePublicKey writer_exchange_key;
+};
+struct PutShares {
+  RequestId id = 0;
+  std::vector<std::shared_ptr<const ShareDelivery>> deliveries;
+};
+struct ShareRefusal {
+  arbiter::RoundId version;
+  std::string reason;
+};
+struct PutSharesReply {
+  RequestId id = 0;
+  std::vector<cryptoscatter::Receipt> receipts;  // verified and synced
+  std::vector<ShareRefusal> refusals;
+};
+struct ListShares {
+  RequestId id = 0;
+  KeyTag key_tag;
+};
+struct ListedShare {
+  SlotEpoch slot_epoch;
+  Version version;
+  CoreId core;
+  ScriptId script;
+  friend auto operator<=>(const ListedShare&, const ListedShare&) = default;
+};
+struct ListSharesReply {
+  RequestId id = 0;
+  absl::Status status;
+  std::vector<ListedShare> shares;
+};
+struct FetchShare {
+  RequestId id = 0;
+  KeyTag key_tag;
+  SlotEpoch slot_epoch;
+  Version version;
+  cryptoscatter::ExchangePublicKey reader_exchange_key;
+};
+struct FetchShareReply {
+  RequestId id = 0;
+  absl::Status status;
+  std::shared_ptr<const cryptoscatter::Share> share;
+  cryptoscatter::SealedKeyShare key_share;  // sealed to the reader
+};
+// A share whose ciphertext is not staged any more: the receiver makes its fragment out of others'
+// and answers with PutSharesReply once all of it is verified and synced.
+struct OwedShare {
+  RequestId id = 0;
+  std::shared_ptr<const ShareDelivery> delivery;  // its fragment is empty
+};
+
+}  // namespace worldb::engine
+
+#endif  // WORLDB_ENGINE_MESSAGES_SHARE_MESSAGES_H_
