@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/cell/errors.h"
+#include "engine/home/ticket_facts.h"
 
 namespace worldb::engine {
 namespace {
@@ -67,7 +68,8 @@ void ReadDesk::AnswerMarked(const Read& read) {
   if (const auto* latest = std::get_if<ReadQuery>(&read.query)) return AnswerRead(read, *latest);
   known_.erase({read.from, read.id()});
   if (const auto* ticket = std::get_if<TicketQuery>(&read.query)) {
-    home_.Answer(read.from, *ticket, /*authoritative=*/true);
+    context_.Send(read.from,
+                  AnswerTicket(context_.cell(), home_.state(), *ticket, /*authoritative=*/true));
     Hold(read.from, *ticket);
   } else if (const auto* list = std::get_if<ListQuery>(&read.query)) {
     lister_.Answer(read.from, *list);
@@ -169,7 +171,8 @@ void ReadDesk::OnOp(const OpId& op) {
       ++it;
       continue;
     }
-    home_.Answer(held.from, held.query, /*authoritative=*/false);
+    context_.Send(held.from, AnswerTicket(context_.cell(), home_.state(), held.query,
+                                          /*authoritative=*/false));
     known_.erase({held.from, held.query.id});
     it = waiting_for_op_.erase(it);
   }

@@ -27,7 +27,7 @@ class ReadDesk {
   static constexpr std::size_t kReadsMax = 100'000;
   using Query = std::variant<ReadQuery, TicketQuery, ListQuery, HistoryQuery, WatchOpen>;
 
-  ReadDesk(NodeContext& context, Home& home, const KeyLister& lister, WatchDesk& watches)
+  ReadDesk(NodeContext& context, const Home& home, const KeyLister& lister, WatchDesk& watches)
       : context_(context), home_(home), lister_(lister), watches_(watches) {}
 
   // False when it is known already, or too many wait.
@@ -72,7 +72,7 @@ class ReadDesk {
   void OnVersion(const arbiter::RoundId& id);
 
   NodeContext& context_;
-  Home& home_;
+  const Home& home_;
   const KeyLister& lister_;
   WatchDesk& watches_;
   std::set<std::pair<NodeIndex, std::uint64_t>> known_;

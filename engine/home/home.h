@@ -1,88 +1,99 @@
-// A replica of its data center's home: applies the accept log, answers for tickets, and takes the
-// sequencer's chair when it falls empty.
+// A replica of its data center's home: applies the accept log and keeps what follows from it.
 //
-// Every triad node runs one. All of them apply the same entries; only the sequencer tells ingresses
-// what followed and scatters what was won. Who leads is a question of liveness alone: the log's fence
-// keeps a deposed sequencer from being believed.
+// Every triad node runs one, and all of them apply the same entries. It begins with the last checkpoint,
+// replays the log from there and follows it; when the log has been trimmed beyond it, it takes a
+// sibling's state. While its own node writes the log it is fed instead: it applies what was appended,
+// at once. Who leads, and what is told to anybody, is decided by whoever listens.
 // Threads: its node's executor.
 // Source:  docs/protocol.md 4.
 #ifndef WORLDB_ENGINE_HOME_HOME_H_
 #define WORLDB_ENGINE_HOME_HOME_H_
 
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "arbiter/accept_log.h"
 #include "arbiter/home_state.h"
-#include "engine/api/node_api.h"
-#include "engine/context/node_context.h"
+#include "engine/api/node_status.h"
+#include "engine/context/node_self.h"
 #include "engine/home/checkpointer.h"
 #include "engine/home/name_index.h"
 #include "engine/home/staging.h"
 
 namespace worldb::engine {
 
-class Scatterer;
-class Sequencer;
+// Hears of what a replica does, inside its calls.
+class HomeListener {
+ public:
+  virtual ~HomeListener() = default;
+  // A checkpoint, this node's or a sibling's, is the state now; the log is read from there.
+  virtual void OnRestored() = 0;
+  // The entry is part of the state now, with these effects.
+  virtual void OnApplied(const arbiter::LogEntry& entry,
+                         const std::vector<arbiter::Effect>& effects) = 0;
+  // There was nothing left to read.
+  virtual void OnCaughtUp() = 0;
+  // The log no longer has what comes next, and a sibling is asked for its state.
+  virtual void OnLeftBehind() = 0;
+  // The replica disagreed with the log and does nothing any more.
+  virtual void OnHalted() = 0;
+};
 
 class Home {
  public:
-  Home(NodeContext& context, Staging& staging, Checkpointer& checkpointer, NameIndex& names,
-       arbiter::ContestRule rule);
+  // All of them outlive this object.
+  Home(const NodeSelf& self, arbiter::AcceptLog& log, Staging& staging, Checkpointer& checkpointer,
+       NameIndex& names, arbiter::ContestRule rule);
 
-  // Both outlive this object's use.
-  void Connect(Sequencer& sequencer, Scatterer& scatterer);
-  // Restores the last checkpoint, replays the log from there, then takes part.
+  // REQUIRES: set before Start(), and outlives this object's use.
+  void SetListener(HomeListener& listener) { listener_ = &listener; }
   void Start();
 
-  void On(NodeIndex from, const SequencerBeat& beat);
-  void On(NodeIndex from, const TicketQuery& query);
-
-  // Tells what is on record now.
-  void Answer(NodeIndex to, const TicketQuery& query, bool authoritative) const;
-
-  // Applies an entry of the sequencer's own once it is appended. REQUIRES: the next index.
+  // From here on entries come through ApplyAppended() alone. REQUIRES: the state is applied up to the
+  // log's tail.
+  void BeFed() { fed_ = true; }
+  // Reads the log again, as anybody may have written what comes next.
+  void Follow();
+  // REQUIRES: fed, and `index` is the next one.
   void ApplyAppended(LogIndex index, const arbiter::LogEntry& entry);
-  // A newer sequencer exists, or the log went on without this one.
-  void OnDeposed();
+  // Looks whether the log went on.
+  void Pump();
 
   const arbiter::HomeState& state() const { return state_; }
+  // Has read all there was since it last began to follow the log.
   bool caught_up() const { return caught_up_; }
+  bool halted() const { return !halted_.ok(); }
+  // All but who leads.
   HomeStatus Status() const;
 
  private:
   void Begin(std::unique_ptr<arbiter::HomeState> state);
-  void Pump();
-  void OnRead(const std::vector<arbiter::IndexedEntry>& entries);
-  void OnCaughtUp();
-  // Lets go of what is staged and no longer wanted; the effects that said so may have been missed.
+  void OnRead(absl::StatusOr<std::vector<arbiter::IndexedEntry>> entries);
+  void ApplyRead(const std::vector<arbiter::IndexedEntry>& entries);
+  void TakeSiblingsState();
   void SweepStaging();
-  void ReportCheckpoint() const;
   bool Apply(LogIndex index, const arbiter::LogEntry& entry);
+  // What this replica keeps beside its state: payloads, checkpoints, names.
+  void Keep(std::vector<arbiter::Effect>& effects);
+  void Halt(absl::Status why);
   void Tick();
-  void TakeOver();
-  void Lead();
-  absl::Status RefusalStatus(const arbiter::OpRefused& refused) const;
-  std::vector<DataCenterIndex> Out() const;
-  // The highest level that a value under the script can reach without the data centers that are OUT.
-  arbiter::Level WithinReach(const ScriptId& script) const;
 
-  NodeContext& context_;
+  const NodeSelf& self_;
+  arbiter::AcceptLog& log_;
   Staging& staging_;
-  NameIndex& names_;
-  Sequencer* sequencer_ = nullptr;
-  Scatterer* scatterer_ = nullptr;
   Checkpointer& checkpointer_;
+  NameIndex& names_;
+  HomeListener* listener_ = nullptr;
+
   arbiter::HomeState state_;
-  absl::Status halted_;  // this replica disagreed with the log and does nothing any more
+  absl::Status halted_;  // why, once it does nothing any more
   bool restoring_ = true;
+  bool fed_ = false;
   bool reading_ = false;
   bool read_again_ = false;
   bool caught_up_ = false;
-  bool taking_over_ = false;
-  LogEpoch claimed_;  // the fence this node holds, while it catches up to `claimed_tail_`
-  LogIndex claimed_tail_;
-  LogEpoch known_epoch_;
-  std::optional<NodeIndex> leader_;
-  absl::Duration leader_heard_;
   absl::Duration swept_ = -absl::InfiniteDuration();
-  absl::Duration reported_;
 };
 
 }  // namespace worldb::engine

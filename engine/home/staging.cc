@@ -74,7 +74,7 @@ void Staging::Put(const std::vector<PayloadPtr>& payloads, std::function<void(ab
           }
           for (const PayloadPtr& payload : payloads) {
             Remember(payload);
-            Heed(payload->sealed.core.op_id, payload->commitment, context_.now());
+            Review(payload->sealed.core.op_id, payload->commitment, context_.now());
           }
           KeepBudget();
         }
@@ -88,19 +88,23 @@ void Staging::Note(const Payload& payload) {
   staged = {payload.sealed.core.op_id, context_.now(), payload.encoded->size(), payload.whole()};
 }
 
-void Staging::Heed(const OpId& op, const CommitmentId& commitment, absl::Duration since) {
+void Staging::Review(const OpId& op, const CommitmentId& commitment, absl::Duration since) {
   if (!wanted_) return;
-  switch (wanted_(op, commitment)) {
-    case Wish::kUnknown:
-      if (context_.now() - since >= kStrayAfter) Drop(commitment);
+  const StagingWish wish = wanted_(op, commitment);
+  const bool stray = wish == StagingWish::kUnknown && context_.now() - since >= kStrayAfter;
+  Heed(commitment, stray ? StagingWish::kUnwanted : wish);
+}
+
+void Staging::Heed(const CommitmentId& commitment, StagingWish wish) {
+  switch (wish) {
+    case StagingWish::kUnknown:
+    case StagingWish::kWanted:
       return;
-    case Wish::kWanted:
-      return;
-    case Wish::kHeld:
-      return MayShrink(commitment, arbiter::Level::kHeld);
-    case Wish::kSafe:
-      return MayShrink(commitment, arbiter::Level::kSafe);
-    case Wish::kUnwanted:
+    case StagingWish::kHeld:
+      return MayShrink(commitment, held_);
+    case StagingWish::kSafe:
+      return MayShrink(commitment, safe_);
+    case StagingWish::kUnwanted:
       return Drop(commitment);
   }
 }
@@ -109,13 +113,13 @@ void Staging::Sweep() {
   safe_.clear();
   held_.clear();
   std::vector<std::pair<CommitmentId, Staged>> all(synced_.begin(), synced_.end());
-  for (const auto& [commitment, staged] : all) Heed(staged.op, commitment, staged.since);
+  for (const auto& [commitment, staged] : all) Review(staged.op, commitment, staged.since);
 }
 
-void Staging::MayShrink(const CommitmentId& commitment, arbiter::Level level) {
+void Staging::MayShrink(const CommitmentId& commitment, std::deque<CommitmentId>& queue) {
   const auto it = synced_.find(commitment);
   if (it == synced_.end() || !it->second.whole) return;
-  (level >= arbiter::Level::kSafe ? safe_ : held_).push_back(commitment);
+  queue.push_back(commitment);
   KeepBudget();
 }
 

@@ -18,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "engine/context/node_context.h"
 #include "engine/home/name_index.h"
+#include "engine/home/staging_rule.h"
 
 namespace worldb::engine {
 
@@ -30,16 +31,8 @@ class Staging {
 
   Staging(NodeContext& context, NameIndex& names) : context_(context), names_(names) {}
 
-  // What the applied log says of a payload.
-  enum class Wish {
-    kUnknown,   // its op is not on record
-    kWanted,    // whole
-    kHeld,      // won and HELD, or
-    kSafe,      // SAFE: may shrink when there is too much
-    kUnwanted,  // it goes
-  };
-  // Asked after a payload was synced, and now and then.
-  void SetWanted(std::function<Wish(const OpId&, const CommitmentId&)> wanted) {
+  // What the applied log says of a payload; asked after a payload was synced, and now and then.
+  void SetWanted(std::function<StagingWish(const OpId&, const CommitmentId&)> wanted) {
     wanted_ = std::move(wanted);
   }
 
@@ -51,14 +44,13 @@ class Staging {
   // Staged here and synced.
   bool Has(const CommitmentId& commitment) const { return synced_.contains(commitment); }
   std::uint64_t stored_bytes() const { return stored_bytes_; }
-  // The value has spread to `level`: when staging passes its budget, its ciphertext goes, and what
-  // nodes without a receipt are owed stays.
-  void MayShrink(const CommitmentId& commitment, arbiter::Level level);
+  // What the log has just said of it. When staging passes its budget, the ciphertext of what may shrink
+  // goes, and what nodes without a receipt are owed stays; the deletion of what goes is written with the
+  // next commit, unsynced.
+  void Heed(const CommitmentId& commitment, StagingWish wish);
   // Drops what is unwanted, and what stayed unknown for kStrayAfter: the call that had it staged is
   // gone.
   void Sweep();
-  // Forgets it, if it is here; the deletion is written with the next commit, unsynced.
-  void Drop(const CommitmentId& commitment);
 
   static std::string RowKey(const CommitmentId& commitment);
 
@@ -72,7 +64,10 @@ class Staging {
 
   void Remember(PayloadPtr payload);
   void Note(const Payload& payload);
-  void Heed(const OpId& op, const CommitmentId& commitment, absl::Duration since);
+  // Asks what the log says, and heeds it.
+  void Review(const OpId& op, const CommitmentId& commitment, absl::Duration since);
+  void MayShrink(const CommitmentId& commitment, std::deque<CommitmentId>& queue);
+  void Drop(const CommitmentId& commitment);
   void KeepBudget();
   void Shrink(const CommitmentId& commitment);
   void FlushDrops();
@@ -80,7 +75,7 @@ class Staging {
 
   NodeContext& context_;
   NameIndex& names_;
-  std::function<Wish(const OpId&, const CommitmentId&)> wanted_;
+  std::function<StagingWish(const OpId&, const CommitmentId&)> wanted_;
   absl::flat_hash_map<CommitmentId, PayloadPtr> memory_;
   std::deque<CommitmentId> memory_order_;  // oldest first; may name dropped ones
   std::size_t memory_bytes_ = 0;

@@ -15,11 +15,13 @@
 #include "engine/gateway/watcher.h"
 #include "engine/home/checkpointer.h"
 #include "engine/home/home.h"
+#include "engine/home/log_notes.h"
 #include "engine/home/name_index.h"
 #include "engine/home/staging.h"
 #include "engine/repair/repair_desk.h"
 #include "engine/repair/repairer.h"
 #include "engine/scatter/scatterer.h"
+#include "engine/sequencer/leadership.h"
 #include "engine/sequencer/outage_watch.h"
 #include "engine/sequencer/sequencer.h"
 #include "engine/shares/scrubber.h"
@@ -53,22 +55,22 @@ class RunningNode final : public Node {
         repair_desk_(context_, shares_, [this](const VersionRef& v) { repairer_.Repair(v); }),
         scrubber_(context_, shares_, [this](const VersionRef& v) { repairer_.Repair(v); }),
         checkpointer_(context_, RuleOf(options)),
-        home_(context_, staging_, checkpointer_, names_, RuleOf(options)),
-        sequencer_(context_, home_, staging_, names_, peers_),
-        outages_(context_, home_, sequencer_, peers_),
-        scatterer_(context_, staging_, peers_),
+        home_(context_, *context_.parts.log, staging_, checkpointer_, names_, RuleOf(options)),
+        sequencer_(context_, home_, notes_, staging_, names_, peers_),
+        outages_(context_, home_.state(), notes_, peers_),
+        scatterer_(context_, notes_, staging_, peers_),
+        leadership_(context_, *context_.parts.log, home_, checkpointer_, names_, sequencer_,
+                    scatterer_),
         homes_(context_),
         ingress_(context_, homes_),
         gatherer_(context_, homes_, peers_),
         key_reader_(context_, homes_, peers_),
         watcher_(context_, homes_, peers_),
         tickets_(context_, homes_) {
-    home_.Connect(sequencer_, scatterer_);
-    scatterer_.Connect(sequencer_);
     shares_.OnDamage([this](const VersionRef& version) { repairer_.Repair(version); });
     peers_.OnReturn([this](NodeIndex node) {
       repairer_.OnNodeReturned();
-      if (sequencer_.leading()) scatterer_.OnNodeReturned(node);
+      if (leadership_.leading()) scatterer_.OnNodeReturned(node);
     });
   }
 
@@ -162,6 +164,8 @@ class RunningNode final : public Node {
       status.staged_bytes = staging_.stored_bytes();
       status.repair = repairer_.Status();
       status.home = home_.Status();
+      status.home.sequencer = leadership_.leading();
+      status.home.log_epoch = leadership_.known_epoch();
       status.home.serving =
           status.home.serving &&
           2 * status.reachable.CountIn(context_.data_center()) > kNodesPerDataCenter;
@@ -232,6 +236,7 @@ class RunningNode final : public Node {
               if (loaded.ok()) {
                 ingress_.Start(epoch);
                 home_.Start();
+                leadership_.Start();
                 peers_.Start();
                 scrubber_.Start();
                 outages_.Start();
@@ -255,11 +260,11 @@ class RunningNode final : public Node {
   void Handle(NodeIndex from, StageValue& m) { sequencer_.On(from, std::move(m)); }
   void Handle(NodeIndex from, StageValueReply& m) { ingress_.On(from, m); }
   void Handle(NodeIndex from, SequencerBeat& m) {
-    home_.On(from, m);
+    leadership_.OnBeat(from, m);
     if (homes_.On(from, m)) ingress_.On(m);
   }
   void Handle(NodeIndex from, OpNotices& m) { ingress_.On(from, m); }
-  void Handle(NodeIndex from, TicketQuery& m) { home_.On(from, m); }
+  void Handle(NodeIndex from, TicketQuery& m) { sequencer_.AskTicket(from, m); }
   void Handle(NodeIndex from, TicketReply& m) {
     ingress_.On(from, m);
     tickets_.On(from, m);
@@ -322,9 +327,11 @@ class RunningNode final : public Node {
   Scrubber scrubber_;
   Checkpointer checkpointer_;
   Home home_;
+  LogNotes notes_;
   Sequencer sequencer_;
   OutageWatch outages_;
   Scatterer scatterer_;
+  Leadership leadership_;
   HomeDirectory homes_;
   Ingress ingress_;
   Gatherer gatherer_;

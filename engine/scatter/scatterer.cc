@@ -5,7 +5,6 @@
 
 #include "cryptoscatter/base/status_macros.h"
 #include "engine/cell/levels.h"
-#include "engine/sequencer/sequencer.h"
 
 namespace worldb::engine {
 namespace {
@@ -46,8 +45,8 @@ std::size_t BytesOf(const ShareDelivery& delivery) { return 1024 + delivery.shar
 
 }  // namespace
 
-Scatterer::Scatterer(NodeContext& context, Staging& staging, PeerTable& peers)
-    : context_(context), staging_(staging), peers_(peers) {}
+Scatterer::Scatterer(NodeContext& context, LogNotes& notes, Staging& staging, PeerTable& peers)
+    : context_(context), notes_(notes), staging_(staging), peers_(peers) {}
 
 void Scatterer::Scatter(const arbiter::ClosedVersion& version) {
   const auto [it, fresh] = works_.try_emplace(version.id);
@@ -184,7 +183,7 @@ void Scatterer::On(NodeIndex from, const StagePutReply& reply) {
   work->second.not_here.Remove(from);
   NodeSet staged;
   staged.Add(from);
-  sequencer_->Note(arbiter::Restaged{id, staged});
+  notes_.NoteRestaged({id, staged});
 }
 
 void Scatterer::Load() {
@@ -247,7 +246,7 @@ void Scatterer::OnNotHere(const arbiter::RoundId& id, NodeIndex node) {
   const NodeSet up = peers_.Reachable() & NodeSet::Of(context_.data_center());
   if (work.staged.empty() || !(work.staged | up).Minus(work.not_here).empty()) return;
   if (work.script == nullptr || work.script->IsReadable(work.held)) return;
-  sequencer_->Note(arbiter::VersionVoid{id, work.not_here});
+  notes_.NoteVoid({id, work.not_here});
 }
 
 void Scatterer::Prepare(const arbiter::RoundId& id, PayloadPtr payload) {
@@ -408,7 +407,7 @@ void Scatterer::OnHeld(const arbiter::RoundId& id, NodeIndex node) {
   const arbiter::Level level = std::max(work.level, LevelOf(*work.script, work.held));
   if (level > work.level) {
     work.level = level;
-    sequencer_->NoteLevel({id, level, work.held});
+    notes_.NoteLevel({id, level, work.held});
   }
   if (level == arbiter::Level::kFull) {
     Release(work);

@@ -24,19 +24,17 @@
 #include "arbiter/home_state.h"
 #include "engine/context/node_context.h"
 #include "engine/context/peer_table.h"
+#include "engine/home/log_notes.h"
 #include "engine/home/staging.h"
 
 namespace worldb::engine {
-
-class Sequencer;
 
 class Scatterer {
  public:
   static constexpr std::size_t kUnderWayBytesMax = std::size_t{48} << 20;
   static constexpr std::size_t kVersionsUnderWayMax = 8192;
 
-  Scatterer(NodeContext& context, Staging& staging, PeerTable& peers);
-  void Connect(Sequencer& sequencer) { sequencer_ = &sequencer; }
+  Scatterer(NodeContext& context, LogNotes& notes, Staging& staging, PeerTable& peers);
 
   // Takes the version on; repeats are ignored.
   void Scatter(const arbiter::ClosedVersion& version);
@@ -111,9 +109,9 @@ class Scatterer {
   void Release(Work& work);
 
   NodeContext& context_;
+  LogNotes& notes_;
   Staging& staging_;
   PeerTable& peers_;
-  Sequencer* sequencer_ = nullptr;
   std::uint64_t term_ = 0;
   std::map<arbiter::RoundId, Work> works_;
   std::deque<arbiter::RoundId> to_load_;

@@ -14,24 +14,24 @@ void OutageWatch::Start() {
 }
 
 void OutageWatch::DeclareOut(DataCenterIndex data_center) {
-  if (data_center == context_.data_center()) return;
-  declared_[data_center.value()] = context_.now();
-  sequencer_.NoteOutage(data_center, /*out=*/true);
+  if (data_center == self_.data_center()) return;
+  declared_[data_center.value()] = self_.now();
+  notes_.NoteOutage(data_center, /*out=*/true);
 }
 
 void OutageWatch::Look() {
-  if (sequencer_.leading()) {
+  if (notes_.open()) {
     for (int i = 0; i < kDataCenterCount; ++i) {
       const DataCenterIndex dc = DataCenterAt(i);
-      if (dc == context_.data_center()) continue;
-      const bool out = home_.state().out().contains(dc);
-      const bool declared = context_.now() - declared_[i] < kDeclaredHolds;
+      if (dc == self_.data_center()) continue;
+      const bool out = state_.out().contains(dc);
+      const bool declared = self_.now() - declared_[i] < kDeclaredHolds;
       const bool heard = peers_.Reachable().CountIn(dc) > 0;
-      if (!out && (declared || peers_.SilentFor(dc) >= kSilentFor)) sequencer_.NoteOutage(dc, true);
-      if (out && !declared && heard) sequencer_.NoteOutage(dc, false);
+      if (!out && (declared || peers_.SilentFor(dc) >= kSilentFor)) notes_.NoteOutage(dc, true);
+      if (out && !declared && heard) notes_.NoteOutage(dc, false);
     }
   }
-  context_.executor().PostAfter(kLookEvery, [this] { Look(); });
+  self_.executor().PostAfter(kLookEvery, [this] { Look(); });
 }
 
 }  // namespace worldb::engine

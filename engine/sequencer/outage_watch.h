@@ -9,10 +9,11 @@
 
 #include <array>
 
-#include "engine/context/node_context.h"
+#include "absl/time/time.h"
+#include "arbiter/home_state.h"
+#include "engine/context/node_self.h"
 #include "engine/context/peer_table.h"
-#include "engine/home/home.h"
-#include "engine/sequencer/sequencer.h"
+#include "engine/home/log_notes.h"
 
 namespace worldb::engine {
 
@@ -20,8 +21,9 @@ class OutageWatch {
  public:
   static constexpr absl::Duration kSilentFor = absl::Seconds(10);
 
-  OutageWatch(NodeContext& context, const Home& home, Sequencer& sequencer, const PeerTable& peers)
-      : context_(context), home_(home), sequencer_(sequencer), peers_(peers) {}
+  OutageWatch(const NodeSelf& self, const arbiter::HomeState& state, LogNotes& notes,
+              const PeerTable& peers)
+      : self_(self), state_(state), notes_(notes), peers_(peers) {}
 
   void Start();
   void DeclareOut(DataCenterIndex data_center);
@@ -29,9 +31,9 @@ class OutageWatch {
  private:
   void Look();
 
-  NodeContext& context_;
-  const Home& home_;
-  Sequencer& sequencer_;
+  const NodeSelf& self_;
+  const arbiter::HomeState& state_;
+  LogNotes& notes_;
   const PeerTable& peers_;
   // Messages that were under way when the operator spoke are no sign of life.
   std::array<absl::Duration, kDataCenterCount> declared_;

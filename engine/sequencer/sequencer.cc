@@ -7,6 +7,7 @@
 #include "arbiter/op_id.h"
 #include "cryptoscatter/base/check.h"
 #include "engine/cell/errors.h"
+#include "engine/home/ticket_facts.h"
 
 namespace worldb::engine {
 namespace {
@@ -19,8 +20,6 @@ constexpr std::size_t kStageJobsMax = 4;
 constexpr std::size_t kStageItemsMax = 256;
 constexpr std::size_t kStageBytesMax = std::size_t{8} << 20;
 constexpr std::size_t kCandidatesPerEntryMax = 1024;
-constexpr std::size_t kLevelsPerEntryMax = 2048;
-constexpr std::size_t kNotesPerEntryMax = 512;
 // No timer for a CLOSE runs longer: the clock may be set meanwhile.
 constexpr absl::Duration kCloseLookMax = absl::Milliseconds(100);
 constexpr absl::Duration kWindowChangeMin = absl::Milliseconds(1);
@@ -54,10 +53,11 @@ absl::Status CheckKind(const arbiter::Candidate& candidate, const Payload& paylo
 
 }  // namespace
 
-Sequencer::Sequencer(NodeContext& context, Home& home, Staging& staging, NameIndex& names,
-                     PeerTable& peers)
+Sequencer::Sequencer(NodeContext& context, Home& home, LogNotes& notes, Staging& staging,
+                     NameIndex& names, PeerTable& peers)
     : context_(context),
       home_(home),
+      notes_(notes),
       staging_(staging),
       peers_(peers),
       lister_(context, home, names),
@@ -80,6 +80,7 @@ void Sequencer::Lead(LogEpoch epoch) {
   trimmed_ = LogIndex();
   log_earliest_ = home_.state().log_earliest();
   log_earliest_at_ = context_.now();
+  notes_.Open([this] { PostTryAppend(); });
   BeatAll();
   ArmClose();
   if (CheckpointOverdue()) PostTryAppend();
@@ -93,9 +94,7 @@ void Sequencer::StepDown() {
   item_jobs_ = 0;
   in_entry_ = 0;
   appending_ = false;
-  levels_.clear();
-  notes_.clear();
-  outages_.clear();
+  notes_.Close();
   staged_.clear();
   staging_values_.clear();
   under_way_.reset();
@@ -344,32 +343,6 @@ void Sequencer::On(NodeIndex from, StageValue request) {
 
 // ---------------------------------------------------------------- entries out
 
-void Sequencer::NoteLevel(const arbiter::LevelReached& level) {
-  if (!leading_) return;
-  arbiter::LevelReached& noted = levels_.try_emplace(level.version, level).first->second;
-  noted.level = std::max(noted.level, level.level);
-  noted.held = noted.held | level.held;
-  PostTryAppend();
-}
-
-void Sequencer::Note(const arbiter::VersionVoid& lost) {
-  if (!leading_) return;
-  notes_.push_back(lost);
-  PostTryAppend();
-}
-
-void Sequencer::Note(const arbiter::Restaged& restaged) {
-  if (!leading_) return;
-  notes_.push_back(restaged);
-  PostTryAppend();
-}
-
-void Sequencer::NoteOutage(DataCenterIndex data_center, bool out) {
-  if (!leading_) return;
-  outages_[data_center] = out;
-  PostTryAppend();
-}
-
 // After what is already waiting, so that many share the entry.
 void Sequencer::PostTryAppend() {
   if (std::exchange(append_posted_, true)) return;
@@ -409,14 +382,7 @@ void Sequencer::TryAppend() {
 void Sequencer::TakeBack() {
   const UnderWay entry = *std::exchange(under_way_, std::nullopt);
   in_entry_ = 0;
-  for (const arbiter::LogRecord& record : entry.entry.records) {
-    if (const auto* level = std::get_if<arbiter::LevelReached>(&record)) NoteLevel(*level);
-    if (const auto* lost = std::get_if<arbiter::VersionVoid>(&record)) Note(*lost);
-    if (const auto* restaged = std::get_if<arbiter::Restaged>(&record)) Note(*restaged);
-    if (const auto* change = std::get_if<arbiter::OutageChange>(&record)) {
-      outages_.try_emplace(change->data_center, change->out);  // what was seen since stands
-    }
-  }
+  notes_.TakeBack(entry.entry.records);
   reads_.MarkLost();
 }
 
@@ -458,19 +424,7 @@ void Sequencer::AddCandidates(arbiter::LogEntry& entry) {
 void Sequencer::AddNotes(arbiter::LogEntry& entry) {
   const arbiter::StateSum sum = home_.state().checkpoint();
   if (sum.at > sum_logged_) entry.records.push_back(sum);
-  for (const auto& [dc, out] : std::exchange(outages_, {})) {
-    if (home_.state().out().contains(dc) != out) {
-      entry.records.push_back(arbiter::OutageChange{dc, out});
-    }
-  }
-  for (std::size_t i = 0; i < kNotesPerEntryMax && !notes_.empty(); ++i) {
-    entry.records.push_back(std::move(notes_.front()));
-    notes_.pop_front();
-  }
-  for (std::size_t i = 0; i < kLevelsPerEntryMax && !levels_.empty(); ++i) {
-    entry.records.push_back(levels_.begin()->second);
-    levels_.erase(levels_.begin());
-  }
+  notes_.MoveTo(entry.records, home_.state().out());
 }
 
 bool Sequencer::CheckpointOverdue() const {
@@ -528,8 +482,7 @@ void Sequencer::OnAppended(arbiter::AppendResult result) {
     case Kind::kTaken:
     case Kind::kFenced:
       StepDown();
-      home_.OnDeposed();
-      return;
+      return deposed_();
     case Kind::kUnknown:
       under_way_->unknown = true;
       break;
@@ -655,7 +608,10 @@ void Sequencer::Ask(NodeIndex from, ReadDesk::Query query) {
   if (leading_ && reads_.Take(from, std::move(query))) TryAppend();
 }
 
-void Sequencer::HoldTicket(NodeIndex from, const TicketQuery& query) {
+void Sequencer::AskTicket(NodeIndex from, const TicketQuery& query) {
+  // What is not on record here may be on record elsewhere: only a marked read can say that it is not.
+  if (leading_ && home_.state().FindOp(query.op) == nullptr) return Ask(from, query);
+  context_.Send(from, AnswerTicket(context_.cell(), home_.state(), query, /*authoritative=*/false));
   if (leading_) reads_.Hold(from, query);
 }
 

@@ -25,13 +25,18 @@
 #include "engine/desks/read_desk.h"
 #include "engine/desks/watch_desk.h"
 #include "engine/home/home.h"
+#include "engine/home/log_notes.h"
 #include "engine/home/staging.h"
 
 namespace worldb::engine {
 
 class Sequencer {
  public:
-  Sequencer(NodeContext& context, Home& home, Staging& staging, NameIndex& names, PeerTable& peers);
+  Sequencer(NodeContext& context, Home& home, LogNotes& notes, Staging& staging, NameIndex& names,
+            PeerTable& peers);
+
+  // Runs when the log shows that somebody else writes it, after StepDown().
+  void WhenDeposed(std::function<void()> deposed) { deposed_ = std::move(deposed); }
 
   // REQUIRES: the home's state is applied up to the tail, and the log is fenced at `epoch`.
   void Lead(LogEpoch epoch);
@@ -44,16 +49,11 @@ class Sequencer {
   void On(NodeIndex from, const StagePutReply& reply);
   void On(NodeIndex from, const CheckpointSynced& synced);
   void On(NodeIndex from, const WatchAck& ack);
-  // To be logged with the next entry.
-  void NoteLevel(const arbiter::LevelReached& level);
-  void Note(const arbiter::VersionVoid& lost);
-  void Note(const arbiter::Restaged& restaged);
-  // The data center is gone for now, or back, as far as this node can tell.
-  void NoteOutage(DataCenterIndex data_center, bool out);
   // Answered from the state applied with a READ mark, by nobody while another node leads.
   void Ask(NodeIndex from, ReadDesk::Query query);
-  // Answered again when the op got where the query wants it.
-  void HoldTicket(NodeIndex from, const TicketQuery& query);
+  // Answered by any replica that has the op on record; here once more when it got where the query
+  // wants it.
+  void AskTicket(NodeIndex from, const TicketQuery& query);
 
   // The home applied an entry while this node leads.
   void OnApplied(const arbiter::LogEntry& entry, const std::vector<arbiter::Effect>& effects);
@@ -125,8 +125,10 @@ class Sequencer {
 
   NodeContext& context_;
   Home& home_;
+  LogNotes& notes_;
   Staging& staging_;
   PeerTable& peers_;
+  std::function<void()> deposed_;
 
   bool leading_ = false;
   LogEpoch epoch_;
@@ -144,9 +146,6 @@ class Sequencer {
   std::optional<UnderWay> under_way_;
   bool append_posted_ = false;
   std::size_t in_entry_ = 0;  // pipeline items in the entry under way
-  std::map<arbiter::RoundId, arbiter::LevelReached> levels_;
-  std::deque<arbiter::LogRecord> notes_;  // VOID, restaged
-  std::map<DataCenterIndex, bool> outages_;
   // Since the last checkpoint entry, whoever wrote it; bytes only of this term.
   std::uint64_t entries_since_ = 0;
   std::uint64_t bytes_since_ = 0;
