@@ -15,7 +15,7 @@ VersionRecord RecordOf(const arbiter::ClosedVersion& version);
 
 class KeyLister {
  public:
-  KeyLister(NodeContext& context, const Home& home, const NameIndex& names)
+  KeyLister(NodeSelf& context, const Home& home, const NameIndex& names)
       : context_(context), home_(home), names_(names) {}
 
   // REQUIRES: the state includes a READ mark appended since the query came in. Silent while a needed
@@ -24,7 +24,7 @@ class KeyLister {
   void Answer(NodeIndex to, const HistoryQuery& query) const;
 
  private:
-  NodeContext& context_;
+  NodeSelf& context_;
   const Home& home_;
   const NameIndex& names_;
 };

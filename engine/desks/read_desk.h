@@ -27,7 +27,7 @@ class ReadDesk {
   static constexpr std::size_t kReadsMax = 100'000;
   using Query = std::variant<ReadQuery, TicketQuery, ListQuery, HistoryQuery, WatchOpen>;
 
-  ReadDesk(NodeContext& context, const Home& home, const KeyLister& lister, WatchDesk& watches)
+  ReadDesk(NodeSelf& context, const Home& home, const KeyLister& lister, WatchDesk& watches)
       : context_(context), home_(home), lister_(lister), watches_(watches) {}
 
   // False when it is known already, or too many wait.
@@ -71,7 +71,7 @@ class ReadDesk {
   void OnOp(const OpId& op);
   void OnVersion(const arbiter::RoundId& id);
 
-  NodeContext& context_;
+  NodeSelf& context_;
   const Home& home_;
   const KeyLister& lister_;
   WatchDesk& watches_;

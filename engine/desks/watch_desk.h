@@ -31,7 +31,7 @@ class WatchDesk {
   static constexpr absl::Duration kBeatEvery = absl::Seconds(1);
   static constexpr absl::Duration kSilentAfter = absl::Seconds(10);
 
-  WatchDesk(NodeContext& context, const Home& home, NameIndex& names)
+  WatchDesk(NodeSelf& context, const Home& home, NameIndex& names)
       : context_(context), home_(home), names_(names) {}
 
   // REQUIRES: the state includes a READ mark appended since the request came in. Ignored when there
@@ -71,7 +71,7 @@ class WatchDesk {
   void MakeJournal();
   WatchPosition End() const;
 
-  NodeContext& context_;
+  NodeSelf& context_;
   const Home& home_;
   NameIndex& names_;
   bool journaled_ = false;  // made for the first watcher

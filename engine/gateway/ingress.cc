@@ -22,7 +22,6 @@ constexpr absl::Duration kResendAfterMax = absl::Seconds(10);
 constexpr absl::Duration kAskAfter = absl::Seconds(1);
 constexpr std::size_t kAskPerTickMax = 200;
 constexpr std::size_t kFramesPerBatchMax = 256;
-constexpr std::size_t kFramesUnderWayMax = 16'384;
 constexpr absl::Duration kStageRetryAfter = absl::Milliseconds(300);
 // Values sealed this soon after the last signature wait for the next one, so that a busy node's
 // signatures are few; an idle node signs at once.

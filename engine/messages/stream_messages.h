@@ -2,6 +2,7 @@
 #ifndef WORLDB_ENGINE_MESSAGES_STREAM_MESSAGES_H_
 #define WORLDB_ENGINE_MESSAGES_STREAM_MESSAGES_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <variant>
@@ -25,6 +26,8 @@ struct Frame {
   std::optional<arbiter::Candidate> candidate;
   PayloadPtr payload;  // null when it was staged before, or for a void frame
 };
+// How many frames of one stream are sent ahead of its logged cursor, or wait beyond it.
+inline constexpr std::size_t kFramesUnderWayMax = 16'384;
 struct FrameBatch {
   DataCenterIndex home;
   StreamEpoch stream_epoch;

@@ -56,7 +56,16 @@ class RunningNode final : public Node {
         scrubber_(context_, shares_, [this](const VersionRef& v) { repairer_.Repair(v); }),
         checkpointer_(context_, RuleOf(options)),
         home_(context_, *context_.parts.log, staging_, checkpointer_, names_, RuleOf(options)),
-        sequencer_(context_, home_, notes_, staging_, names_, peers_),
+        sequencer_(context_,
+                   {.log = *context_.parts.log,
+                    .clock = *context_.parts.clock,
+                    .verifier = context_.verifier,
+                    .home = home_,
+                    .notes = notes_,
+                    .staging = staging_,
+                    .names = names_,
+                    .peers = peers_},
+                   context_.options),
         outages_(context_, home_.state(), notes_, peers_),
         scatterer_(context_, notes_, staging_, peers_),
         leadership_(context_, *context_.parts.log, home_, checkpointer_, names_, sequencer_,
@@ -256,8 +265,8 @@ class RunningNode final : public Node {
 
   void Handle(NodeIndex from, Heartbeat& m) { peers_.On(from, m); }
   void Handle(NodeIndex from, HeartbeatReply& m) { peers_.On(from, m); }
-  void Handle(NodeIndex from, FrameBatch& m) { sequencer_.On(from, std::move(m)); }
-  void Handle(NodeIndex from, StageValue& m) { sequencer_.On(from, std::move(m)); }
+  void Handle(NodeIndex from, FrameBatch& m) { sequencer_.TakeFrames(from, std::move(m)); }
+  void Handle(NodeIndex from, StageValue& m) { sequencer_.TakeValue(from, std::move(m)); }
   void Handle(NodeIndex from, StageValueReply& m) { ingress_.On(from, m); }
   void Handle(NodeIndex from, SequencerBeat& m) {
     leadership_.OnBeat(from, m);
@@ -277,7 +286,7 @@ class RunningNode final : public Node {
   void Handle(NodeIndex from, HistoryQueryReply& m) { key_reader_.On(from, m); }
   void Handle(NodeIndex from, WatchOpen& m) { sequencer_.Ask(from, std::move(m)); }
   void Handle(NodeIndex from, WatchBatch& m) { watcher_.On(from, m); }
-  void Handle(NodeIndex from, WatchAck& m) { sequencer_.On(from, m); }
+  void Handle(NodeIndex from, WatchAck& m) { sequencer_.OnWatchAck(from, m); }
   void Handle(NodeIndex from, NamesGet& m) { names_.On(from, m); }
   void Handle(NodeIndex from, NamesGetReply& m) { names_.On(from, m); }
   void Handle(NodeIndex from, StagePut& m) {
@@ -287,10 +296,10 @@ class RunningNode final : public Node {
     });
   }
   void Handle(NodeIndex from, StagePutReply& m) {
-    sequencer_.On(from, m);
+    sequencer_.OnStaged(from, m);
     scatterer_.On(from, m);
   }
-  void Handle(NodeIndex from, CheckpointSynced& m) { sequencer_.On(from, m); }
+  void Handle(NodeIndex from, CheckpointSynced& m) { sequencer_.OnCheckpointSynced(from, m); }
   void Handle(NodeIndex from, CheckpointGet& m) { checkpointer_.On(from, m); }
   void Handle(NodeIndex from, CheckpointGetReply& m) { checkpointer_.On(from, m); }
   void Handle(NodeIndex from, StageGet& m) {

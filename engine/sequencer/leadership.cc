@@ -164,7 +164,7 @@ void Leadership::ReportCheckpoint() {
   if (synced == LogIndex()) return;
   reported_ = self_.now();
   if (leading()) {
-    sequencer_.On(self_.index(), CheckpointSynced{synced});
+    sequencer_.OnCheckpointSynced(self_.index(), CheckpointSynced{synced});
   } else if (leader_.has_value()) {
     self_.Send(*leader_, CheckpointSynced{synced});
   }
