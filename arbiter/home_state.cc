@@ -30,9 +30,12 @@ absl::Duration Margin(const Stamp& a, const Stamp& b) {
 }
 
 // The one before it that is not VOID was told in order itself: it speaks for all before it.
-bool EarlierIsSafe(const std::vector<ClosedVersion>& versions, std::size_t i) {
-  while (i > 0 && versions[i - 1].outcome == OutcomeKind::kVoid) --i;
-  return i == 0 || versions[i - 1].announced >= Level::kSafe;
+bool EarlierIsSafe(const VersionLine& versions, Version version) {
+  Version before(version.value() - 1);
+  while (versions.Has(before) && versions.At(before).outcome == OutcomeKind::kVoid) {
+    before = Version(before.value() - 1);
+  }
+  return !versions.Has(before) || versions.At(before).announced >= Level::kSafe;
 }
 
 }  // namespace
@@ -127,7 +130,7 @@ void HomeState::ApplyRecord(const LogEntry& entry, const Candidate& c,
   const RoundId round{c.key_tag, judgement.outcome.version};
   if (op.outcome.kind == OutcomeKind::kLateFirst) {
     ++late_first_count_;
-    key.versions[round.version.value() - 1].fairness = Fairness::kRefuted;
+    key.versions.At(round.version).fairness = Fairness::kRefuted;
     Touch(round);
   }
   effects.push_back(OpAccepted{c.op, op.ingress, round, c.stamp, false});
@@ -163,7 +166,7 @@ void HomeState::ApplyKnownOp(const LogEntry& entry, const Candidate& c, OpRecord
         OpAccepted{c.op, op.ingress, {op.key_tag, op.outcome.version}, op.stamp, false});
     effects.push_back(OpJudged{c.op, op.ingress, op.key_tag, op.outcome});
     if (op.outcome.kind == OutcomeKind::kWon) {
-      ClosedVersion& won = key.versions[op.outcome.version.value() - 1];
+      ClosedVersion& won = key.versions.At(op.outcome.version);
       won.staged = won.staged | op.staged;
       Touch(won.id);
       if (won.announced > Level::kDecided) {
@@ -204,15 +207,16 @@ HomeState::Judgement HomeState::Judge(const LogEntry& entry, const Candidate& c,
   const ClosedVersion* against = nullptr;
   if (c.base.kind == Base::Kind::kNone) {
     // e(w) never falls, so what it may have seen comes first.
-    const auto unseen = std::partition_point(key.versions.begin(), key.versions.end(),
+    const std::span<const ClosedVersion> closed = key.versions.span();
+    const auto unseen = std::partition_point(closed.begin(), closed.end(),
                                              [&c](const ClosedVersion& w) { return MaySee(c, w); });
-    if (unseen != key.versions.end()) against = &*unseen;
+    if (unseen != closed.end()) against = &*unseen;
   } else {
     const bool absent = c.base.kind == Base::Kind::kAbsent;
     const Version base = absent ? AbsenceFor(c, key) : c.base.version;
-    const bool unseen_absence = absent && key.newest_absent == newest && base != Version() &&
-                                !MaySee(c, key.versions[base.value() - 1]);
-    if (base < newest) against = &key.versions[base.value()];
+    const bool unseen_absence = absent && key.newest_absent == newest && key.versions.Has(base) &&
+                                !MaySee(c, key.versions.At(base));
+    against = key.versions.FirstAbove(base);
     if (unseen_absence || (against != nullptr && MaySee(c, *against))) {
       judgement.outcome = {OutcomeKind::kStale,  base.Next(), std::nullopt,
                            absl::ZeroDuration(), false,       newest};
@@ -242,8 +246,8 @@ HomeState::Judgement HomeState::Judge(const LogEntry& entry, const Candidate& c,
 // below, and competed with it.
 Version HomeState::AbsenceFor(const Candidate& c, const Key& key) {
   Version base = key.newest_absent;
-  while (base != Version()) {
-    const ClosedVersion& closed = key.versions[base.value() - 1];
+  while (key.versions.Has(base)) {
+    const ClosedVersion& closed = key.versions.At(base);
     if (closed.outcome != OutcomeKind::kVoid || MaySee(c, closed)) break;
     base = Version(base.value() - 1);
   }
@@ -409,9 +413,10 @@ void HomeState::CloseRound(const KeyTag& key_tag, Key& key, absl::Time earliest,
   closed.script = op.script;
   closed.payload_bytes = op.payload_bytes;
   closed.staged = op.staged;
+  const ClosedVersion* before = key.versions.Find(key.Newest());
   closed.closed_earliest =
-      key.versions.empty() ? earliest : std::max(earliest, key.versions.back().closed_earliest);
-  key.versions.push_back(closed);
+      before != nullptr ? std::max(earliest, before->closed_earliest) : earliest;
+  key.versions.Push(closed);
   if (closed.kind == OpKind::kDelete) key.newest_absent = round.version;
   unsettled_.insert(closed.id);
   Touch(closed.id);
@@ -427,11 +432,8 @@ void HomeState::CloseRound(const KeyTag& key_tag, Key& key, absl::Time earliest,
 
 ClosedVersion* HomeState::FindWon(const RoundId& id) {
   const auto it = keys_.find(id.key_tag);
-  if (it == keys_.end() || id.version == Version() || id.version > it->second.Newest()) {
-    return nullptr;
-  }
-  ClosedVersion& closed = it->second.versions[id.version.value() - 1];
-  return closed.outcome == OutcomeKind::kWon ? &closed : nullptr;
+  ClosedVersion* closed = it != keys_.end() ? it->second.versions.Find(id.version) : nullptr;
+  return closed != nullptr && closed->outcome == OutcomeKind::kWon ? closed : nullptr;
 }
 
 void HomeState::ApplyRecord(const LevelReached& record, std::vector<Effect>& effects) {
@@ -499,11 +501,12 @@ NodeIndex HomeState::IngressOf(const ClosedVersion& closed) const {
 
 // HELD may be told at once; SAFE and FULL only when every earlier version of the key is SAFE or VOID.
 void HomeState::Announce(Key& key, Version from, std::vector<Effect>& effects) {
-  for (std::size_t i = from.value() - 1; i < key.versions.size(); ++i) {
-    ClosedVersion& closed = key.versions[i];
+  for (Version version = from; key.versions.Has(version); version = version.Next()) {
+    ClosedVersion& closed = key.versions.At(version);
     if (closed.outcome == OutcomeKind::kVoid) continue;
-    const Level level =
-        EarlierIsSafe(key.versions, i) ? closed.reached : std::min(closed.reached, Level::kHeld);
+    const Level level = EarlierIsSafe(key.versions, version)
+                            ? closed.reached
+                            : std::min(closed.reached, Level::kHeld);
     if (level > closed.announced) {
       closed.announced = level;
       Touch(closed.id);
@@ -516,8 +519,8 @@ void HomeState::Announce(Key& key, Version from, std::vector<Effect>& effects) {
 
 void HomeState::MakeVisible(Key& key, std::vector<Effect>& effects) {
   const Level enough = out_.empty() ? Level::kSafe : Level::kHeld;
-  for (; key.told < key.versions.size(); ++key.told) {
-    ClosedVersion& closed = key.versions[key.told];
+  for (; key.versions.Has(key.told.Next()); key.told = key.told.Next()) {
+    ClosedVersion& closed = key.versions.At(key.told.Next());
     if (closed.outcome == OutcomeKind::kVoid) continue;
     if (closed.announced < enough) break;
     closed.visible_at = applying_;
@@ -526,9 +529,9 @@ void HomeState::MakeVisible(Key& key, std::vector<Effect>& effects) {
   }
 }
 
-Version HomeState::NewestAbsent(const std::vector<ClosedVersion>& versions) {
+Version HomeState::NewestAbsent(const VersionLine& versions) {
   Version newest;
-  for (const ClosedVersion& closed : versions) {
+  for (const ClosedVersion& closed : versions.span()) {
     const bool absent = closed.outcome == OutcomeKind::kVoid ? newest.Next() == closed.id.version
                                                              : closed.kind == OpKind::kDelete;
     if (absent) newest = closed.id.version;
@@ -543,29 +546,26 @@ const OpRecord* HomeState::FindOp(const OpId& op) const {
 
 const ClosedVersion* HomeState::FindVersion(const RoundId& id) const {
   const auto it = keys_.find(id.key_tag);
-  if (it == keys_.end() || id.version == Version() || id.version > it->second.Newest()) {
-    return nullptr;
-  }
-  return &it->second.versions[id.version.value() - 1];
+  return it != keys_.end() ? it->second.versions.Find(id.version) : nullptr;
 }
 
 const ClosedVersion* HomeState::Newest(const KeyTag& key_tag) const {
   const auto it = keys_.find(key_tag);
-  if (it == keys_.end() || it->second.versions.empty()) return nullptr;
-  return &it->second.versions.back();
+  return it != keys_.end() ? it->second.versions.Find(it->second.Newest()) : nullptr;
 }
 
 std::span<const ClosedVersion> HomeState::Versions(const KeyTag& key_tag) const {
   const auto it = keys_.find(key_tag);
   if (it == keys_.end()) return {};
-  return it->second.versions;
+  return it->second.versions.span();
 }
 
 std::vector<RoundId> HomeState::VisibleSince(LogIndex index) const {
   std::vector<std::pair<LogIndex, RoundId>> found;
   for (const auto& [tag, key] : keys_) {
     // In version order it never falls; VOID versions have none.
-    for (auto it = key.versions.rbegin(); it != key.versions.rend(); ++it) {
+    const std::span<const ClosedVersion> closed = key.versions.span();
+    for (auto it = closed.rbegin(); it != closed.rend(); ++it) {
       if (it->visible_at > index) found.emplace_back(it->visible_at, it->id);
       if (it->visible_at != LogIndex() && it->visible_at <= index) break;
     }

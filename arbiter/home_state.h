@@ -45,6 +45,7 @@
 #include "arbiter/log_entry.h"
 #include "arbiter/outcome.h"
 #include "arbiter/stamp.h"
+#include "arbiter/version_line.h"
 #include "cryptoscatter/base/ids.h"
 #include "cryptoscatter/base/node_set.h"
 
@@ -55,30 +56,6 @@ struct ContestRule {
   absl::Duration window_max = absl::Seconds(2);    // D_max
   absl::Duration op_memory = absl::Hours(24);      // T_op
   absl::Duration op_ahead_max = absl::Seconds(5);  // an op id may lie this far ahead
-};
-
-// One closed version of one key.
-struct ClosedVersion {
-  RoundId id;
-  Slot slot;
-  OpKind kind = OpKind::kSet;
-  OpId op;  // the winner
-  Stamp stamp;
-  CommitmentId commitment;
-  ScriptId script;
-  std::uint64_t payload_bytes = 0;
-  NodeSet staged;                           // triad nodes the log names as having the payload
-  absl::Time closed_earliest;               // e(w)
-  OutcomeKind outcome = OutcomeKind::kWon;  // or VOID
-  // What the log says was reached, and what has been announced: SAFE is announced in version order.
-  Level reached = Level::kDecided;
-  Level announced = Level::kDecided;
-  NodeSet held;
-  Fairness fairness = Fairness::kTimeout;
-  // The entry from which on LATEST may answer with it: SAFE, or HELD while a data center is OUT, and
-  // every earlier version of the key visible or VOID. 0: not yet.
-  LogIndex visible_at;
-  RowSum row_sum;  // of its row in the last checkpoint
 };
 
 // One op the home remembers.
@@ -215,14 +192,14 @@ class HomeState {
     absl::Time due;
   };
   struct Key {
-    std::vector<ClosedVersion> versions;  // dense: versions[i] is version i + 1
+    VersionLine versions;
     std::optional<Round> round;
     // The newest version that left the key without a value: a tombstone, or a VOID one on top of
     // such a version or of nothing.
     Version newest_absent;
-    std::size_t told = 0;  // versions from the start that are visible or VOID
+    Version told;  // every version up to this one is visible or VOID
     RowSum round_row_sum;
-    Version Newest() const { return Version(versions.size()); }
+    Version Newest() const { return versions.Newest(); }
   };
   struct Judgement {
     bool candidate = false;  // of the next version
@@ -252,7 +229,7 @@ class HomeState {
   void Reschedule(const KeyTag& key_tag, Round& round);
   void Announce(Key& key, Version from, std::vector<Effect>& effects);
   void MakeVisible(Key& key, std::vector<Effect>& effects);
-  static Version NewestAbsent(const std::vector<ClosedVersion>& versions);
+  static Version NewestAbsent(const VersionLine& versions);
   NodeIndex IngressOf(const ClosedVersion& closed) const;
   ClosedVersion* FindWon(const RoundId& id);
   void Touch(const RoundId& id) { touched_versions_.insert(id); }

@@ -172,7 +172,7 @@ Checkpoint HomeState::MakeCheckpoint() {
     put(RowKey(kOpPrefix, id.span()), EncodeOp(op), op.row_sum);
   }
   for (const RoundId& id : touched_versions_) {
-    ClosedVersion& version = keys_.at(id.key_tag).versions[id.version.value() - 1];
+    ClosedVersion& version = keys_.at(id.key_tag).versions.At(id.version);
     put(VersionRowKey(id), EncodeVersion(version), version.row_sum);
   }
   for (const KeyTag& tag : touched_rounds_) {
@@ -314,7 +314,7 @@ absl::Status HomeState::RestoreVersion(ByteSpan key, ByteReader& r, RowSum sum) 
     return absl::InvalidArgumentError("the version before it is missing");
   }
   if (v.outcome == OutcomeKind::kWon && v.reached != Level::kFull) unsettled_.insert(v.id);
-  of.versions.push_back(std::move(v));
+  of.versions.Push(std::move(v));
   return absl::OkStatus();
 }
 
@@ -384,10 +384,9 @@ absl::Status HomeState::FinishRestore() {
   absl::flat_hash_set<OpId> contending;
   for (auto& [tag, key] : keys_) {
     key.newest_absent = NewestAbsent(key.versions);
-    while (key.told < key.versions.size() &&
-           (key.versions[key.told].outcome == OutcomeKind::kVoid ||
-            key.versions[key.told].visible_at != LogIndex())) {
-      ++key.told;
+    for (const ClosedVersion& version : key.versions.span()) {
+      if (version.outcome != OutcomeKind::kVoid && version.visible_at == LogIndex()) break;
+      key.told = version.id.version;
     }
     // Rows come in key order: rounds before the versions they follow.
     if (key.round.has_value()) {
@@ -395,7 +394,7 @@ absl::Status HomeState::FinishRestore() {
       for (const Contender& c : key.round->contenders) contending.insert(c.op);
       Reschedule(tag, *key.round);
     }
-    for (const ClosedVersion& version : key.versions) {
+    for (const ClosedVersion& version : key.versions.span()) {
       const OpRecord* op = FindOp(version.op);
       if (op != nullptr && (op->key_tag != tag || op->outcome.version != version.id.version ||
                             op->outcome.kind != version.outcome)) {
