@@ -42,12 +42,69 @@ struct FreeContext {
 };
 using GcmContext = std::unique_ptr<EVP_CIPHER_CTX, FreeContext>;
 
-GcmContext NewGcmContext(const StreamKeys& keys, bool seal) {
-  GcmContext context(EVP_CIPHER_CTX_new());
-  WORLDB_CHECK(context != nullptr && EVP_CipherInit_ex2(context.get(), GcmMethod(),
-                                                        keys.encryption_key.ExposeSecret().data(),
-                                                        nullptr, seal ? 1 : 0, nullptr) == 1);
-  return context;
+// Null in a suite that seals without one.
+GcmContext GcmContextOf(Suite suite, const StreamKeys& keys, bool seal) {
+  switch (suite) {
+    case Suite::kXChaCha20Blake2b:
+      return nullptr;
+    case Suite::kAes256GcmSha256: {
+      GcmContext context(EVP_CIPHER_CTX_new());
+      WORLDB_CHECK(context != nullptr &&
+                   EVP_CipherInit_ex2(context.get(), GcmMethod(),
+                                      keys.encryption_key.ExposeSecret().data(), nullptr,
+                                      seal ? 1 : 0, nullptr) == 1);
+      return context;
+    }
+  }
+  WORLDB_CHECK(false);
+}
+
+// Where one segment stands in its value.
+struct Place {
+  std::uint64_t index;
+  bool last;
+};
+
+void SealXChaCha(const StreamKeys& keys, Place place, ByteSpan segment, MutableByteSpan out) {
+  const auto nonce = SegmentNonce<kXChaChaNonceBytes>(keys.base_nonce, place.index, place.last);
+  crypto_aead_xchacha20poly1305_ietf_encrypt(out.data(), nullptr, segment.data(), segment.size(),
+                                             nullptr, 0, nullptr, nonce.data(),
+                                             keys.encryption_key.ExposeSecret().data());
+}
+
+bool OpenXChaCha(const StreamKeys& keys, Place place, ByteSpan sealed, MutableByteSpan out) {
+  const auto nonce = SegmentNonce<kXChaChaNonceBytes>(keys.base_nonce, place.index, place.last);
+  return crypto_aead_xchacha20poly1305_ietf_decrypt(out.data(), nullptr, nullptr, sealed.data(),
+                                                    sealed.size(), nullptr, 0, nonce.data(),
+                                                    keys.encryption_key.ExposeSecret().data()) == 0;
+}
+
+void SealGcm(const StreamKeys& keys, EVP_CIPHER_CTX* gcm, Place place, ByteSpan segment,
+             MutableByteSpan out) {
+  const auto nonce = SegmentNonce<kGcmNonceBytes>(keys.base_nonce, place.index, place.last);
+  int written = 0;
+  int rest = 0;
+  WORLDB_CHECK(EVP_CipherInit_ex2(gcm, nullptr, nullptr, nonce.data(), -1, nullptr) == 1);
+  WORLDB_CHECK(segment.empty() || EVP_CipherUpdate(gcm, out.data(), &written, segment.data(),
+                                                   static_cast<int>(segment.size())) == 1);
+  WORLDB_CHECK(EVP_CipherFinal_ex(gcm, out.data() + written, &rest) == 1 && rest == 0 &&
+               static_cast<std::size_t>(written) == segment.size());
+  WORLDB_CHECK(EVP_CIPHER_CTX_ctrl(gcm, EVP_CTRL_AEAD_GET_TAG, kSegmentTagBytes,
+                                   out.last(kSegmentTagBytes).data()) == 1);
+}
+
+bool OpenGcm(const StreamKeys& keys, EVP_CIPHER_CTX* gcm, Place place, ByteSpan sealed,
+             MutableByteSpan out) {
+  const auto nonce = SegmentNonce<kGcmNonceBytes>(keys.base_nonce, place.index, place.last);
+  std::array<std::uint8_t, kSegmentTagBytes> tag;
+  std::copy_n(sealed.last(kSegmentTagBytes).begin(), kSegmentTagBytes, tag.begin());
+  int written = 0;
+  int rest = 0;
+  WORLDB_CHECK(EVP_CipherInit_ex2(gcm, nullptr, nullptr, nonce.data(), -1, nullptr) == 1);
+  WORLDB_CHECK(out.empty() || EVP_CipherUpdate(gcm, out.data(), &written, sealed.data(),
+                                               static_cast<int>(out.size())) == 1);
+  WORLDB_CHECK(EVP_CIPHER_CTX_ctrl(gcm, EVP_CTRL_AEAD_SET_TAG, kSegmentTagBytes, tag.data()) == 1);
+  return EVP_CipherFinal_ex(gcm, out.data() + written, &rest) == 1;
 }
 
 }  // namespace
@@ -79,16 +136,15 @@ std::uint64_t CiphertextBytes(std::uint64_t plaintext_bytes, std::uint32_t segme
 }
 
 struct SegmentSealer::State {
+  Suite suite;
   StreamKeys keys;
   GcmContext gcm;  // null in suite 1
 };
 
 SegmentSealer::SegmentSealer(Suite suite, const StreamKeys& keys)
-    : state_(std::make_unique<State>()) {
-  WORLDB_CHECK(CheckSuite(suite).ok());
-  state_->keys = {keys.encryption_key.Duplicate(), keys.base_nonce.Duplicate()};
-  if (suite == Suite::kAes256GcmSha256) state_->gcm = NewGcmContext(keys, /*seal=*/true);
-}
+    : state_(new State{suite,
+                       {keys.encryption_key.Duplicate(), keys.base_nonce.Duplicate()},
+                       GcmContextOf(suite, keys, /*seal=*/true)}) {}
 
 SegmentSealer::~SegmentSealer() = default;
 SegmentSealer::SegmentSealer(SegmentSealer&&) noexcept = default;
@@ -96,38 +152,35 @@ SegmentSealer& SegmentSealer::operator=(SegmentSealer&&) noexcept = default;
 
 void SegmentSealer::Seal(std::uint64_t index, bool last, ByteSpan segment, MutableByteSpan out) {
   WORLDB_CHECK(out.size() == segment.size() + kSegmentTagBytes);
-  const StreamKeys& keys = state_->keys;
-  if (state_->gcm == nullptr) {
-    const auto nonce = SegmentNonce<kXChaChaNonceBytes>(keys.base_nonce, index, last);
-    crypto_aead_xchacha20poly1305_ietf_encrypt(out.data(), nullptr, segment.data(), segment.size(),
-                                               nullptr, 0, nullptr, nonce.data(),
-                                               keys.encryption_key.ExposeSecret().data());
-    return;
+  switch (state_->suite) {
+    case Suite::kXChaCha20Blake2b:
+      return SealXChaCha(state_->keys, {index, last}, segment, out);
+    case Suite::kAes256GcmSha256:
+      return SealGcm(state_->keys, state_->gcm.get(), {index, last}, segment, out);
   }
-  const auto nonce = SegmentNonce<kGcmNonceBytes>(keys.base_nonce, index, last);
-  EVP_CIPHER_CTX* const gcm = state_->gcm.get();
-  int written = 0;
-  int rest = 0;
-  WORLDB_CHECK(EVP_CipherInit_ex2(gcm, nullptr, nullptr, nonce.data(), -1, nullptr) == 1);
-  WORLDB_CHECK(segment.empty() || EVP_CipherUpdate(gcm, out.data(), &written, segment.data(),
-                                                   static_cast<int>(segment.size())) == 1);
-  WORLDB_CHECK(EVP_CipherFinal_ex(gcm, out.data() + written, &rest) == 1 && rest == 0 &&
-               static_cast<std::size_t>(written) == segment.size());
-  WORLDB_CHECK(EVP_CIPHER_CTX_ctrl(gcm, EVP_CTRL_AEAD_GET_TAG, kSegmentTagBytes,
-                                   out.last(kSegmentTagBytes).data()) == 1);
+  WORLDB_CHECK(false);
 }
 
 struct SegmentOpener::State {
+  bool Opens(Place place, ByteSpan sealed, MutableByteSpan out) const {
+    switch (suite) {
+      case Suite::kXChaCha20Blake2b:
+        return OpenXChaCha(keys, place, sealed, out);
+      case Suite::kAes256GcmSha256:
+        return OpenGcm(keys, gcm.get(), place, sealed, out);
+    }
+    WORLDB_CHECK(false);
+  }
+
+  Suite suite;
   StreamKeys keys;
   GcmContext gcm;  // null in suite 1
 };
 
 SegmentOpener::SegmentOpener(Suite suite, const StreamKeys& keys)
-    : state_(std::make_unique<State>()) {
-  WORLDB_CHECK(CheckSuite(suite).ok());
-  state_->keys = {keys.encryption_key.Duplicate(), keys.base_nonce.Duplicate()};
-  if (suite == Suite::kAes256GcmSha256) state_->gcm = NewGcmContext(keys, /*seal=*/false);
-}
+    : state_(new State{suite,
+                       {keys.encryption_key.Duplicate(), keys.base_nonce.Duplicate()},
+                       GcmContextOf(suite, keys, /*seal=*/false)}) {}
 
 SegmentOpener::~SegmentOpener() = default;
 SegmentOpener::SegmentOpener(SegmentOpener&&) noexcept = default;
@@ -136,28 +189,7 @@ SegmentOpener& SegmentOpener::operator=(SegmentOpener&&) noexcept = default;
 absl::Status SegmentOpener::Open(std::uint64_t index, bool last, ByteSpan sealed,
                                  MutableByteSpan out) {
   WORLDB_CHECK(sealed.size() >= kSegmentTagBytes && out.size() == sealed.size() - kSegmentTagBytes);
-  const StreamKeys& keys = state_->keys;
-  bool opens = false;
-  if (state_->gcm == nullptr) {
-    const auto nonce = SegmentNonce<kXChaChaNonceBytes>(keys.base_nonce, index, last);
-    opens = crypto_aead_xchacha20poly1305_ietf_decrypt(
-                out.data(), nullptr, nullptr, sealed.data(), sealed.size(), nullptr, 0,
-                nonce.data(), keys.encryption_key.ExposeSecret().data()) == 0;
-  } else {
-    const auto nonce = SegmentNonce<kGcmNonceBytes>(keys.base_nonce, index, last);
-    EVP_CIPHER_CTX* const gcm = state_->gcm.get();
-    std::array<std::uint8_t, kSegmentTagBytes> tag;
-    std::copy_n(sealed.last(kSegmentTagBytes).begin(), kSegmentTagBytes, tag.begin());
-    int written = 0;
-    int rest = 0;
-    WORLDB_CHECK(EVP_CipherInit_ex2(gcm, nullptr, nullptr, nonce.data(), -1, nullptr) == 1);
-    WORLDB_CHECK(out.empty() || EVP_CipherUpdate(gcm, out.data(), &written, sealed.data(),
-                                                 static_cast<int>(out.size())) == 1);
-    WORLDB_CHECK(EVP_CIPHER_CTX_ctrl(gcm, EVP_CTRL_AEAD_SET_TAG, kSegmentTagBytes, tag.data()) ==
-                 1);
-    opens = EVP_CipherFinal_ex(gcm, out.data() + written, &rest) == 1;
-  }
-  if (opens) return absl::OkStatus();
+  if (state_->Opens({index, last}, sealed, out)) return absl::OkStatus();
   WipeMemory(out);
   return OpenFailure();
 }

@@ -45,12 +45,27 @@ struct TreeHash::Sha256 {
   Sha256(const Sha256&) = delete;
   Sha256& operator=(const Sha256&) = delete;
 
+  Hash256 Of(const HashLabel& label, ByteSpan data) {
+    Hash256 out;
+    WORLDB_CHECK(EVP_DigestInit_ex2(context, nullptr, nullptr) == 1 &&
+                 EVP_DigestUpdate(context, data.data(), data.size()) == 1 &&
+                 EVP_DigestUpdate(context, label.bytes().data(), label.bytes().size()) == 1 &&
+                 EVP_DigestFinal_ex(context, out.bytes.data(), nullptr) == 1);
+    return out;
+  }
+
   EVP_MD_CTX* context;
 };
 
 TreeHash::TreeHash(Suite suite) : suite_(suite) {
-  WORLDB_CHECK(CheckSuite(suite).ok());
-  if (suite == Suite::kAes256GcmSha256) sha256_ = std::make_unique<Sha256>();
+  switch (suite) {
+    case Suite::kXChaCha20Blake2b:
+      return;
+    case Suite::kAes256GcmSha256:
+      sha256_ = std::make_unique<Sha256>();
+      return;
+  }
+  WORLDB_CHECK(false);
 }
 
 TreeHash::~TreeHash() = default;
@@ -58,15 +73,14 @@ TreeHash::TreeHash(TreeHash&&) noexcept = default;
 TreeHash& TreeHash::operator=(TreeHash&&) noexcept = default;
 
 Hash256 TreeHash::Of(const HashLabel& label, ByteSpan data) {
-  if (suite_ == Suite::kXChaCha20Blake2b) return LabelledHash(label, data);
-  WORLDB_CHECK(sha256_ != nullptr);  // a moved-from one
-  EVP_MD_CTX* const context = sha256_->context;
-  Hash256 out;
-  WORLDB_CHECK(EVP_DigestInit_ex2(context, nullptr, nullptr) == 1 &&
-               EVP_DigestUpdate(context, data.data(), data.size()) == 1 &&
-               EVP_DigestUpdate(context, label.bytes().data(), label.bytes().size()) == 1 &&
-               EVP_DigestFinal_ex(context, out.bytes.data(), nullptr) == 1);
-  return out;
+  switch (suite_) {
+    case Suite::kXChaCha20Blake2b:
+      return LabelledHash(label, data);
+    case Suite::kAes256GcmSha256:
+      WORLDB_CHECK(sha256_ != nullptr);  // a moved-from one
+      return sha256_->Of(label, data);
+  }
+  WORLDB_CHECK(false);
 }
 
 }  // namespace worldb::cryptoscatter

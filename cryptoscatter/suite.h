@@ -3,6 +3,8 @@
 // Suite 1 is XChaCha20-Poly1305 and BLAKE2b (libsodium), suite 2 is AES-256-GCM and SHA-256
 // (libcrypto). Everything else (ids, key derivation, share tree, batches) is labelled BLAKE2b in
 // both.
+// Whoever does one thing under one suite and another under the other switches over them without a
+// default, so that the compiler names every place a third one is missing from.
 // Errors:  InvalidArgument for an unknown suite; nothing falls back.
 // Threads: a TreeHash has one owner.
 // Source:  docs/share-format.md sections 2 and 7; docs/decisions/008-default-suite.md.
@@ -32,8 +34,8 @@ absl::Status CheckSuite(Suite suite);
 // REQUIRES, here and wherever a suite is taken: CheckSuite(suite) is OK.
 absl::string_view NameOf(Suite suite);
 
-// The hash of the fragment tree: BLAKE2b-256 personalised with the label, or SHA-256 of the padded
-// label and the data. Keeps what the library wants between calls, so one call costs little more
+// The hash of the fragment tree: BLAKE2b-256 personalised with the label, or SHA-256 of the data and
+// then the padded label. Keeps what the library wants between calls, so one call costs little more
 // than its bytes.
 class TreeHash {
  public:
