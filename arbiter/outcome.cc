@@ -45,18 +45,6 @@ absl::string_view OutcomeName(OutcomeKind kind) {
   return "UNKNOWN";
 }
 
-absl::string_view RefusalName(Refusal refusal) {
-  switch (refusal) {
-    case Refusal::kBadBase:
-      return "BAD_BASE";
-    case Refusal::kOpExpired:
-      return "OP_EXPIRED";
-    case Refusal::kOpIdReused:
-      return "OP_ID_REUSED";
-  }
-  return "UNKNOWN";
-}
-
 absl::string_view LevelName(Level level) {
   switch (level) {
     case Level::kAccepted:

@@ -64,7 +64,6 @@ bool IsFinal(OutcomeKind kind, Level level);
 bool EndsWait(OutcomeKind kind, Level level, Level until);
 
 absl::string_view OutcomeName(OutcomeKind kind);
-absl::string_view RefusalName(Refusal refusal);
 absl::string_view LevelName(Level level);
 
 }  // namespace worldb::arbiter

@@ -115,22 +115,6 @@ int Rank(const Matrix& m) {
   return static_cast<int>(Reduce(work, work.columns()).size());
 }
 
-std::optional<Matrix> Invert(const Matrix& m) {
-  WORLDB_CHECK(m.rows() == m.columns());
-  const int n = m.rows();
-  Matrix work(n, 2 * n);
-  for (int r = 0; r < n; ++r) {
-    for (int c = 0; c < n; ++c) work.at(r, c) = m.at(r, c);
-    work.at(r, n + r) = 1;
-  }
-  if (static_cast<int>(Reduce(work, n).size()) != n) return std::nullopt;
-  Matrix out(n, n);
-  for (int r = 0; r < n; ++r) {
-    for (int c = 0; c < n; ++c) out.at(r, c) = work.at(r, n + c);
-  }
-  return out;
-}
-
 std::optional<Bytes> Express(const Matrix& m, ByteSpan target) {
   WORLDB_CHECK(static_cast<int>(target.size()) == m.columns());
   // Solve m^T c = target; pivots are taken in row order of m, free coefficients stay zero.

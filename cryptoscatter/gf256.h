@@ -72,8 +72,6 @@ class RowSpace {
 };
 
 int Rank(const Matrix& m);
-// nullopt when singular. REQUIRES: square.
-std::optional<Matrix> Invert(const Matrix& m);
 // Coefficients c with sum of c[i] * row i == target; rows come first in preference order, so a
 // later row has a non-zero coefficient only if the earlier ones do not span the target. nullopt
 // when the target is not in the row space. REQUIRES: target.size() == m.columns().

@@ -179,8 +179,6 @@ ShareTree SealedValue::Leaves(const CoreId& core_id) const {
   return ShareTree(leaves);
 }
 
-Hash256 SealedValue::LeafRoot() const { return Leaves(core.Id()).root(); }
-
 CommitmentId SealedValue::Commitment() const {
   const CoreId core_id = core.Id();
   return CommitmentIdOf(core_id, script, Leaves(core_id).root());

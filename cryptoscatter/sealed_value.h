@@ -81,7 +81,6 @@ struct SealedValue {
 
   // Nine leaf hashes and four nodes: keep the result rather than ask twice.
   ShareTree Leaves(const CoreId& core_id) const;
-  Hash256 LeafRoot() const;
   CommitmentId Commitment() const;
 
   // REQUIRES: a proof (SignBatch).

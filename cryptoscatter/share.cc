@@ -183,14 +183,6 @@ absl::StatusOr<Share> Share::Decode(ByteSpan bytes) {
   return share;
 }
 
-Share MakeShare(const SealedValue& sealed, Bytes fragment, NodeIndex index, Slot slot,
-                SlotEpoch slot_epoch, Version version) {
-  Share share = ShareWithoutPath(sealed, index, slot, slot_epoch, version);
-  share.path = sealed.Leaves(sealed.core.Id()).PathOf(index);
-  share.fragment = std::move(fragment);
-  return share;
-}
-
 std::array<Share, kNodeCount> MakeShares(const SealedValue& sealed, Fragments fragments, Slot slot,
                                          SlotEpoch slot_epoch, Version version) {
   const ShareTree tree = sealed.Leaves(sealed.core.Id());

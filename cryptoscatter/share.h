@@ -55,10 +55,7 @@ struct Share {
   friend bool operator==(const Share&, const Share&) = default;
 };
 
-// The share of one node; takes the fragment it is given.
-Share MakeShare(const SealedValue& sealed, Bytes fragment, NodeIndex index, Slot slot,
-                SlotEpoch slot_epoch, Version version);
-// All nine, hashing the leaves once.
+// The shares of all nine nodes, hashing the leaves once; takes the fragments it is given.
 std::array<Share, kNodeCount> MakeShares(const SealedValue& sealed, Fragments fragments, Slot slot,
                                          SlotEpoch slot_epoch, Version version);
 

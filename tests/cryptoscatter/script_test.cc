@@ -51,22 +51,13 @@ TEST(Gf256, InverseAndProductAgreeWithShiftAndReduce) {
   }
 }
 
-TEST(Gf256, InvertTimesItselfIsIdentityAndSingularIsRefused) {
+TEST(Gf256, RowThatIsTheSumOfOthersTakesARankAway) {
   gf256::Matrix m(4, 4);
   for (int r = 0; r < 4; ++r) {
     for (int c = 0; c < 4; ++c) m.at(r, c) = gf256::Inverse(static_cast<std::uint8_t>((4 + r) ^ c));
   }
-  const auto inverse = gf256::Invert(m);
-  ASSERT_TRUE(inverse.has_value());
-  for (int r = 0; r < 4; ++r) {
-    for (int c = 0; c < 4; ++c) {
-      std::uint8_t cell = 0;
-      for (int i = 0; i < 4; ++i) cell ^= gf256::Multiply(m.at(r, i), inverse->at(i, c));
-      EXPECT_EQ(cell, r == c ? 1 : 0);
-    }
-  }
+  EXPECT_EQ(gf256::Rank(m), 4);
   for (int c = 0; c < 4; ++c) m.at(3, c) = m.at(0, c) ^ m.at(1, c);
-  EXPECT_FALSE(gf256::Invert(m).has_value());
   EXPECT_EQ(gf256::Rank(m), 3);
 }
 

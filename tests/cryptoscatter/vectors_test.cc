@@ -138,7 +138,7 @@ std::string Vector(const Example& example) {
     line("key_share_" + n, example.scattered.key_shares[j].ExposeSecret());
     line("key_share_hash_" + n, sealed.key_share_hashes[j].bytes);
   }
-  line("leaf_root", sealed.LeafRoot().bytes);
+  line("leaf_root", sealed.Leaves(sealed.core.Id()).root().bytes);
   line("commitment", sealed.Commitment().bytes);
   line("writer_signing_key", sealed.proof.signer.bytes);
   line("signature", sealed.proof.signature.bytes);

@@ -13,6 +13,7 @@ using arbiter::OutageChanged;
 using arbiter::Outcome;
 using arbiter::OutcomeKind;
 using arbiter::PayloadUnwanted;
+using arbiter::Refusal;
 using arbiter::Stamp;
 using arbiter::VersionDecided;
 using arbiter::VersionVisible;
@@ -147,6 +148,18 @@ struct Formatter {
 };
 
 }  // namespace
+
+absl::string_view RefusalName(Refusal refusal) {
+  switch (refusal) {
+    case Refusal::kBadBase:
+      return "BAD_BASE";
+    case Refusal::kOpExpired:
+      return "OP_EXPIRED";
+    case Refusal::kOpIdReused:
+      return "OP_ID_REUSED";
+  }
+  return "UNKNOWN";
+}
 
 Bytes EncodeEffect(const arbiter::Effect& effect) {
   ByteWriter w(160);

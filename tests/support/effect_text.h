@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "arbiter/home_state.h"
 #include "cryptoscatter/base/bytes.h"
@@ -27,6 +28,7 @@ struct EffectNames {
 Bytes EncodeEffect(const arbiter::Effect& effect);
 Bytes EncodeEffects(const std::vector<arbiter::Effect>& effects);
 
+absl::string_view RefusalName(arbiter::Refusal refusal);
 // One line, no line end.
 std::string FormatEffect(const arbiter::Effect& effect, const EffectNames& names);
 
