@@ -18,6 +18,7 @@
 #include "engine/home/log_notes.h"
 #include "engine/home/name_index.h"
 #include "engine/home/staging.h"
+#include "engine/node/start_up.h"
 #include "engine/repair/repair_desk.h"
 #include "engine/repair/repairer.h"
 #include "engine/scatter/scatterer.h"
@@ -29,8 +30,6 @@
 
 namespace worldb::engine {
 namespace {
-
-constexpr char kStreamEpochRow[] = "n/stream_epoch";
 
 arbiter::ContestRule RuleOf(const NodeOptions& options) {
   arbiter::ContestRule rule;
@@ -89,11 +88,13 @@ class RunningNode final : public Node {
     context_.parts.network->SetHandler(
         [this](NodeIndex from, PeerMessage message) { Receive(from, std::move(message)); });
     context_.executor().Post([this, ready = std::move(ready)]() mutable {
-      context_.parts.store->Get(
-          RowFamily::kRows, kStreamEpochRow,
-          [this, ready = std::move(ready)](absl::StatusOr<Bytes> row) mutable {
-            OnStreamEpoch(std::move(row), std::move(ready));
-          });
+      StartUp::Run(*context_.parts.store,
+                   {[this](StartUp::Done done) { names_.Load(std::move(done)); },
+                    [this](StartUp::Done done) { staging_.Load(std::move(done)); }},
+                   [this, ready = std::move(ready)](absl::StatusOr<StreamEpoch> epoch) {
+                     if (epoch.ok()) GoLive(*epoch);
+                     ready(epoch.status());
+                   });
     });
   }
 
@@ -222,39 +223,14 @@ class RunningNode final : public Node {
     });
   }
 
-  void OnStreamEpoch(absl::StatusOr<Bytes> row, std::function<void(absl::Status)> ready) {
-    std::uint64_t last = 0;
-    if (row.ok()) {
-      ByteReader r(*row);
-      last = r.U64();
-      if (absl::Status status = r.Finish("stream epoch"); !status.ok()) return ready(status);
-    } else if (!absl::IsNotFound(row.status())) {
-      return ready(row.status());
-    }
-    const StreamEpoch epoch(last + 1);
-    ByteWriter w;
-    w.U64(epoch.value());
-    context_.parts.store->Commit(
-        {StoreWrite::Put(RowFamily::kRows, kStreamEpochRow,
-                         std::make_shared<const Bytes>(std::move(w).Take()))},
-        /*sync=*/true, [this, epoch, ready = std::move(ready)](absl::Status status) mutable {
-          if (!status.ok()) return ready(std::move(status));
-          names_.Load([this, epoch, ready = std::move(ready)](absl::Status named) mutable {
-            if (!named.ok()) return ready(std::move(named));
-            staging_.Load([this, epoch, ready = std::move(ready)](absl::Status loaded) {
-              if (loaded.ok()) {
-                ingress_.Start(epoch);
-                home_.Start();
-                leadership_.Start();
-                peers_.Start();
-                scrubber_.Start();
-                outages_.Start();
-                live_ = true;
-              }
-              ready(std::move(loaded));
-            });
-          });
-        });
+  void GoLive(StreamEpoch epoch) {
+    ingress_.Start(epoch);
+    home_.Start();
+    leadership_.Start();
+    peers_.Start();
+    scrubber_.Start();
+    outages_.Start();
+    live_ = true;
   }
 
   void Receive(NodeIndex from, PeerMessage message) {
