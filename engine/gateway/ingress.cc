@@ -9,6 +9,7 @@
 #include "cryptoscatter/base/check.h"
 #include "cryptoscatter/base/status_macros.h"
 #include "engine/cell/errors.h"
+#include "engine/cell/key_name.h"
 
 namespace worldb::engine {
 namespace {
@@ -48,12 +49,7 @@ bool Ingress::may_stamp() const {
 
 absl::StatusOr<Ingress::Admitted> Ingress::Admit(CallId call, SetRequest request,
                                                  SetObserver observer) {
-  if (request.key.empty() || request.key.size() > cryptoscatter::kKeyNameBytesMax) {
-    return MakeError(absl::StatusCode::kInvalidArgument, reason::kBadKey,
-                     absl::StrCat("the key has ", request.key.size(), " bytes; 1 to ",
-                                  cryptoscatter::kKeyNameBytesMax, " are allowed"),
-                     {{"field", "key"}});
-  }
+  WORLDB_RETURN_IF_ERROR(CheckKeyName(request.key));
   if (request.value.size() > cryptoscatter::kValueBytesMax) {
     return MakeError(absl::StatusCode::kInvalidArgument, reason::kValueTooLarge,
                      absl::StrCat("the value has ", request.value.size(), " bytes; at most ",
