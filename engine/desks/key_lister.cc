@@ -1,26 +1,13 @@
 #include "engine/desks/key_lister.h"
 
 #include <algorithm>
+#include <iterator>
 #include <span>
-#include <utility>
 
 #include "absl/strings/match.h"
+#include "engine/desks/read_answer.h"
 
 namespace worldb::engine {
-namespace {
-
-// An answer that finds little to tell among many names ends here and goes on with the next one.
-constexpr std::size_t kNamesLookedAtMax = 10'000;
-
-// The newest version that has not ended VOID; null without one.
-const arbiter::ClosedVersion* NewestOf(std::span<const arbiter::ClosedVersion> versions) {
-  const auto it = std::find_if(versions.rbegin(), versions.rend(), [](const auto& version) {
-    return version.outcome != arbiter::OutcomeKind::kVoid;
-  });
-  return it == versions.rend() ? nullptr : &*it;
-}
-
-}  // namespace
 
 VersionRecord RecordOf(const arbiter::ClosedVersion& version) {
   VersionRecord record;
@@ -38,35 +25,33 @@ VersionRecord RecordOf(const arbiter::ClosedVersion& version) {
   return record;
 }
 
-void KeyLister::Answer(NodeIndex to, const ListQuery& query) const {
-  if (!names_.complete()) return;
+std::optional<ListQueryReply> KeyLister::List(const ListQuery& query) const {
+  if (!names_.complete()) return std::nullopt;
   const NameIndex::Names& names = names_.names();
   const std::size_t keys_max = std::clamp<std::size_t>(query.keys_max, 1, kListPageMax);
   ListQueryReply reply;
   reply.id = query.id;
   auto it = query.after < query.prefix || query.after.empty() ? names.lower_bound(query.prefix)
                                                               : names.upper_bound(query.after);
-  const Bytes* last = nullptr;
   for (std::size_t looked_at = 0;
        it != names.end() && absl::StartsWith(AsText(it->first), AsText(query.prefix)); ++it) {
     if (reply.keys.size() == keys_max || looked_at++ == kNamesLookedAtMax) {
-      if (last != nullptr) reply.told_to = *last;
+      reply.told_to = std::prev(it)->first;
       break;
     }
-    last = &it->first;
-    const arbiter::ClosedVersion* newest = NewestOf(home_.state().Versions(it->second));
+    const arbiter::ClosedVersion* newest = NewestNotVoid(state_.Versions(it->second));
     if (newest == nullptr || newest->kind == arbiter::OpKind::kDelete) continue;
     reply.keys.push_back(
         {it->first, newest->id.version, newest->announced, newest->payload_bytes, newest->op});
   }
-  context_.Send(to, std::move(reply));
+  return reply;
 }
 
-void KeyLister::Answer(NodeIndex to, const HistoryQuery& query) const {
+HistoryQueryReply KeyLister::History(const HistoryQuery& query) const {
   const std::size_t versions_max = std::clamp<std::size_t>(query.versions_max, 1, kListPageMax);
   HistoryQueryReply reply;
   reply.id = query.id;
-  const std::span<const arbiter::ClosedVersion> versions = home_.state().Versions(query.key_tag);
+  const std::span<const arbiter::ClosedVersion> versions = state_.Versions(query.key_tag);
   for (auto it = versions.rbegin(); it != versions.rend(); ++it) {
     if (query.before != Version() && it->id.version >= query.before) continue;
     if (reply.versions.size() == versions_max) {
@@ -75,7 +60,7 @@ void KeyLister::Answer(NodeIndex to, const HistoryQuery& query) const {
     }
     reply.versions.push_back(RecordOf(*it));
   }
-  context_.Send(to, std::move(reply));
+  return reply;
 }
 
 }  // namespace worldb::engine

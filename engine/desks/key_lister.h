@@ -1,12 +1,18 @@
-// The home's answers to List and History, out of the state applied and the names known.
+// What a home answers to List and History, out of the state applied and the names known.
 //
-// Threads: its node's executor.
+// REQUIRES, of every question: the state includes a READ mark appended since it came in.
+// Bounds:  kListPageMax keys or versions an answer, kNamesLookedAtMax names looked at for it.
+// Threads: one owner.
+// Source:  docs/protocol.md 6; ARCHITECTURE.md, "Names, listings and watches".
 #ifndef WORLDB_ENGINE_DESKS_KEY_LISTER_H_
 #define WORLDB_ENGINE_DESKS_KEY_LISTER_H_
 
-#include "engine/context/node_context.h"
-#include "engine/home/home.h"
+#include <cstddef>
+#include <optional>
+
+#include "arbiter/home_state.h"
 #include "engine/home/name_index.h"
+#include "engine/messages/home_questions.h"
 
 namespace worldb::engine {
 
@@ -15,17 +21,21 @@ VersionRecord RecordOf(const arbiter::ClosedVersion& version);
 
 class KeyLister {
  public:
-  KeyLister(NodeSelf& context, const Home& home, const NameIndex& names)
-      : context_(context), home_(home), names_(names) {}
+  // An answer that finds little to tell among many names ends here; whoever asked goes on from there.
+  static constexpr std::size_t kNamesLookedAtMax = 10'000;
 
-  // REQUIRES: the state includes a READ mark appended since the query came in. Silent while a needed
-  // name is missing: whoever asked asks again.
-  void Answer(NodeIndex to, const ListQuery& query) const;
-  void Answer(NodeIndex to, const HistoryQuery& query) const;
+  // Both outlive this object.
+  KeyLister(const arbiter::HomeState& state, const NameIndex& names)
+      : state_(state), names_(names) {}
+
+  // Deleted keys and those whose versions all ended VOID are left out. Nullopt while a needed name is
+  // missing: nobody is told a listing that lacks a key.
+  std::optional<ListQueryReply> List(const ListQuery& query) const;
+  // Newest first, deletions and VOID versions among them.
+  HistoryQueryReply History(const HistoryQuery& query) const;
 
  private:
-  NodeSelf& context_;
-  const Home& home_;
+  const arbiter::HomeState& state_;
   const NameIndex& names_;
 };
 

@@ -3,22 +3,27 @@
 // end.
 //
 // One mark serves all questions that wait for one. A question repeated under the same id is the same
-// question.
+// question. What is answered is decided elsewhere (read_answer.h, key_lister.h, ticket_facts.h); this
+// decides when.
+// Bounds:  kReadsMax questions, whatever they wait for; one more is ignored, and its asker repeats it.
 // Threads: its node's executor.
 // Source:  docs/protocol.md 6; ARCHITECTURE.md invariant 20.
 #ifndef WORLDB_ENGINE_DESKS_READ_DESK_H_
 #define WORLDB_ENGINE_DESKS_READ_DESK_H_
 
+#include <cstddef>
+#include <cstdint>
 #include <map>
 #include <set>
 #include <utility>
 #include <variant>
 #include <vector>
 
-#include "engine/context/node_context.h"
+#include "absl/time/time.h"
+#include "arbiter/home_state.h"
+#include "engine/context/node_self.h"
 #include "engine/desks/key_lister.h"
 #include "engine/desks/watch_desk.h"
-#include "engine/home/home.h"
 
 namespace worldb::engine {
 
@@ -27,19 +32,21 @@ class ReadDesk {
   static constexpr std::size_t kReadsMax = 100'000;
   using Query = std::variant<ReadQuery, TicketQuery, ListQuery, HistoryQuery, WatchOpen>;
 
-  ReadDesk(NodeSelf& context, const Home& home, const KeyLister& lister, WatchDesk& watches)
-      : context_(context), home_(home), lister_(lister), watches_(watches) {}
+  // All of them outlive this object.
+  ReadDesk(const NodeSelf& self, const arbiter::HomeState& state, const KeyLister& lister,
+           WatchDesk& watches)
+      : self_(self), state_(state), lister_(lister), watches_(watches) {}
 
   // False when it is known already, or too many wait.
   bool Take(NodeIndex from, Query query);
   // Answers a query that asks to be told again, once the op got there. Nothing to do when it has, or is
   // not on record.
   void Hold(NodeIndex from, const TicketQuery& query);
-  // Some read waits for a mark.
+  // Some question waits for a mark.
   bool wants_mark() const { return !unmarked_.empty(); }
-  // The entry being built carries a mark for every read taken so far.
+  // The entry being built carries a mark for every question taken so far.
   void MarkTaken();
-  // That entry was not written: its reads need another mark.
+  // That entry was not written: its questions need another mark.
   void MarkLost();
   // That entry was applied.
   void MarkApplied();
@@ -51,34 +58,45 @@ class ReadDesk {
   void Clear();
 
  private:
-  struct Read {
+  struct Question {
     NodeIndex from;
     Query query;
-    absl::Duration deadline;
+    absl::Duration arrived;
     std::uint64_t id() const;
+  };
+  struct PatientRead {
+    NodeIndex from;
+    ReadQuery query;
+    absl::Duration deadline;
   };
   struct HeldTicket {
     NodeIndex from;
     TicketQuery query;
     absl::Duration deadline;
   };
-  void AnswerMarked(const Read& read);
-  void AnswerRead(const Read& read, const ReadQuery& query);
-  void Answer(const Read& read, const arbiter::ClosedVersion& version,
-              std::vector<Version> void_versions);
-  void Reply(const Read& read, ReadReply reply);
-  bool IsMet(const TicketQuery& query) const;
-  void OnOp(const OpId& op);
-  void OnVersion(const arbiter::RoundId& id);
+  // Whose, and under which id.
+  using QuestionKey = std::pair<NodeIndex, std::uint64_t>;
 
-  NodeSelf& context_;
-  const Home& home_;
+  void AnswerMarked(const Question& question, const ReadQuery& query);
+  void AnswerMarked(const Question& question, const TicketQuery& query);
+  void AnswerMarked(const Question& question, const ListQuery& query);
+  void AnswerMarked(const Question& question, const HistoryQuery& query);
+  void AnswerMarked(const Question& question, const WatchOpen& query);
+  void AnswerOrWait(const PatientRead& read);
+  bool IsMet(const TicketQuery& query) const;
+  void TellHoldersOf(const OpId& op);
+  void TellReadersOf(const arbiter::RoundId& id);
+  void ExpireReads();
+  void ExpireTickets();
+
+  const NodeSelf& self_;
+  const arbiter::HomeState& state_;
   const KeyLister& lister_;
   WatchDesk& watches_;
-  std::set<std::pair<NodeIndex, std::uint64_t>> known_;
-  std::vector<Read> unmarked_;
-  std::vector<Read> marked_;
-  std::multimap<arbiter::RoundId, Read> waiting_for_visible_;
+  std::set<QuestionKey> known_;
+  std::vector<Question> unmarked_;
+  std::vector<Question> marked_;
+  std::multimap<arbiter::RoundId, PatientRead> waiting_for_visible_;
   std::multimap<OpId, HeldTicket> waiting_for_op_;
 };
 

@@ -24,9 +24,9 @@ Sequencer::Sequencer(NodeSelf& self, const Doors& doors, const NodeOptions& opti
       builder_(self.index(), doors.notes, options.window),
       closer_(options.clock_bound_max),
       trimmer_(options.checkpoints),
-      lister_(self, doors.home, doors.names),
-      watches_(self, doors.home, doors.names),
-      reads_(self, doors.home, lister_, watches_) {}
+      lister_(doors.home.state(), doors.names),
+      watches_(self, doors.home.state(), doors.names),
+      reads_(self, doors.home.state(), lister_, watches_) {}
 
 void Sequencer::Lead(LogEpoch epoch) {
   leading_ = true;

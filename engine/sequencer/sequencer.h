@@ -70,7 +70,7 @@ class Sequencer {
   void TakeValue(NodeIndex from, StageValue request);
   void OnStaged(NodeIndex from, const StagePutReply& reply) { stager_.OnStaged(from, reply); }
   void OnCheckpointSynced(NodeIndex from, const CheckpointSynced& synced);
-  void OnWatchAck(NodeIndex from, const WatchAck& ack) { watches_.On(from, ack); }
+  void OnWatchAck(NodeIndex from, const WatchAck& ack) { watches_.TakeAck(from, ack); }
   // Answered from the state applied with a READ mark.
   void Ask(NodeIndex from, ReadDesk::Query query);
   // Answered by any replica that has the op on record; here once more when it got where the query
