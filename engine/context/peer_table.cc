@@ -8,42 +8,42 @@ constexpr absl::Duration kLanGuess = absl::Milliseconds(1);
 constexpr absl::Duration kWanGuess = absl::Milliseconds(300);
 }  // namespace
 
-PeerTable::PeerTable(NodeContext& context) : context_(context) {}
+PeerTable::PeerTable(NodeSelf& self) : self_(self) {}
 
 void PeerTable::Start() {
-  started_ = context_.now();
+  started_ = self_.now();
   Beat();
 }
 
 void PeerTable::Beat() {
   for (int i = 0; i < kNodeCount; ++i) {
-    if (NodeAt(i) != context_.index()) context_.Send(NodeAt(i), Heartbeat{context_.now()});
+    if (NodeAt(i) != self_.index()) self_.Send(NodeAt(i), Heartbeat{self_.now()});
   }
-  context_.executor().PostAfter(kHeartbeatEvery, [this] { Beat(); });
+  self_.executor().PostAfter(kHeartbeatEvery, [this] { Beat(); });
 }
 
 void PeerTable::OnHeard(NodeIndex from) {
   const bool was_silent = !Reachable().Has(from);
-  peers_[from.value()].heard = context_.now();
+  peers_[from.value()].heard = self_.now();
   if (was_silent && returned_) returned_(from);
 }
 
 void PeerTable::On(NodeIndex from, const Heartbeat& beat) {
-  context_.Send(from, HeartbeatReply{beat.sent});
+  self_.Send(from, HeartbeatReply{beat.sent});
 }
 
 void PeerTable::On(NodeIndex from, const HeartbeatReply& reply) {
   Peer& peer = peers_[from.value()];
-  const absl::Duration sample = context_.now() - reply.sent;
+  const absl::Duration sample = self_.now() - reply.sent;
   peer.round_trip =
       peer.round_trip == absl::ZeroDuration() ? sample : (7 * peer.round_trip + sample) / 8;
 }
 
 NodeSet PeerTable::Reachable() const {
   NodeSet set;
-  set.Add(context_.index());
+  set.Add(self_.index());
   for (int i = 0; i < kNodeCount; ++i) {
-    if (peers_[i].heard + kSilentAfter + RoundTrip(NodeAt(i)) >= context_.now()) set.Add(NodeAt(i));
+    if (peers_[i].heard + kSilentAfter + RoundTrip(NodeAt(i)) >= self_.now()) set.Add(NodeAt(i));
   }
   return set;
 }
@@ -52,7 +52,7 @@ NodeSet PeerTable::PossiblyReachable() const {
   NodeSet set = Reachable();
   for (int i = 0; i < kNodeCount; ++i) {
     const bool never_heard = peers_[i].heard == -absl::InfiniteDuration();
-    if (never_heard && started_ + kSilentAfter + RoundTrip(NodeAt(i)) >= context_.now()) {
+    if (never_heard && started_ + kSilentAfter + RoundTrip(NodeAt(i)) >= self_.now()) {
       set.Add(NodeAt(i));
     }
   }
@@ -64,14 +64,14 @@ absl::Duration PeerTable::SilentFor(DataCenterIndex data_center) const {
   for (int i = 0; i < kNodesPerDataCenter; ++i) {
     heard = std::max(heard, peers_[data_center.value() * kNodesPerDataCenter + i].heard);
   }
-  return context_.now() - heard;
+  return self_.now() - heard;
 }
 
 absl::Duration PeerTable::RoundTrip(NodeIndex node) const {
-  if (node == context_.index()) return absl::ZeroDuration();
+  if (node == self_.index()) return absl::ZeroDuration();
   const absl::Duration measured = peers_[node.value()].round_trip;
   if (measured != absl::ZeroDuration()) return measured;
-  return DataCenterOf(node) == context_.data_center() ? kLanGuess : kWanGuess;
+  return DataCenterOf(node) == self_.data_center() ? kLanGuess : kWanGuess;
 }
 
 std::vector<NodeIndex> PeerTable::ByDistance() const {

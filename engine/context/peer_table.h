@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
-#include "engine/context/node_context.h"
+#include "engine/context/node_self.h"
 
 namespace worldb::engine {
 
@@ -20,7 +20,7 @@ inline constexpr absl::Duration kSilentAfter = absl::Milliseconds(500);
 
 class PeerTable {
  public:
-  explicit PeerTable(NodeContext& context);
+  explicit PeerTable(NodeSelf& self);
 
   void Start();
   // Any message counts as a sign of life.
@@ -47,7 +47,7 @@ class PeerTable {
   };
   void Beat();
 
-  NodeContext& context_;
+  NodeSelf& self_;
   std::array<Peer, kNodeCount> peers_;
   std::function<void(NodeIndex)> returned_;
   absl::Duration started_;
