@@ -77,6 +77,10 @@ class Asked {
     if (question.empty()) return std::nullopt;
     return std::move(question.mapped().what);
   }
+  // The same for whichever has waited longest; nullopt when none is left.
+  std::optional<What> DropOldest() {
+    return empty() ? std::nullopt : Drop(questions_.begin()->first);
+  }
   void Clear() { questions_.clear(); }
 
   std::size_t size() const { return questions_.size(); }

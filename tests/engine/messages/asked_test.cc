@@ -53,6 +53,13 @@ TEST_F(AskedTest, WhoeverWaitsNoLongerDropsIt) {
   EXPECT_EQ(asked_.Take(NodeAt(4), id), std::nullopt);
 }
 
+TEST_F(AskedTest, WhoeverStopsDropsThemOneByOneOldestFirst) {
+  for (const char* what : {"first", "second"}) asked_.Add(NodeAt(0), what);
+  EXPECT_EQ(asked_.DropOldest(), "first");
+  EXPECT_EQ(asked_.DropOldest(), "second");
+  EXPECT_EQ(asked_.DropOldest(), std::nullopt);
+}
+
 TEST_F(AskedTest, OneTooManyDropsTheOldest) {
   const RequestId first = asked_.Add(NodeAt(0), "first");
   for (const char* what : {"second", "third", "fourth"}) asked_.Add(NodeAt(0), what);
