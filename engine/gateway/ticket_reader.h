@@ -4,35 +4,43 @@
 // on record knows its outcome, and outcomes never change. Who wants to wait for an end asks the
 // sequencer to answer again, and asks anew every now and then, because sequencers change.
 // Errors:  InvalidArgument BAD_TICKET; NotFound UNKNOWN_TICKET when the home has no such op on record;
-//          Unavailable TRIAD_UNAVAILABLE.
+//          ResourceExhausted SHED; Unavailable TRIAD_UNAVAILABLE.
+// Bounds:  kTicketCallsMax calls.
 // Threads: its node's executor.
 #ifndef WORLDB_ENGINE_GATEWAY_TICKET_READER_H_
 #define WORLDB_ENGINE_GATEWAY_TICKET_READER_H_
 
+#include <cstddef>
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "arbiter/ticket.h"
-#include "engine/api/node_api.h"
+#include "engine/api/reads.h"
 #include "engine/context/home_directory.h"
-#include "engine/context/node_context.h"
+#include "engine/context/node_self.h"
+#include "engine/messages/asked.h"
+#include "engine/messages/home_questions.h"
 
 namespace worldb::engine {
 
 class TicketReader {
  public:
+  static constexpr std::size_t kTicketCallsMax = 16'384;
   using Done = std::function<void(absl::StatusOr<TicketStatus>)>;
 
-  TicketReader(NodeContext& context, const HomeDirectory& homes)
-      : context_(context), homes_(homes) {}
+  // Both outlive this object.
+  TicketReader(NodeSelf& self, const HomeDirectory& homes)
+      : self_(self), homes_(homes), calls_(self.request_ids(), kTicketCallsMax) {}
 
   // Without `until`, answers with what is known now.
   void Get(const std::string& text, std::optional<arbiter::Level> until, absl::Duration timeout,
            Done done);
+  void TakeReply(NodeIndex from, const TicketReply& reply);
   void StopAll(const absl::Status& status);
-  void On(NodeIndex from, const TicketReply& reply);
 
  private:
   struct Call {
@@ -43,13 +51,17 @@ class TicketReader {
     Executor::TimerId timer = 0;
     std::optional<TicketStatus> known;  // not what is waited for yet
   };
-  void Ask(RequestId id, bool whole_triad);
+  enum class Whom { kSequencer, kWholeTriad };
+
+  void Ask(RequestId id, Whom whom);
+  void TakeFacts(RequestId id, Call& call, const TicketFacts& facts);
   void OnDeadline(RequestId id);
   void Finish(RequestId id, absl::StatusOr<TicketStatus> status);
+  void Finish(const Call& call, absl::StatusOr<TicketStatus> status);
 
-  NodeContext& context_;
+  NodeSelf& self_;
   const HomeDirectory& homes_;
-  std::map<RequestId, Call> calls_;
+  Asked<Call> calls_;  // of the whole triad, whoever of it is asked first
 };
 
 }  // namespace worldb::engine

@@ -2,19 +2,15 @@
 
 #include <algorithm>
 
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "engine/cell/errors.h"
+#include "engine/cell/key_name.h"
 #include "engine/cell/opaque_token.h"
+#include "engine/gateway/refusals.h"
 
 namespace worldb::engine {
 namespace {
 
 constexpr absl::Duration kTickEvery = absl::Milliseconds(250);
-// A home that said nothing for this long, beside the way there and back, is asked again; one that
-// stands sends something every WatchDesk::kBeatEvery.
-constexpr absl::Duration kAskAgainAfter = absl::Seconds(1);
-constexpr absl::Duration kHomeSilentAfter = absl::Seconds(4);
 
 Bytes BindingOf(const WatchRequest& request) {
   ByteWriter w;
@@ -24,56 +20,54 @@ Bytes BindingOf(const WatchRequest& request) {
 
 }  // namespace
 
-void Watcher::Start(CallId call, WatchRequest request, WatchObserver observer) {
-  const std::size_t bytes_min = request.prefix ? 0 : 1;
-  if (request.key.size() < bytes_min || request.key.size() > cryptoscatter::kKeyNameBytesMax) {
-    return observer(WatchFailed{
-        MakeError(absl::StatusCode::kInvalidArgument, reason::kBadKey,
-                  absl::StrCat("the key or prefix has ", request.key.size(), " bytes; ", bytes_min,
-                               " to ", cryptoscatter::kKeyNameBytesMax, " are allowed"),
-                  {{"field", "key"}})});
+void Watcher::Start(CallId id, WatchRequest request, WatchObserver observer) {
+  if (absl::Status named = CheckKeyOrPrefix(request.key, request.prefix); !named.ok()) {
+    return observer(WatchFailed{std::move(named)});
   }
-  if (watches_.size() >= kWatchesMax) {
-    return observer(WatchFailed{
-        MakeError(absl::StatusCode::kResourceExhausted, reason::kShed,
-                  absl::StrCat("the node has ", kWatchesMax, " watches; ask another node"))});
+  if (calls_.size() >= kWatchesMax) {
+    return observer(WatchFailed{TooMany("watches", kWatchesMax)});
   }
-  Watch watch;
-  const Cell& cell = context_.cell();
-  for (int i = 0; i < kDataCenterCount; ++i) {
-    const DataCenterIndex home = DataCenterAt(i);
-    if (request.prefix || cell.HomeOf(cell.SlotOf(cell.KeyTagOf(request.key))) == home) {
-      watch.homes.emplace(home, Subscription());
-    }
+  Call call = MakeCall(std::move(request), std::move(observer));
+  if (absl::Status status = ReadToken(call); !status.ok()) {
+    return call.observer(WatchFailed{std::move(status)});
   }
-  watch.request = std::move(request);
-  if (absl::Status status = ReadToken(watch); !status.ok()) {
-    return observer(WatchFailed{std::move(status)});
-  }
-  watch.observer = std::move(observer);
-  Look(call, watches_.emplace(call, std::move(watch)).first->second);
+  SubscribeWhereDue(id, calls_.emplace(id, std::move(call)).first->second);
   if (!std::exchange(ticking_, true)) Tick();
 }
 
-std::string Watcher::TokenOf(const Watch& watch) const {
+Watcher::Call Watcher::MakeCall(WatchRequest request, WatchObserver observer) const {
+  const Cell& cell = self_.cell();
+  Call call;
+  for (int i = 0; i < kDataCenterCount; ++i) {
+    const DataCenterIndex home = DataCenterAt(i);
+    if (request.prefix || cell.HomeOf(cell.SlotOf(cell.KeyTagOf(request.key))) == home) {
+      call.homes.emplace(home, Subscription());
+    }
+  }
+  call.request = std::move(request);
+  call.observer = std::move(observer);
+  return call;
+}
+
+std::string Watcher::TokenOf(const Call& call) const {
   ByteWriter w;
-  for (const auto& [home, subscription] : watch.homes) {
+  for (const auto& [home, subscription] : call.homes) {
     w.U8(subscription.told.has_value() ? 1 : 0);
     if (!subscription.told.has_value()) continue;
     w.U64(subscription.told->index.value()).Raw(subscription.told->id.key_tag.span());
     w.U64(subscription.told->id.version.value());
   }
-  return MakeOpaqueToken(kWatchTokenLabel, context_.cell(), BindingOf(watch.request), w.span());
+  return MakeOpaqueToken(kWatchTokenLabel, self_.cell(), BindingOf(call.request), w.span());
 }
 
-absl::Status Watcher::ReadToken(Watch& watch) const {
-  if (watch.request.resume_token.empty()) return absl::OkStatus();
+absl::Status Watcher::ReadToken(Call& call) const {
+  if (call.request.resume_token.empty()) return absl::OkStatus();
   const absl::StatusOr<Bytes> place = OpenOpaqueToken(
-      kWatchTokenLabel, context_.cell(), BindingOf(watch.request), watch.request.resume_token);
+      kWatchTokenLabel, self_.cell(), BindingOf(call.request), call.request.resume_token);
   absl::Status status = place.status();
   if (place.ok()) {
     ByteReader r(*place);
-    for (auto& [home, subscription] : watch.homes) {
+    for (auto& [home, subscription] : call.homes) {
       if (r.U8() == 0) continue;
       WatchPosition& told = subscription.told.emplace();
       told.index = LogIndex(r.U64());
@@ -88,104 +82,110 @@ absl::Status Watcher::ReadToken(Watch& watch) const {
 }
 
 void Watcher::Tick() {
-  if (watches_.empty()) {
+  if (calls_.empty()) {
     ticking_ = false;
     return;
   }
-  for (auto& [call, watch] : watches_) {
-    Look(call, watch);
-    if (watch.stands && context_.now() - watch.progress_told >= kProgressEvery) {
-      TellProgress(watch);
-    }
+  for (auto& [id, call] : calls_) {
+    SubscribeWhereDue(id, call);
+    if (call.stands && self_.now() - call.progress_told >= kProgressEvery) TellProgress(call);
   }
-  context_.executor().PostAfter(kTickEvery, [this] { Tick(); });
+  self_.executor().PostAfter(kTickEvery, [this] { Tick(); });
 }
 
-void Watcher::Look(CallId call, Watch& watch) {
-  for (auto& [home, subscription] : watch.homes) {
+void Watcher::SubscribeWhereDue(CallId id, Call& call) {
+  for (auto& [home, subscription] : call.homes) {
     const std::optional<NodeIndex> sequencer = homes_.SequencerOf(home);
     if (!sequencer.has_value()) continue;
     const absl::Duration patience =
-        (subscription.received == 0 ? kAskAgainAfter : kHomeSilentAfter) +
+        (subscription.received == 0 ? kAskAgainAfter : kWatchedHomeSilentAfter) +
         2 * peers_.RoundTrip(*sequencer);
     if (subscription.id == 0 || subscription.sequencer != *sequencer ||
-        context_.now() - subscription.heard > patience) {
-      Subscribe(call, watch, subscription, *sequencer);
+        self_.now() - subscription.heard > patience) {
+      Subscribe(id, call.request, subscription, *sequencer);
     }
   }
 }
 
-void Watcher::Subscribe(CallId call, const Watch& watch, Subscription& subscription,
+void Watcher::Subscribe(CallId id, const WatchRequest& request, Subscription& subscription,
                         NodeIndex sequencer) {
   WatchOpen open;
   open.replaces = subscription.id;
   subscriptions_.erase(subscription.id);
-  do {
-    const auto drawn = context_.parts.entropy->Draw<sizeof(SubscriptionId)>();
-    open.id = ByteReader(drawn).U64();
-  } while (open.id == 0 || subscriptions_.contains(open.id));
-  subscriptions_.emplace(open.id, std::pair(call, DataCenterOf(sequencer)));
+  open.id = DrawId();
+  subscriptions_.emplace(open.id, std::pair(id, DataCenterOf(sequencer)));
   subscription.id = open.id;
   subscription.sequencer = sequencer;
   subscription.received = 0;
-  subscription.heard = context_.now();
-  open.key = watch.request.key;
-  open.prefix = watch.request.prefix;
+  subscription.heard = self_.now();
+  open.key = request.key;
+  open.prefix = request.prefix;
   open.after = subscription.told;
-  context_.Send(sequencer, std::move(open));
+  self_.Send(sequencer, std::move(open));
 }
 
-void Watcher::On(NodeIndex from, const WatchBatch& batch) {
+SubscriptionId Watcher::DrawId() {
+  SubscriptionId id = 0;
+  while (id == 0 || subscriptions_.contains(id)) {
+    const auto drawn = entropy_.Draw<sizeof(SubscriptionId)>();
+    id = ByteReader(drawn).U64();
+  }
+  return id;
+}
+
+void Watcher::TakeBatch(NodeIndex from, const WatchBatch& batch) {
   const auto it = subscriptions_.find(batch.id);
   if (it == subscriptions_.end()) {
-    context_.Send(from, WatchAck{batch.id, batch.number, /*over=*/true});
+    self_.Send(from, WatchAck{batch.id, batch.number, /*over=*/true});
     return;
   }
-  const auto [call, home] = it->second;
-  Watch& watch = watches_.at(call);
-  Subscription& subscription = watch.homes.at(home);
+  const auto [id, home] = it->second;
+  Call& call = calls_.at(id);
+  Subscription& subscription = call.homes.at(home);
   if (from != subscription.sequencer || batch.number <= subscription.received) return;
   if (batch.number != subscription.received + 1) {  // something before it was lost
-    return Subscribe(call, watch, subscription, subscription.sequencer);
+    return Subscribe(id, call.request, subscription, subscription.sequencer);
   }
   subscription.received = batch.number;
-  subscription.heard = context_.now();
-  context_.Send(from, WatchAck{batch.id, batch.number, /*over=*/false});
+  subscription.heard = self_.now();
+  self_.Send(from, WatchAck{batch.id, batch.number, /*over=*/false});
+  TellChanges(call, subscription, batch);
+  const bool stands = std::all_of(call.homes.begin(), call.homes.end(),
+                                  [](const auto& h) { return h.second.answered; });
+  if (stands && !std::exchange(call.stands, true)) TellProgress(call);
+}
+
+void Watcher::TellChanges(Call& call, Subscription& subscription, const WatchBatch& batch) {
   for (const WatchedVersion& change : batch.changes) {
     subscription.told = {change.visible_at,
-                         {context_.cell().KeyTagOf(change.key), change.version.version}};
-    watch.observer(WatchChange{change.key, change.version, TokenOf(watch)});
+                         {self_.cell().KeyTagOf(change.key), change.version.version}};
+    call.observer(WatchChange{change.key, change.version, TokenOf(call)});
   }
   subscription.told = batch.position;
   subscription.answered = true;
-  const bool stands = std::all_of(watch.homes.begin(), watch.homes.end(),
-                                  [](const auto& h) { return h.second.answered; });
-  if (stands && !std::exchange(watch.stands, true)) TellProgress(watch);
 }
 
-void Watcher::TellProgress(Watch& watch) {
-  watch.progress_told = context_.now();
-  watch.observer(WatchProgress{TokenOf(watch)});
+void Watcher::TellProgress(Call& call) {
+  call.progress_told = self_.now();
+  call.observer(WatchProgress{TokenOf(call)});
 }
 
-void Watcher::Unsubscribe(Subscription& subscription) {
+void Watcher::Unsubscribe(const Subscription& subscription) {
   if (subscription.id == 0) return;
   subscriptions_.erase(subscription.id);
-  context_.Send(subscription.sequencer, WatchAck{subscription.id, 0, /*over=*/true});
+  self_.Send(subscription.sequencer, WatchAck{subscription.id, 0, /*over=*/true});
 }
 
-void Watcher::Forget(CallId call) {
-  const auto it = watches_.find(call);
-  if (it == watches_.end()) return;
-  for (auto& [home, subscription] : it->second.homes) Unsubscribe(subscription);
-  watches_.erase(it);
+void Watcher::Forget(CallId id) {
+  const auto it = calls_.find(id);
+  if (it == calls_.end()) return;
+  for (const auto& [home, subscription] : it->second.homes) Unsubscribe(subscription);
+  calls_.erase(it);
 }
 
 void Watcher::StopAll(const absl::Status& status) {
   subscriptions_.clear();
-  for (const auto& [call, watch] : std::exchange(watches_, {})) {
-    watch.observer(WatchFailed{status});
-  }
+  for (const auto& [id, call] : std::exchange(calls_, {})) call.observer(WatchFailed{status});
 }
 
 }  // namespace worldb::engine

@@ -3,21 +3,28 @@
 //
 // A resume token holds, for each home that has answered, the place up to which everything was told.
 // Errors:  InvalidArgument BAD_KEY, BAD_RESUME_TOKEN; ResourceExhausted SHED.
+// Bounds:  kWatchesMax calls.
 // Threads: its node's executor.
 // Source:  ARCHITECTURE.md, "Names, listings and watches".
 #ifndef WORLDB_ENGINE_GATEWAY_WATCHER_H_
 #define WORLDB_ENGINE_GATEWAY_WATCHER_H_
 
-#include <array>
+#include <cstddef>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "cryptoscatter/base/entropy.h"
 #include "engine/api/node_api.h"
+#include "engine/api/versions.h"
 #include "engine/context/home_directory.h"
-#include "engine/context/node_context.h"
+#include "engine/context/node_self.h"
 #include "engine/context/peer_table.h"
+#include "engine/messages/watch_messages.h"
 
 namespace worldb::engine {
 
@@ -25,15 +32,21 @@ class Watcher {
  public:
   static constexpr std::size_t kWatchesMax = 1024;
   static constexpr absl::Duration kProgressEvery = absl::Seconds(5);
+  // A home that has not answered for this long, beside the way there and back, is asked again.
+  static constexpr absl::Duration kAskAgainAfter = absl::Seconds(1);
+  // The same for one that has: it sends something every WatchDesk::kBeatEvery.
+  static constexpr absl::Duration kWatchedHomeSilentAfter = absl::Seconds(4);
 
-  Watcher(NodeContext& context, const HomeDirectory& homes, const PeerTable& peers)
-      : context_(context), homes_(homes), peers_(peers) {}
+  // All of them outlive this object.
+  Watcher(const NodeSelf& self, Entropy& entropy, const HomeDirectory& homes,
+          const PeerTable& peers)
+      : self_(self), entropy_(entropy), homes_(homes), peers_(peers) {}
 
-  void Start(CallId call, WatchRequest request, WatchObserver observer);
+  void Start(CallId id, WatchRequest request, WatchObserver observer);
   // Unknown calls are ignored.
-  void Forget(CallId call);
+  void Forget(CallId id);
   void StopAll(const absl::Status& status);
-  void On(NodeIndex from, const WatchBatch& batch);
+  void TakeBatch(NodeIndex from, const WatchBatch& batch);
 
  private:
   // What is asked of one home.
@@ -45,7 +58,7 @@ class Watcher {
     bool answered = false;       // at least once
     std::optional<WatchPosition> told;
   };
-  struct Watch {
+  struct Call {
     WatchRequest request;
     WatchObserver observer;
     std::map<DataCenterIndex, Subscription> homes;
@@ -53,18 +66,25 @@ class Watcher {
     absl::Duration progress_told;
   };
 
-  absl::Status ReadToken(Watch& watch) const;
-  std::string TokenOf(const Watch& watch) const;
+  // One subscription, not asked for yet, at each home that the request concerns.
+  Call MakeCall(WatchRequest request, WatchObserver observer) const;
+  absl::Status ReadToken(Call& call) const;
+  std::string TokenOf(const Call& call) const;
   void Tick();
-  void Look(CallId call, Watch& watch);
-  void Subscribe(CallId call, const Watch& watch, Subscription& subscription, NodeIndex sequencer);
-  void Unsubscribe(Subscription& subscription);
-  void TellProgress(Watch& watch);
+  // Wherever none stands, the sequencer is another one, or nothing was heard for too long.
+  void SubscribeWhereDue(CallId id, Call& call);
+  void Subscribe(CallId id, const WatchRequest& request, Subscription& subscription,
+                 NodeIndex sequencer);
+  void Unsubscribe(const Subscription& subscription);
+  SubscriptionId DrawId();
+  void TellChanges(Call& call, Subscription& subscription, const WatchBatch& batch);
+  void TellProgress(Call& call);
 
-  NodeContext& context_;
+  const NodeSelf& self_;
+  Entropy& entropy_;
   const HomeDirectory& homes_;
   const PeerTable& peers_;
-  std::map<CallId, Watch> watches_;
+  std::map<CallId, Call> calls_;
   std::map<SubscriptionId, std::pair<CallId, DataCenterIndex>> subscriptions_;
   bool ticking_ = false;
 };

@@ -9,8 +9,9 @@
 #include "engine/context/node_context.h"
 #include "engine/context/peer_table.h"
 #include "engine/edge/gatherer.h"
+#include "engine/gateway/history_reader.h"
 #include "engine/gateway/ingress.h"
-#include "engine/gateway/key_reader.h"
+#include "engine/gateway/list_reader.h"
 #include "engine/gateway/ticket_reader.h"
 #include "engine/gateway/watcher.h"
 #include "engine/home/checkpointer.h"
@@ -72,8 +73,9 @@ class RunningNode final : public Node {
         homes_(context_),
         ingress_(context_, homes_),
         gatherer_(context_, homes_, peers_),
-        key_reader_(context_, homes_, peers_),
-        watcher_(context_, homes_, peers_),
+        lists_(context_, homes_, peers_),
+        histories_(context_, homes_, peers_),
+        watcher_(context_, *context_.parts.entropy, homes_, peers_),
         tickets_(context_, homes_) {
     shares_.OnDamage([this](const VersionRef& version) { repairer_.Repair(version); });
     peers_.OnReturn([this](NodeIndex node) {
@@ -139,13 +141,13 @@ class RunningNode final : public Node {
 
   void List(ListRequest request, Done<ListReply> done) override {
     PostOrStop(done, [this, request = std::move(request), done]() mutable {
-      key_reader_.List(std::move(request), std::move(done));
+      lists_.List(std::move(request), std::move(done));
     });
   }
 
   void History(HistoryRequest request, Done<HistoryReply> done) override {
     PostOrStop(done, [this, request = std::move(request), done]() mutable {
-      key_reader_.History(std::move(request), std::move(done));
+      histories_.History(std::move(request), std::move(done));
     });
   }
 
@@ -193,7 +195,8 @@ class RunningNode final : public Node {
     context_.executor().Shutdown();
     ingress_.StopAll(Stopping());
     gatherer_.StopAll(Stopping());
-    key_reader_.StopAll(Stopping());
+    lists_.StopAll(Stopping());
+    histories_.StopAll(Stopping());
     watcher_.StopAll(Stopping());
     tickets_.StopAll(Stopping());
   }
@@ -252,16 +255,16 @@ class RunningNode final : public Node {
   void Handle(NodeIndex from, TicketQuery& m) { sequencer_.AskTicket(from, m); }
   void Handle(NodeIndex from, TicketReply& m) {
     ingress_.On(from, m);
-    tickets_.On(from, m);
+    tickets_.TakeReply(from, m);
   }
   void Handle(NodeIndex from, ReadQuery& m) { sequencer_.Ask(from, std::move(m)); }
   void Handle(NodeIndex from, ReadReply& m) { gatherer_.On(from, m); }
   void Handle(NodeIndex from, ListQuery& m) { sequencer_.Ask(from, std::move(m)); }
-  void Handle(NodeIndex from, ListQueryReply& m) { key_reader_.On(from, std::move(m)); }
+  void Handle(NodeIndex from, ListQueryReply& m) { lists_.TakeReply(from, std::move(m)); }
   void Handle(NodeIndex from, HistoryQuery& m) { sequencer_.Ask(from, std::move(m)); }
-  void Handle(NodeIndex from, HistoryQueryReply& m) { key_reader_.On(from, m); }
+  void Handle(NodeIndex from, HistoryQueryReply& m) { histories_.TakeReply(from, std::move(m)); }
   void Handle(NodeIndex from, WatchOpen& m) { sequencer_.Ask(from, std::move(m)); }
-  void Handle(NodeIndex from, WatchBatch& m) { watcher_.On(from, m); }
+  void Handle(NodeIndex from, WatchBatch& m) { watcher_.TakeBatch(from, m); }
   void Handle(NodeIndex from, WatchAck& m) { sequencer_.OnWatchAck(from, m); }
   void Handle(NodeIndex from, NamesGet& m) { names_.On(from, m); }
   void Handle(NodeIndex from, NamesGetReply& m) { names_.On(from, m); }
@@ -320,7 +323,8 @@ class RunningNode final : public Node {
   HomeDirectory homes_;
   Ingress ingress_;
   Gatherer gatherer_;
-  KeyReader key_reader_;
+  ListReader lists_;
+  HistoryReader histories_;
   Watcher watcher_;
   TicketReader tickets_;
   bool live_ = false;
