@@ -32,8 +32,7 @@ void WatchDesk::Open(NodeIndex from, const WatchOpen& request) {
     watcher.key_tag = self_.cell().KeyTagOf(request.key);
     of_key_[watcher.key_tag].insert(request.id);
   }
-  const auto replaced = watchers_.find(request.replaces);
-  if (replaced != watchers_.end() && replaced->second.from == from) Close(request.replaces);
+  if (request.replaces != request.id) CloseFor(from, request.replaces);
   Serve(request.id);
   // Says that it stands, if nothing else did.
   if (watcher.sent == 0) Send(request.id, watcher, {});
@@ -147,6 +146,12 @@ void WatchDesk::Tick() {
     if (self_.now() - watcher.sent_at >= kBeatEvery && watcher.may_send()) Send(id, watcher, {});
   }
   for (const SubscriptionId id : silent) Close(id);
+}
+
+// Nobody ends somebody else's.
+void WatchDesk::CloseFor(NodeIndex from, SubscriptionId id) {
+  const auto it = watchers_.find(id);
+  if (it != watchers_.end() && it->second.from == from) Close(id);
 }
 
 void WatchDesk::Close(SubscriptionId id) {

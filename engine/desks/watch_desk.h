@@ -78,6 +78,7 @@ class WatchDesk {
   bool Fill(Watcher& watcher, WatchBatch& batch);
   void Send(SubscriptionId id, Watcher& watcher, WatchBatch batch);
   void WakeAt(VisibleJournal::Place place, std::set<SubscriptionId>& woken);
+  void CloseFor(NodeIndex from, SubscriptionId id);
   void Close(SubscriptionId id);
   WatchPosition End() const;
 

@@ -171,6 +171,13 @@ TEST_F(WatchDeskTest, ASubscriptionTakesThePlaceOfAnEarlierOneOfItsGateway) {
   EXPECT_THAT(Told(), ElementsAre());
 }
 
+TEST_F(WatchDeskTest, ASubscriptionThatIsToReplaceItselfStands) {
+  desk_.Open(kGateway, {1, 1, ToBytes(AsBytes("k")), false, std::nullopt});
+  EXPECT_THAT(Told(), ElementsAre("1:"));
+  Show("k");
+  EXPECT_THAT(Told(), ElementsAre("1: k:1"));
+}
+
 TEST_F(WatchDeskTest, MuchToLookAtIsLookedAtInTurns) {
   for (int i = 0; i < 3; ++i) home_.ShowAll(NamedKeys("other", 2000));
   Show("mine");
