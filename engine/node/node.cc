@@ -9,6 +9,7 @@
 #include "engine/context/node_context.h"
 #include "engine/context/peer_table.h"
 #include "engine/edge/gatherer.h"
+#include "engine/gateway/cell_view.h"
 #include "engine/gateway/history_reader.h"
 #include "engine/gateway/ingress.h"
 #include "engine/gateway/list_reader.h"
@@ -72,7 +73,8 @@ class RunningNode final : public Node {
                     scatterer_),
         homes_(context_),
         ingress_(context_, homes_),
-        gatherer_(context_, homes_, peers_),
+        cell_view_(context_, peers_, homes_),
+        gatherer_(cell_view_, context_.executor(), *context_.parts.entropy, context_.verifier),
         lists_(context_, homes_, peers_),
         histories_(context_, homes_, peers_),
         watcher_(context_, *context_.parts.entropy, homes_, peers_),
@@ -258,7 +260,7 @@ class RunningNode final : public Node {
     tickets_.TakeReply(from, m);
   }
   void Handle(NodeIndex from, ReadQuery& m) { sequencer_.Ask(from, std::move(m)); }
-  void Handle(NodeIndex from, ReadReply& m) { gatherer_.On(from, m); }
+  void Handle(NodeIndex from, ReadReply& m) { cell_view_.TakeFacts(from, m); }
   void Handle(NodeIndex from, ListQuery& m) { sequencer_.Ask(from, std::move(m)); }
   void Handle(NodeIndex from, ListQueryReply& m) { lists_.TakeReply(from, std::move(m)); }
   void Handle(NodeIndex from, HistoryQuery& m) { sequencer_.Ask(from, std::move(m)); }
@@ -295,9 +297,9 @@ class RunningNode final : public Node {
   void Handle(NodeIndex from, PutShares& m) { shares_.On(from, std::move(m)); }
   void Handle(NodeIndex from, PutSharesReply& m) { scatterer_.On(from, m); }
   void Handle(NodeIndex from, ListShares& m) { shares_.On(from, m); }
-  void Handle(NodeIndex from, ListSharesReply& m) { gatherer_.On(from, m); }
+  void Handle(NodeIndex from, ListSharesReply& m) { cell_view_.TakeListing(from, m); }
   void Handle(NodeIndex from, FetchShare& m) { shares_.On(from, m); }
-  void Handle(NodeIndex from, FetchShareReply& m) { gatherer_.On(from, m); }
+  void Handle(NodeIndex from, FetchShareReply& m) { cell_view_.TakeShare(from, m); }
   void Handle(NodeIndex from, FetchFragment& m) { repair_desk_.On(from, m); }
   void Handle(NodeIndex from, FetchFragmentReply& m) { repairer_.On(from, m); }
   void Handle(NodeIndex from, RepairKeyShare& m) { repair_desk_.On(from, m); }
@@ -322,6 +324,7 @@ class RunningNode final : public Node {
   Leadership leadership_;
   HomeDirectory homes_;
   Ingress ingress_;
+  CellView cell_view_;
   Gatherer gatherer_;
   ListReader lists_;
   HistoryReader histories_;

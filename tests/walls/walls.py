@@ -35,7 +35,7 @@ ROOMS = {
     "rows": GROUND,
     "local": GROUND,
     "rocks": GROUND,
-    "edge": (*GROUND, "context"),
+    "edge": GROUND,
     "shares": (*GROUND, "context", "rows"),
     "home": (*GROUND, "context", "rows"),
     "gateway": (*GROUND, "context", "edge"),

@@ -1,0 +1,138 @@
+#include "engine/edge/share_gather.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace worldb::engine {
+
+using cryptoscatter::GatherDecoder;
+using cryptoscatter::OpenedValue;
+
+std::shared_ptr<ShareGather> ShareGather::Start(EdgeReader& reader, const Bytes& key,
+                                                const KeyTag& key_tag, const ReadTarget& target,
+                                                Done done) {
+  std::shared_ptr<ShareGather> gather(
+      new ShareGather(reader, key, key_tag, target, std::move(done)));
+  gather->Fetch(gather->plan_.Begin(reader.access().Look(), reader.now()));
+  gather->Watch();
+  return gather;
+}
+
+ShareGather::ShareGather(EdgeReader& reader, const Bytes& key, const KeyTag& key_tag,
+                         const ReadTarget& target, Done done)
+    : reader_(reader),
+      key_(key),
+      key_tag_(key_tag),
+      target_(target),
+      done_(std::move(done)),
+      plan_(*target.script, target.holders, reader.answer_times()),
+      decoder_(std::make_shared<GatherDecoder>(
+          GatherDecoder::Expectation{.cell = reader.cell().id(),
+                                     .core = target.core,
+                                     .version = target.version,
+                                     .scripts = reader.cell().scripts().shared_book()},
+          reader.verifier())) {}
+
+void ShareGather::Fetch(NodeSet nodes) {
+  for (int i = 0; i < kNodeCount; ++i) {
+    if (!nodes.Has(i)) continue;
+    questions_[i] = reader_.access().Fetch(
+        NodeAt(i), version(), reader_.public_key(),
+        [this, from = NodeAt(i)](const FetchShareReply& reply) { TakeShare(from, reply); });
+  }
+}
+
+void ShareGather::Watch() {
+  const absl::Duration now = reader_.now();
+  watch_ = Timer(reader_.executor(), plan_.NextLook(now) - now, [this] {
+    if (Follow(plan_.LookAgain(reader_.access().Look(), reader_.now()))) Watch();
+  });
+}
+
+bool ShareGather::Follow(const ReadPlan::Step& step) {
+  if (step.give_up) {
+    Finish(std::nullopt);
+    return false;
+  }
+  Fetch(step.ask);
+  return true;
+}
+
+void ShareGather::TakeShare(NodeIndex from, const FetchShareReply& reply) {
+  plan_.TakeAnswer(from, reader_.now());
+  const bool good = Judge(from, reply);
+  if (decoder_->IsReadable()) return Open();
+  Follow(plan_.GoOn(good, reader_.access().Look(), reader_.now()));
+}
+
+bool ShareGather::Judge(NodeIndex from, const FetchShareReply& reply) {
+  if (reply.share == nullptr) {
+    // Where nobody says that it should be, its absence is no fault.
+    if (!absl::IsNotFound(reply.status)) {
+      Reject(from, reply.status.message());
+    } else if (target_.holders.Has(from)) {
+      Reject(from, "missing, though the node signed for it");
+    }
+    return false;
+  }
+  const cryptoscatter::Share& share = *reply.share;
+  if (target_.commitment.has_value() && share.Commitment() != *target_.commitment) {
+    Reject(from, absl::StrCat("the node gave share ", share.index.value(), " of version ",
+                              share.version.value(), ", not of the value the home recorded"));
+    return false;
+  }
+  return Add(from, reply);
+}
+
+bool ShareGather::Add(NodeIndex from, const FetchShareReply& reply) {
+  std::optional<cryptoscatter::KeyShare> key_share = reader_.OpenKeyShare(from, reply);
+  const bool has_key_share = key_share.has_value();
+  const bool has_fragment = !reply.share->fragment.empty();
+  const cryptoscatter::ShareVerdict verdict = decoder_->Add(
+      *reply.share, std::move(key_share), reader_.cell().node(from).name, has_fragment, from);
+  if (verdict.fragment_usable() || verdict.key_share_usable()) used_.Add(from);
+  if (!has_fragment || !has_key_share) {
+    Reject(from, has_fragment ? "its key share is not readable" : "its fragment is not readable");
+    return false;
+  }
+  const bool good = verdict.fragment_usable() && verdict.key_share_usable() &&
+                    verdict.record_fault == cryptoscatter::ShareFault::kNone;
+  // The decoder keeps the reason.
+  if (!good) reader_.access().Doubt(from, version());
+  return good;
+}
+
+void ShareGather::Reject(NodeIndex from, absl::string_view what) {
+  rejected_.push_back(absl::StrCat("share ", from.value(), " of version ", target_.version.value(),
+                                   " on node ", reader_.cell().node(from).name, ": ", what));
+  reader_.access().Doubt(from, version());
+}
+
+void ShareGather::Open() {
+  questions_ = {};
+  watch_ = {};
+  const std::optional<cryptoscatter::Core> core = decoder_->ReadableCore();
+  if (core.has_value()) op_ = core->op_id;
+  auto opened = std::make_shared<absl::StatusOr<OpenedValue>>();
+  RunOrOffload(
+      reader_.executor(), core.has_value() ? core->plaintext_bytes : 0,
+      [opened, decoder = decoder_, key = key_] { *opened = decoder->Open(key); },
+      [weak = weak_from_this(), opened] {
+        if (const auto self = weak.lock()) self->TakeOpened(std::move(*opened));
+      });
+}
+
+void ShareGather::TakeOpened(absl::StatusOr<OpenedValue> opened) {
+  if (!opened.ok()) return Finish(std::nullopt, opened.status().message());
+  Finish(*std::move(opened));
+}
+
+void ShareGather::Finish(std::optional<OpenedValue> value, absl::string_view failure) {
+  Gathered gathered{.value = std::move(value), .op = op_, .rejected = std::move(rejected_)};
+  for (const std::string& reason : decoder_->rejected()) gathered.rejected.push_back(reason);
+  if (!failure.empty()) gathered.rejected.emplace_back(failure);
+  std::exchange(done_, nullptr)(std::move(gathered));
+}
+
+}  // namespace worldb::engine

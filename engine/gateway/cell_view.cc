@@ -1,0 +1,101 @@
+#include "engine/gateway/cell_view.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "engine/cell/triad.h"
+
+namespace worldb::engine {
+namespace {
+
+// A home that does not answer is asked again; the request or the answer may have been lost.
+constexpr absl::Duration kAskHomeEvery = absl::Milliseconds(500);
+// How much sooner than its caller the home must give up, beside the way back.
+constexpr absl::Duration kAnswerSlack = absl::Milliseconds(200);
+
+}  // namespace
+
+CellView::CellView(NodeSelf& self, const PeerTable& peers, const HomeDirectory& homes)
+    : self_(self),
+      peers_(peers),
+      homes_(homes),
+      facts_(self.request_ids(), kHomeQuestionsMax),
+      listings_(self.request_ids(), kNodeQuestionsMax),
+      shares_(self.request_ids(), kNodeQuestionsMax) {}
+
+Outlook CellView::Look() const {
+  Outlook outlook{.reachable = peers_.Reachable(),
+                  .possibly_reachable = peers_.PossiblyReachable()};
+  for (int i = 0; i < kNodeCount; ++i) outlook.round_trips[i] = peers_.RoundTrip(NodeAt(i));
+  return outlook;
+}
+
+CellAccess::Question CellView::AskHome(const VersionQuestion& question, FactsAnswer answer) {
+  const RequestId id =
+      facts_.Add(Triad(question.home).set(),
+                 ToHome{.question = question, .answer = std::move(answer), .again = Timer()});
+  SendToHome(id);
+  return Question(*this, id);
+}
+
+void CellView::SendToHome(RequestId id) {
+  ToHome* asked = facts_.Find(id);
+  if (asked == nullptr) return;
+  const VersionQuestion& question = asked->question;
+  if (const auto sequencer = homes_.SequencerOf(question.home)) {
+    const absl::Duration left =
+        question.deadline - self_.now() - peers_.RoundTrip(*sequencer) - kAnswerSlack;
+    self_.Send(*sequencer, ReadQuery{.id = id,
+                                     .key_tag = question.key_tag,
+                                     .version = question.version,
+                                     .patience = std::max(absl::ZeroDuration(), left)});
+  }
+  const absl::Duration round_trip = peers_.RoundTrip(Triad(question.home).At(0));
+  asked->again =
+      Timer(self_.executor(), kAskHomeEvery + 2 * round_trip, [this, id] { SendToHome(id); });
+}
+
+void CellView::TakeFacts(NodeIndex from, const ReadReply& reply) {
+  if (reply.status.ok() && !reply.facts.has_value()) return;  // says nothing
+  const std::optional<ToHome> asked = facts_.Take(from, reply.id);
+  if (asked.has_value()) asked->answer(reply);
+}
+
+CellAccess::Question CellView::List(NodeIndex node, const KeyTag& key_tag, ListAnswer answer) {
+  const RequestId id = listings_.Add(node, std::move(answer));
+  self_.Send(node, ListShares{.id = id, .key_tag = key_tag});
+  return Question(*this, id);
+}
+
+void CellView::TakeListing(NodeIndex from, const ListSharesReply& reply) {
+  if (const auto answer = listings_.Take(from, reply.id)) (*answer)(reply);
+}
+
+CellAccess::Question CellView::Fetch(NodeIndex node, const VersionRef& version,
+                                     const cryptoscatter::ExchangePublicKey& reader,
+                                     ShareAnswer answer) {
+  const RequestId id = shares_.Add(node, std::move(answer));
+  self_.Send(node, FetchShare{.id = id,
+                              .key_tag = version.key_tag,
+                              .slot_epoch = version.slot_epoch,
+                              .version = version.version,
+                              .reader_exchange_key = reader});
+  return Question(*this, id);
+}
+
+void CellView::TakeShare(NodeIndex from, const FetchShareReply& reply) {
+  if (const auto answer = shares_.Take(from, reply.id)) (*answer)(reply);
+}
+
+void CellView::Doubt(NodeIndex node, const VersionRef& version) {
+  self_.Send(node, ShareDoubt{version});
+}
+
+void CellView::Forget(QuestionId id) {
+  // Ids are of one row: at most one of these knows it.
+  if (shares_.Drop(id).has_value() || listings_.Drop(id).has_value()) return;
+  facts_.Drop(id);
+}
+
+}  // namespace worldb::engine

@@ -1,0 +1,366 @@
+// Goal:   reads come back right and say what stood in their way, whatever nodes and home do or leave undone;
+//         a call that has ended hears nothing more; calls have a bound.
+// Method: the whole reader over a fake cell, with real sealed shares, in virtual time and without a node.
+#include "engine/edge/gatherer.h"
+
+#include <gtest/gtest.h>
+
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/cell/errors.h"
+#include "tests/support/fake_cell_access.h"
+#include "tests/support/sim_executor.h"
+
+namespace worldb::engine {
+namespace {
+
+using ::worldb::testing::FakeCellAccess;
+
+constexpr char kKey[] = "key";
+constexpr absl::Duration kTimeout = absl::Seconds(10);
+
+NodeSet Set(std::initializer_list<int> nodes) {
+  NodeSet set;
+  for (const int node : nodes) set.Add(NodeAt(node));
+  return set;
+}
+
+// One Get as its caller saw it.
+struct GetRecord {
+  int ends = 0;
+  absl::Duration at;
+  absl::StatusOr<GetReply> reply = absl::UnknownError("not answered");
+};
+
+class GathererTest : public ::testing::Test {
+ protected:
+  std::shared_ptr<GetRecord> Start(ReadMode mode = ReadMode::kLatest,
+                                   absl::Duration timeout = kTimeout) {
+    auto record = std::make_shared<GetRecord>();
+    const ByteSpan name = AsBytes(kKey);
+    gatherer_.Get({.key = Bytes(name.begin(), name.end()),
+                   .mode = mode,
+                   .version = Version(1),
+                   .timeout = timeout},
+                  [this, record](absl::StatusOr<GetReply> reply) {
+                    ++record->ends;
+                    record->at = world_.Elapsed();
+                    record->reply = std::move(reply);
+                  });
+    return record;
+  }
+  // Runs until it has ended, and long enough for every late answer.
+  std::shared_ptr<GetRecord> Get(ReadMode mode = ReadMode::kLatest,
+                                 absl::Duration timeout = kTimeout) {
+    const absl::Duration begin = world_.Elapsed();
+    std::shared_ptr<GetRecord> record = Start(mode, timeout);
+    world_.RunUntil([&] { return record->ends > 0; }, absl::Minutes(1));
+    EXPECT_EQ(access_.open_count(), 0u) << "a call that has ended waits for nothing";
+    world_.RunFor(absl::Minutes(1));
+    EXPECT_EQ(record->ends, 1);
+    record->at -= begin;
+    return record;
+  }
+  // The home and all nodes know this value as `version`.
+  VersionFacts Write(absl::string_view value, std::uint64_t version = 1,
+                     NodeSet holders = NodeSet::All()) {
+    VersionFacts facts = access_.Write(kKey, AsBytes(value), Version(version), holders);
+    access_.home = ReadReply{.id = 0, .status = absl::OkStatus(), .facts = facts};
+    return facts;
+  }
+  FakeCellAccess::Held& HeldBy(int node, const VersionFacts& facts) {
+    return access_.keeper(node).shares.at({facts.id.key_tag, facts.slot_epoch, facts.id.version});
+  }
+  void SpoilFragment(int node, const VersionFacts& facts) {
+    HeldBy(node, facts).share.fragment.front() ^= 1;
+  }
+  static std::string Text(const GetRecord& record) {
+    if (!record.reply.ok()) return std::string(record.reply.status().message());
+    return std::string(AsText(record.reply->value.ExposeSecret()));
+  }
+  static std::string Detail(const GetRecord& record, const std::string& name) {
+    for (const auto& [key, value] : DetailsOf(record.reply.status())) {
+      if (key == name) return value;
+    }
+    return "none";
+  }
+
+  testing::SimWorld world_;
+  testing::SimExecutor executor_{world_};
+  FakeCellAccess access_{executor_};
+  cryptoscatter::BatchVerifier verifier_;
+  Gatherer gatherer_{access_, executor_, access_.entropy(), verifier_};
+};
+
+TEST_F(GathererTest, TheNearestWhoSufficeAreAskedAndNobodyElse) {
+  const VersionFacts facts = Write("hello");
+  const auto got = Get();
+  ASSERT_TRUE(got->reply.ok()) << got->reply.status();
+  EXPECT_EQ(Text(*got), "hello");
+  EXPECT_EQ(got->reply->version, Version(1));
+  EXPECT_EQ(got->reply->op, facts.op);
+  EXPECT_EQ(got->reply->level, arbiter::Level::kFull);
+  EXPECT_FALSE(got->reply->home_silent);
+  EXPECT_EQ(got->reply->read_from, Set({0, 1, 3, 4}));
+  EXPECT_EQ(access_.fetched(), Set({0, 1, 3, 4}));
+  EXPECT_EQ(got->at, absl::Milliseconds(20)) << "one way to the home and one to the nodes";
+}
+
+TEST_F(GathererTest, ANodeThatStaysSilentCostsItsPatienceOnceAndIsAvoidedThen) {
+  Write("hello");
+  access_.keeper(1).answers = false;
+  auto got = Get();
+  EXPECT_EQ(Text(*got), "hello");
+  EXPECT_EQ(got->reply->read_from, Set({0, 2, 3, 4}));
+  EXPECT_TRUE(got->reply->rejected.empty()) << "slow is not wrong";
+  EXPECT_GT(got->at, absl::Milliseconds(100));
+  EXPECT_LT(got->at, absl::Milliseconds(500));
+  got = Get();
+  EXPECT_EQ(Text(*got), "hello");
+  EXPECT_EQ(access_.keeper(1).fetches, 2) << "forgotten a minute later";
+}
+
+TEST_F(GathererTest, WhatWasLearntOfASlowNodeHoldsForTheNextRead) {
+  Write("hello");
+  access_.keeper(1).answers = false;
+  const auto first = Start();
+  world_.RunFor(absl::Seconds(1));
+  EXPECT_EQ(first->ends, 1);
+  const absl::Duration begin = world_.Elapsed();
+  const auto second = Start();
+  world_.RunFor(absl::Seconds(1));
+  ASSERT_EQ(second->ends, 1);
+  EXPECT_EQ(second->at - begin, absl::Milliseconds(20));
+  EXPECT_EQ(access_.keeper(1).fetches, 1);
+}
+
+TEST_F(GathererTest, ALiarIsNamedToldAndReadAround) {
+  SpoilFragment(1, Write("hello"));
+  const auto got = Get();
+  ASSERT_TRUE(got->reply.ok()) << got->reply.status();
+  EXPECT_EQ(Text(*got), "hello");
+  ASSERT_EQ(got->reply->rejected.size(), 1u);
+  EXPECT_NE(got->reply->rejected[0].find("virginia-2"), std::string::npos)
+      << got->reply->rejected[0];
+  EXPECT_EQ(access_.keeper(1).doubts, 1);
+  EXPECT_EQ(access_.keeper(0).doubts, 0);
+  EXPECT_EQ(access_.fetched(), NodeSet::All()) << "who lies may not be alone";
+}
+
+TEST_F(GathererTest, AShareOfAnotherValueThanTheHomeRecordedIsNotLookedAt) {
+  const VersionFacts other = access_.Write(kKey, AsBytes("forged"), Version(1), Set({0}));
+  FakeCellAccess::Held forged = std::move(HeldBy(0, other));
+  HeldBy(0, Write("hello")) = std::move(forged);
+  const auto got = Get();
+  EXPECT_EQ(Text(*got), "hello");
+  ASSERT_EQ(got->reply->rejected.size(), 1u);
+  EXPECT_EQ(
+      got->reply->rejected[0],
+      "share 0 of version 1 on node virginia-1: the node gave share 0 of version 1, not of the "
+      "value the home recorded");
+  EXPECT_FALSE(got->reply->read_from.Has(0));
+}
+
+TEST_F(GathererTest, AMissingShareIsAFaultOnlyWhereItsNodeSignedForIt) {
+  const VersionFacts facts = Write("hello");
+  access_.home->facts->held = Set({0, 1, 3, 4, 6, 7});
+  access_.keeper(1).shares.clear();  // it signed
+  access_.keeper(8).shares.clear();  // it did not
+  const auto got = Get();
+  EXPECT_EQ(Text(*got), "hello");
+  ASSERT_EQ(got->reply->rejected.size(), 1u);
+  EXPECT_EQ(got->reply->rejected[0],
+            "share 1 of version 1 on node virginia-2: missing, though the node signed for it");
+  EXPECT_EQ(access_.keeper(1).doubts, 1);
+  EXPECT_EQ(access_.keeper(8).doubts, 0);
+}
+
+TEST_F(GathererTest, AnAnswerThatComesAfterTheEndIsHeardByNobody) {
+  Write("hello");
+  access_.keeper(4).takes = absl::Seconds(30);
+  const auto got = Get();
+  EXPECT_EQ(Text(*got), "hello");
+  EXPECT_EQ(access_.unheard_count(), 1);
+}
+
+TEST_F(GathererTest, ASilentHomeIsNamedAtTheDeadlineAndSurvivingReadsWithoutIt) {
+  Write("older", 1);
+  Write("newer", 2);
+  access_.home.reset();
+  auto got = Get();
+  EXPECT_EQ(got->at, kTimeout);
+  EXPECT_EQ(got->reply.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(ReasonOf(got->reply.status()), reason::kTriadUnavailable);
+  EXPECT_EQ(Detail(*got, "surviving_version"), "2");
+  EXPECT_NE(Detail(*got, "home"), "none");
+  got = Get(ReadMode::kSurviving);
+  EXPECT_EQ(Text(*got), "newer");
+  EXPECT_TRUE(got->reply->home_silent);
+  EXPECT_EQ(got->reply->version, Version(2));
+  EXPECT_EQ(got->reply->level, arbiter::Level::kFull);
+  EXPECT_FALSE(got->reply->op.IsZero()) << "it stands in the shares";
+}
+
+TEST_F(GathererTest, AHomeThatAnswersWhileEverybodyIsAskedIsBelieved) {
+  Write("hello");
+  access_.home_takes = absl::Milliseconds(4005);  // the others are asked after 4 s
+  const auto got = Get();
+  EXPECT_EQ(Text(*got), "hello");
+  EXPECT_FALSE(got->reply->home_silent);
+  EXPECT_EQ(access_.unheard_count(), 9) << "what they list does not count any more";
+}
+
+TEST_F(GathererTest, WhatTheHomeRefusesIsPassedOn) {
+  access_.home = ReadReply{
+      .id = 0,
+      .status = MakeError(absl::StatusCode::kNotFound, reason::kNoSuchVersion, "no such version"),
+      .facts = std::nullopt};
+  const auto got = Get(ReadMode::kVersion);
+  EXPECT_EQ(ReasonOf(got->reply.status()), reason::kNoSuchVersion);
+  EXPECT_TRUE(access_.fetched().empty());
+}
+
+TEST_F(GathererTest, TheDeadlineSaysHowManyAnsweredAndWhatIsMissing) {
+  Write("hello");
+  for (const int node : {1, 2, 4, 5, 7, 8}) access_.keeper(node).answers = false;
+  const auto got = Get();
+  EXPECT_EQ(got->at, kTimeout);
+  EXPECT_EQ(ReasonOf(got->reply.status()), reason::kSharesInsufficient);
+  EXPECT_EQ(Text(*got), "version 1 was not readable in time: 3 of 9 nodes answered");
+  EXPECT_EQ(Detail(*got, "have"), "3");
+  EXPECT_EQ(Detail(*got, "need"), "4");
+  EXPECT_EQ(Detail(*got, "missing"),
+            "virginia-2,virginia-3,frankfurt-2,frankfurt-3,tokyo-2,tokyo-3");
+  EXPECT_EQ(Detail(*got, "version"), "1");
+}
+
+TEST_F(GathererTest, WhenNobodyIsLeftToAskItEndsAtOnce) {
+  const VersionFacts facts = Write("hello");
+  for (const int node : {1, 2, 4, 5, 7, 8}) {
+    access_.keeper(node).answers = false;
+    access_.keeper(node).reachable = false;
+  }
+  SpoilFragment(0, facts);
+  const auto got = Get();
+  EXPECT_EQ(got->at, absl::Milliseconds(20));
+  EXPECT_EQ(ReasonOf(got->reply.status()), reason::kSharesInsufficient);
+  EXPECT_NE(Text(*got).find("version 1 cannot be read from the 3 nodes that answered: "),
+            std::string::npos)
+      << Text(*got);
+  EXPECT_NE(Text(*got).find("virginia-1"), std::string::npos) << "the liar is named";
+}
+
+TEST_F(GathererTest, SurvivingFallsBackToTheNextOlderVersionThatOpens) {
+  Write("oldest", 1);
+  Write("older", 2);
+  const VersionFacts newest = Write("newest", 3);
+  for (int node = 0; node < kNodeCount; ++node) SpoilFragment(node, newest);
+  const auto got = Get(ReadMode::kSurviving);
+  EXPECT_EQ(Text(*got), "older");
+  EXPECT_EQ(got->reply->version, Version(2));
+  EXPECT_EQ(got->reply->rejected.size(), 9u) << "all that was wrong with the newest";
+}
+
+TEST_F(GathererTest, SurvivingDoesNotTakeSilenceForAbsence) {
+  for (const int node : {0, 1, 3, 4}) {
+    access_.keeper(node).answers = false;
+    access_.keeper(node).reachable = false;
+  }
+  EXPECT_EQ(ReasonOf(Get(ReadMode::kSurviving)->reply.status()), reason::kSharesInsufficient);
+  for (const int node : {0, 1, 3, 4}) {
+    access_.keeper(node).answers = true;
+    access_.keeper(node).cannot_list = absl::DataLossError("its disk");
+  }
+  EXPECT_EQ(ReasonOf(Get(ReadMode::kSurviving)->reply.status()), reason::kSharesInsufficient);
+  for (const int node : {0, 1, 3, 4}) access_.keeper(node).cannot_list = absl::OkStatus();
+  for (const int node : {0, 1, 3, 4}) access_.keeper(node).reachable = true;
+  EXPECT_EQ(ReasonOf(Get(ReadMode::kSurviving)->reply.status()), reason::kNoSuchKey);
+}
+
+TEST_F(GathererTest, SurvivingWaitsAWhileForThoseWhoDoNotListAndReadsWithoutThem) {
+  Write("hello");
+  access_.keeper(8).answers = false;
+  const auto got = Get(ReadMode::kSurviving);
+  EXPECT_EQ(Text(*got), "hello");
+  EXPECT_EQ(got->reply->level, arbiter::Level::kSafe) << "of those who answered";
+  EXPECT_LT(got->at, absl::Seconds(1));
+}
+
+TEST_F(GathererTest, ATombstoneIsNoValue) {
+  access_.Write(kKey, {}, Version(5), NodeSet::All(), cryptoscatter::ValueKind::kTombstone);
+  const auto got = Get(ReadMode::kSurviving);
+  EXPECT_EQ(got->reply.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(ReasonOf(got->reply.status()), reason::kNoSuchKey);
+  EXPECT_EQ(Detail(*got, "deleted_version"), "5");
+}
+
+TEST_F(GathererTest, ALargeValueIsOpenedOnThePoolAndNotWaitedForBeyondTheDeadline) {
+  const std::string large(3 * kOffloadBytes, 'x');
+  Write(large);
+  world_.set_offload_time(absl::Seconds(1));
+  auto got = Get();
+  EXPECT_EQ(Text(*got), large);
+  EXPECT_GT(got->at, absl::Seconds(1));
+  got = Get(ReadMode::kLatest, absl::Milliseconds(500));
+  EXPECT_EQ(got->at, absl::Milliseconds(500));
+  EXPECT_EQ(ReasonOf(got->reply.status()), reason::kSharesInsufficient);
+}
+
+TEST_F(GathererTest, CallsHaveABoundAndBeyondItAreShedBeforeAnybodyIsAsked) {
+  std::vector<std::shared_ptr<GetRecord>> under_way;
+  for (std::size_t i = 0; i < Gatherer::kGetsMax; ++i) under_way.push_back(Start());
+  const std::size_t asked = access_.open_count();
+  auto shed = Start();
+  ASSERT_EQ(shed->ends, 1);
+  EXPECT_EQ(shed->reply.status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(ReasonOf(shed->reply.status()), reason::kShed);
+  EXPECT_EQ(access_.open_count(), asked);
+  world_.RunFor(kTimeout);  // their home is silent
+  for (const auto& got : under_way) ASSERT_EQ(got->ends, 1);
+  Write("hello");
+  EXPECT_EQ(Text(*Get()), "hello") << "there is room again";
+}
+
+TEST_F(GathererTest, WhenItStopsAllAreToldAndNothingIsHeardAfterwards) {
+  Write("hello");
+  const auto asking = Start();
+  world_.RunFor(absl::Milliseconds(15));
+  const auto later = Start();  // while the other one gathers
+  gatherer_.StopAll(absl::UnavailableError("stopping"));
+  EXPECT_EQ(access_.open_count(), 0u);
+  world_.RunFor(absl::Minutes(1));
+  for (const auto& got : {asking, later}) {
+    EXPECT_EQ(got->ends, 1);
+    EXPECT_EQ(got->reply.status().message(), "stopping");
+  }
+}
+
+TEST_F(GathererTest, WhoIsAnsweredMayAskAgainAtOnce) {
+  Write("hello");
+  const ByteSpan name = AsBytes(kKey);
+  const GetRequest request{.key = Bytes(name.begin(), name.end())};
+  int answers = 0;
+  gatherer_.Get(request, [&](const absl::StatusOr<GetReply>& first) {
+    answers += first.ok() ? 1 : 0;
+    gatherer_.Get(request,
+                  [&](const absl::StatusOr<GetReply>& second) { answers += second.ok() ? 1 : 0; });
+  });
+  world_.RunFor(absl::Seconds(1));
+  EXPECT_EQ(answers, 2);
+}
+
+TEST_F(GathererTest, AKeyNoKeyCanHaveIsRefused) {
+  for (const std::size_t bytes : {std::size_t{0}, cryptoscatter::kKeyNameBytesMax + 1}) {
+    absl::Status status;
+    gatherer_.Get({.key = Bytes(bytes)},
+                  [&](const absl::StatusOr<GetReply>& reply) { status = reply.status(); });
+    EXPECT_EQ(ReasonOf(status), reason::kBadKey);
+  }
+}
+
+}  // namespace
+}  // namespace worldb::engine
