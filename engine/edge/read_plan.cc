@@ -109,8 +109,9 @@ absl::Duration ReadPlan::NextLook(absl::Duration now) const {
 
 ReadPlan::Step ReadPlan::LookAgain(const Outlook& outlook, absl::Duration now) {
   NoteOverdue(now);
-  const NodeSet hopeful = asked_.Minus(overdue_.Minus(answered_));
-  const NodeSet enough = NearestReadable(script_, holders_ & outlook.reachable,
+  const NodeSet silent = overdue_.Minus(answered_);
+  const NodeSet hopeful = asked_.Minus(silent);
+  const NodeSet enough = NearestReadable(script_, (holders_ & outlook.reachable).Minus(silent),
                                          QuickestFirst(answer_times_, outlook, now), hopeful);
   return AskOrGiveUp(enough.empty() ? NodeSet::All() : enough, outlook, now);
 }

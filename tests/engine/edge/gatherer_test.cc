@@ -138,6 +138,13 @@ TEST_F(GathererTest, WhatWasLearntOfASlowNodeHoldsForTheNextRead) {
   EXPECT_EQ(access_.keeper(1).fetches, 1);
 }
 
+TEST_F(GathererTest, SilentHoldersDoNotKeepOthersFromBeingAsked) {
+  Write("hello");
+  access_.home->facts->held = Set({0, 1, 3, 4});  // the log lags behind
+  access_.keeper(1).answers = false;
+  EXPECT_EQ(Text(*Get()), "hello");
+}
+
 TEST_F(GathererTest, ALiarIsNamedToldAndReadAround) {
   SpoilFragment(1, Write("hello"));
   const auto got = Get();

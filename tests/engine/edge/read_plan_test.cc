@@ -227,6 +227,16 @@ TEST_F(ReadPlanTest, EverybodyIsAskedWhenHoldersFallSilentAndTheOthersAreTooFew)
   EXPECT_EQ(plan.LookAgain(outlook_, now_).ask, Set({2, 5, 6, 7, 8}));
 }
 
+TEST_F(ReadPlanTest, WhoIsOverdueIsNotCountedOnHoweverFarTheOthersAre) {
+  for (const int far : {6, 7, 8}) outlook_.round_trips[far] = absl::Milliseconds(400);
+  ReadPlan plan(*Script::Nested(), NodeSet::All(), times_);
+  EXPECT_EQ(plan.Begin(outlook_, now_), Set({0, 1, 3, 4}));
+  now_ += absl::Milliseconds(1);
+  Answer(plan, {3, 4});
+  now_ = kNow + std::max(Patience(0), Patience(1));
+  EXPECT_EQ(plan.LookAgain(outlook_, now_).ask, Set({6, 7}));
+}
+
 TEST_F(ReadPlanTest, AfterAShareThatWasNoGoodEverybodyElseIsAsked) {
   ReadPlan plan(*Script::Nested(), NodeSet::All(), times_);
   plan.Begin(outlook_, now_);
