@@ -1,0 +1,116 @@
+// One triad node with staging, peers and a disk, in the place of a sequencer; the others are played by
+// the test. Versions are won by hand.
+#ifndef WORLDB_TESTS_ENGINE_SCATTER_SEAT_H_
+#define WORLDB_TESTS_ENGINE_SCATTER_SEAT_H_
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "arbiter/home_state.h"
+#include "cryptoscatter/base/check.h"
+#include "engine/context/node_context.h"
+#include "engine/context/peer_table.h"
+#include "engine/home/name_index.h"
+#include "engine/home/staging.h"
+#include "tests/support/lone_node.h"
+#include "tests/support/memory_store.h"
+
+namespace worldb::testing {
+
+class Seat {
+ public:
+  explicit Seat(NodeIndex index = NodeAt(0))
+      : node_(index),
+        network_(node_.self()),
+        session_(
+            *cryptoscatter::WriterSession::Create(node_.cell().SealTargets(), node_.entropy())),
+        store_(disk_, node_.self().executor()),
+        context_({.cell = node_.self().shared_cell(),
+                  .index = index,
+                  .executor = &node_.self().executor(),
+                  .network = &network_,
+                  .store = &store_,
+                  .entropy = &node_.entropy()},
+                 {}) {}
+
+  LoneNode& node() { return node_; }
+  MemoryDisk& disk() { return disk_; }
+  engine::NodeContext& self() { return context_; }
+  engine::Staging& staging() { return staging_; }
+  engine::PeerTable& peers() { return peers_; }
+  void SetUp(NodeSet up) { up_ = up; }
+
+  // Time goes by, and those that are up are heard.
+  void RunFor(absl::Duration duration) {
+    for (absl::Duration gone; gone < duration; gone += engine::kHeartbeatEvery) {
+      for (int i = 0; i < kNodeCount; ++i) {
+        if (up_.Has(i)) peers_.OnHeard(NodeAt(i));
+      }
+      node_.RunFor(std::min(engine::kHeartbeatEvery, duration - gone));
+    }
+  }
+
+  engine::PayloadPtr Seal(std::size_t value_bytes = 100) {
+    const std::string name = "key-" + std::to_string(++sealed_count_);
+    const std::string value(value_bytes, 'v');
+    const engine::Cell& cell = node_.cell();
+    OpId op;
+    op.bytes = node_.entropy().Draw<16>();
+    auto payload = std::make_shared<engine::Payload>();
+    payload->sealed = *cryptoscatter::Seal(
+        *cryptoscatter::Script::Nested(),
+        {cell.id(), cell.KeyTagOf(AsBytes(name)), op, AsBytes(name), AsBytes(value)}, session_,
+        node_.entropy());
+    payload->commitment = payload->sealed.Commitment();
+    payload->sealed.proof = cryptoscatter::SignBatch(node_.secrets(NodeAt(0)).signing, cell.id(),
+                                                     {&payload->commitment, 1})
+                                .front();
+    payload->encoded = std::make_shared<const Bytes>(payload->sealed.Encode());
+    return payload;
+  }
+  // On the disk: reading it back takes what the disk takes.
+  void Stage(const engine::PayloadPtr& payload) {
+    earlier_staging_.Put({payload}, [](absl::Status status) { WORLDB_CHECK(status.ok()); });
+    RunFor(absl::Milliseconds(10));
+  }
+  // What the log says of it: version 1 of its key, DECIDED, staged on the triad.
+  arbiter::ClosedVersion Closed(const engine::Payload& payload) const {
+    arbiter::ClosedVersion closed;
+    closed.id = {payload.sealed.core.key_tag, Version(1)};
+    closed.slot = node_.cell().SlotOf(closed.id.key_tag);
+    closed.commitment = payload.commitment;
+    closed.script = cryptoscatter::Script::Nested()->id();
+    closed.staged = NodeSet::Of(DataCenterOf(context_.index()));
+    return closed;
+  }
+
+ private:
+  // What the parts send is what the lone node keeps.
+  struct Network final : engine::PeerNetwork {
+    explicit Network(engine::NodeSelf& s) : self(s) {}
+    void Send(NodeIndex to, engine::PeerMessage message) override {
+      self.Send(to, std::move(message));
+    }
+    void SetHandler(std::function<void(NodeIndex, engine::PeerMessage)>) override {}
+    engine::NodeSelf& self;
+  };
+
+  LoneNode node_;
+  Network network_;
+  cryptoscatter::WriterSession session_;
+  MemoryDisk disk_;
+  MemoryStore store_;
+  engine::NodeContext context_;
+  engine::NameIndex names_{context_};
+  engine::Staging earlier_staging_{context_, names_};  // of an earlier life
+  engine::Staging staging_{context_, names_};
+  engine::PeerTable peers_{context_};
+  NodeSet up_ = NodeSet::All();
+  int sealed_count_ = 0;
+};
+
+}  // namespace worldb::testing
+
+#endif  // WORLDB_TESTS_ENGINE_SCATTER_SEAT_H_
