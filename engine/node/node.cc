@@ -68,7 +68,7 @@ class RunningNode final : public Node {
                     .peers = peers_},
                    context_.options),
         outages_(context_, home_.state(), notes_, peers_),
-        scatterer_(context_, notes_, staging_, peers_),
+        scatterer_(context_, notes_, staging_, peers_, context_.verifier),
         leadership_(context_, *context_.parts.log, home_, checkpointer_, names_, sequencer_,
                     scatterer_),
         homes_(context_),
@@ -278,7 +278,7 @@ class RunningNode final : public Node {
   }
   void Handle(NodeIndex from, StagePutReply& m) {
     sequencer_.OnStaged(from, m);
-    scatterer_.On(from, m);
+    scatterer_.TakeStaged(from, m);
   }
   void Handle(NodeIndex from, CheckpointSynced& m) { sequencer_.OnCheckpointSynced(from, m); }
   void Handle(NodeIndex from, CheckpointGet& m) { checkpointer_.On(from, m); }
@@ -293,9 +293,9 @@ class RunningNode final : public Node {
       context_.Send(from, std::move(reply));
     });
   }
-  void Handle(NodeIndex from, StageGetReply& m) { scatterer_.On(from, m); }
+  void Handle(NodeIndex from, StageGetReply& m) { scatterer_.TakePayload(from, m); }
   void Handle(NodeIndex from, PutShares& m) { shares_.On(from, std::move(m)); }
-  void Handle(NodeIndex from, PutSharesReply& m) { scatterer_.On(from, m); }
+  void Handle(NodeIndex from, PutSharesReply& m) { scatterer_.TakeReceipts(from, m); }
   void Handle(NodeIndex from, ListShares& m) { shares_.On(from, m); }
   void Handle(NodeIndex from, ListSharesReply& m) { cell_view_.TakeListing(from, m); }
   void Handle(NodeIndex from, FetchShare& m) { shares_.On(from, m); }

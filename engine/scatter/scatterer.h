@@ -3,38 +3,52 @@
 // Runs at the sequencer. A version's payload is taken from staging, coded, and each node is handed its
 // share; a node's signed receipt, verified, is what counts as held. HELD, SAFE and FULL become log
 // entries. What cannot be delivered stays staged and is tried again when the node is back; once the
-// ciphertext has been let go, a node is sent what it is owed and makes its fragment out of others'. A
-// node that is up but takes nothing rests: one such node must not hold up the versions of all others.
-// While a version is below HELD, its payload is staged again when fewer than two triad nodes that have
-// it are up; when all that had it say that it is gone and the held shares cannot read, it is VOID.
-// Memory:  shares under way are bounded by kUnderWayBytesMax; the rest wait as names.
+// ciphertext has been let go, a node is sent what it is owed and makes its fragment out of others'.
+//
+// This is the shell: a version goes from parked by way of queued and loading to prepared, and back when
+// nobody is left to hand anything to. What goes to a node when, and which nodes rest, is for its Outbox;
+// what becomes of a version whose staged copies are too few, for the Restager.
+// Bounds:  shares under way take kUnderWayBytesMax and at most what kVersionsUnderWayMax loads add; all
+//          other versions wait as names. There are as many as the home's state has unsettled ones: each
+//          was recorded and won before, and cannot be let go until all nine nodes have it. So the bound
+//          is the home's, which holds much more of each.
 // Threads: its node's executor.
 // Source:  ARCHITECTURE.md, life of a write, and invariant 17.
 #ifndef WORLDB_ENGINE_SCATTER_SCATTERER_H_
 #define WORLDB_ENGINE_SCATTER_SCATTERER_H_
 
-#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <memory>
-#include <optional>
 #include <vector>
 
 #include "arbiter/home_state.h"
-#include "engine/context/node_context.h"
+#include "cryptoscatter/records.h"
+#include "engine/context/node_self.h"
 #include "engine/context/peer_table.h"
+#include "engine/context/term.h"
 #include "engine/home/log_notes.h"
 #include "engine/home/staging.h"
+#include "engine/messages/asked.h"
+#include "engine/messages/share_messages.h"
+#include "engine/messages/triad_messages.h"
+#include "engine/scatter/deliveries.h"
+#include "engine/scatter/outbox.h"
+#include "engine/scatter/restager.h"
 
 namespace worldb::engine {
 
 class Scatterer {
  public:
   static constexpr std::size_t kUnderWayBytesMax = std::size_t{48} << 20;
-  static constexpr std::size_t kVersionsUnderWayMax = 8192;
+  // Loading or prepared. An outbox takes as many.
+  static constexpr std::size_t kVersionsUnderWayMax = Outbox::kWaitingMax;
 
-  Scatterer(NodeContext& context, LogNotes& notes, Staging& staging, PeerTable& peers);
+  // All of them outlive this object.
+  Scatterer(NodeSelf& self, LogNotes& notes, Staging& staging, const PeerTable& peers,
+            cryptoscatter::BatchVerifier& verifier);
 
   // Takes the version on; repeats are ignored.
   void Scatter(const arbiter::ClosedVersion& version);
@@ -42,86 +56,80 @@ class Scatterer {
   void Forget(const arbiter::RoundId& id);
   void StepDown();
 
-  void On(NodeIndex from, const PutSharesReply& reply);
-  void On(NodeIndex from, const StagePutReply& reply);
-  void On(NodeIndex from, const StageGetReply& reply);
+  // Answers count only from those who were asked.
+  void TakeReceipts(NodeIndex from, const PutSharesReply& reply);
+  void TakeStaged(NodeIndex from, const StagePutReply& reply);
+  void TakePayload(NodeIndex from, const StageGetReply& reply);
   void OnNodeReturned(NodeIndex node);
 
  private:
+  enum class Phase : std::uint8_t {
+    kParked,    // nobody to hand anything to, or it could not be prepared
+    kQueued,    // in to_load_
+    kLoading,   // its payload is being read, here or by a sibling, or coded
+    kPrepared,  // its shares are in memory
+  };
   struct Work {
     Slot slot;
     CommitmentId commitment;
     std::shared_ptr<const cryptoscatter::Script> script;  // null: not known to this build
-    NodeSet staged;    // triad nodes the log names as having the payload
-    NodeSet not_here;  // triad nodes that said that they do not have it
-    bool restaging = false;
-    CoreId core;
-    NodeSet held;
-    NodeSet sent;  // handed out, no answer yet
     arbiter::Level level = arbiter::Level::kDecided;
-    // Null until prepared and again once parked.
-    std::array<std::shared_ptr<const ShareDelivery>, kNodeCount> deliveries;
-    std::size_t bytes = 0;
-    bool queued = false;  // in to_load_
-    bool loading = false;
-    bool prepared = false;
-    bool owed = false;      // prepared from what is left of a payload without ciphertext
-    std::size_t asked = 0;  // siblings asked for the payload
-  };
-  struct Delivery {
-    arbiter::RoundId id;
-    std::shared_ptr<const ShareDelivery> share;
-    bool owed = false;  // without its fragment
-  };
-  struct Outbox {
-    std::deque<Delivery> waiting;
-    std::map<RequestId, std::vector<arbiter::RoundId>> under_way;
-    bool posted = false;
+    NodeSet held;
+    NodeSet sent;  // handed to an outbox, no answer yet
+    Phase phase = Phase::kParked;
+    std::uint32_t siblings_asked = 0;              // for the payload, so far
+    RequestId sibling_ask = 0;                     // the last one
+    std::shared_ptr<const Deliveries> deliveries;  // null unless prepared
+    bool Lacks(NodeIndex node) const { return !held.Has(node) && !sent.Has(node); }
   };
 
-  // A node that is up but takes nothing: its disk is full, or it is stuck.
-  struct NodeRest {
-    bool resting = false;
-    std::optional<arbiter::RoundId> probe;  // the one version it is tried with
-    absl::Duration length = absl::ZeroDuration();
-  };
-
-  void Load();
-  void OnPayload(const arbiter::RoundId& id, absl::StatusOr<PayloadPtr> payload);
-  void Prepare(const arbiter::RoundId& id, PayloadPtr payload);
-  void OnPrepared(
-      const arbiter::RoundId& id, const CoreId& core,
-      absl::StatusOr<std::array<std::shared_ptr<const ShareDelivery>, kNodeCount>> deliveries);
+  // -- into memory
   void Enqueue(const arbiter::RoundId& id, Work& work);
-  void OfferWhenReady(const arbiter::RoundId& id, Work& work, NodeIndex node);
-  void Sweep();
-  NodeSet Willing() const;
-  void Rest(NodeIndex node);
-  void Probe(NodeIndex node);
-  void TakeBack(NodeIndex node, const std::vector<arbiter::RoundId>& ids);
-  void Offer(const arbiter::RoundId& id, Work& work, NodeIndex node);
-  void Flush(NodeIndex node);
-  void OnUnanswered(NodeIndex node, RequestId request);
-  void OnHeld(const arbiter::RoundId& id, NodeIndex node);
-  void OnNotHere(const arbiter::RoundId& id, NodeIndex node);
-  void Restage();
+  void Load();
+  void TakeOwnPayload(const arbiter::RoundId& id, absl::StatusOr<PayloadPtr> payload);
+  void AskSibling(const arbiter::RoundId& id);
+  void NoteMissing(const arbiter::RoundId& id, NodeIndex node);
+  void Prepare(const arbiter::RoundId& id, PayloadPtr payload);
+  void TakeDeliveries(const arbiter::RoundId& id,
+                      absl::StatusOr<std::shared_ptr<const Deliveries>> deliveries);
+  // Out of memory again when nobody is left to hand anything to.
   void MaybePark(Work& work);
-  void Release(Work& work);
+  void LetGo(Work& work);
 
-  NodeContext& context_;
+  // -- out to a node
+  void OfferAll(NodeIndex node);
+  void OfferWhenReady(const arbiter::RoundId& id, Work& work, NodeIndex node);
+  void Offer(const arbiter::RoundId& id, Work& work, NodeIndex node);
+  void SendWaiting(NodeIndex node);
+  void Try(NodeIndex node);
+  NodeSet Willing() const;
+  void Heed(NodeIndex node, const Outbox::Effects& effects);
+
+  // -- back from it
+  Outbox::Versions ProvedBy(NodeIndex node, const Outbox::Versions& versions,
+                            const std::vector<cryptoscatter::Receipt>& receipts);
+  bool IsProof(NodeIndex node, const cryptoscatter::Receipt& receipt);
+  void MarkHeld(const arbiter::RoundId& id, NodeIndex node);
+
+  void Sweep();
+  Outbox& outbox(NodeIndex node) { return outboxes_[static_cast<std::size_t>(node.value())]; }
+
+  NodeSelf& self_;
   LogNotes& notes_;
   Staging& staging_;
-  PeerTable& peers_;
-  std::uint64_t term_ = 0;
+  const PeerTable& peers_;
+  cryptoscatter::BatchVerifier& verifier_;
+  Term term_;
   std::map<arbiter::RoundId, Work> works_;
+  // What is queued, each version once; may name some that are forgotten.
   std::deque<arbiter::RoundId> to_load_;
-  std::size_t under_way_bytes_ = 0;
-  std::size_t under_way_count_ = 0;
-  std::array<Outbox, kNodeCount> outboxes_;
-  std::array<NodeRest, kNodeCount> rests_;
+  std::size_t under_way_bytes_ = 0;       // of what is prepared
+  std::size_t under_way_count_ = 0;       // loading or prepared
+  Asked<arbiter::RoundId> sibling_asks_;  // at most one for each that is loading
+  std::vector<Outbox> outboxes_;          // by node
+  NodeSet about_to_send_;                 // SendWaiting() is posted
+  Restager restager_;
   bool sweeping_ = false;
-  std::map<RequestId, arbiter::RoundId> sibling_asks_;
-  std::map<RequestId, arbiter::RoundId> restagings_;
 };
 
 }  // namespace worldb::engine
