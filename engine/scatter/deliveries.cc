@@ -1,5 +1,6 @@
 #include "engine/scatter/deliveries.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "cryptoscatter/base/status_macros.h"
@@ -14,6 +15,13 @@ constexpr std::size_t kRecordBytes = 1024;
 
 std::size_t BytesOf(const ShareDelivery& delivery) {
   return kRecordBytes + delivery.share.fragment.size();
+}
+
+std::size_t BytesOfNine(const cryptoscatter::Script& script, std::uint64_t ciphertext_bytes) {
+  // No log entry is trusted with more than there can be.
+  const std::size_t bytes = static_cast<std::size_t>(
+      std::min<std::uint64_t>(ciphertext_bytes, 2 * cryptoscatter::kSealedPlaintextBytesMax));
+  return kNodeCount * (kRecordBytes + script.code().FragmentBytes(bytes));
 }
 
 absl::StatusOr<std::shared_ptr<const Deliveries>> MakeDeliveries(

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 
 #include "absl/status/statusor.h"
@@ -24,8 +25,9 @@ struct Deliveries {
   std::array<std::shared_ptr<const ShareDelivery>, kNodeCount> shares;
 };
 
-// What one takes of a batch and of memory.
+// What one takes of a batch and of memory, and what all nine of a payload will.
 std::size_t BytesOf(const ShareDelivery& delivery);
+std::size_t BytesOfNine(const cryptoscatter::Script& script, std::uint64_t ciphertext_bytes);
 
 // Codes the ciphertext and makes the nine shares; without ciphertext, the shares have no fragments.
 // InvalidArgument when the ciphertext is not what the writer signed.

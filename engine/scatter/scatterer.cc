@@ -37,6 +37,7 @@ void Scatterer::Scatter(const arbiter::ClosedVersion& version) {
   work.commitment = version.commitment;
   if (auto script = self_.cell().FindScript(version.script); script.ok()) {
     work.script = *std::move(script);
+    work.bytes_expected = BytesOfNine(*work.script, version.payload_bytes);
   }
   work.held = version.held;
   work.level = version.reached;
@@ -51,7 +52,6 @@ void Scatterer::Scatter(const arbiter::ClosedVersion& version) {
 void Scatterer::Forget(const arbiter::RoundId& id) {
   const auto it = works_.find(id);
   if (it == works_.end()) return;
-  if (it->second.phase == Phase::kLoading) --under_way_count_;
   sibling_asks_.Drop(it->second.sibling_ask);
   LetGo(it->second);
   works_.erase(it);
@@ -100,6 +100,7 @@ void Scatterer::Load() {
     if (it == works_.end() || it->second.phase != Phase::kQueued) continue;
     it->second.phase = Phase::kLoading;
     ++under_way_count_;
+    TakeMemory(it->second, it->second.bytes_expected);
     staging_.Get(it->second.commitment, term_.Guard([this, id](absl::StatusOr<PayloadPtr> payload) {
       TakeOwnPayload(id, std::move(payload));
     }));
@@ -125,6 +126,8 @@ void Scatterer::AskSibling(const arbiter::RoundId& id) {
   self_.executor().PostAfter(kSiblingPatience, term_.Guard([this, request, id] {
     if (sibling_asks_.Drop(request).has_value()) AskSibling(id);
   }));
+  TakeMemory(work, 0);  // who waits for an answer holds up nobody
+  Load();
 }
 
 void Scatterer::TakePayload(NodeIndex from, const StageGetReply& reply) {
@@ -149,7 +152,8 @@ void Scatterer::NoteMissing(const arbiter::RoundId& id, NodeIndex node) {
 }
 
 void Scatterer::Prepare(const arbiter::RoundId& id, PayloadPtr payload) {
-  const Work& work = works_.at(id);
+  Work& work = works_.at(id);
+  TakeMemory(work, work.bytes_expected);
   if (work.script == nullptr) {
     return TakeDeliveries(id, absl::NotFoundError("the script is not known to this build"));
   }
@@ -169,13 +173,12 @@ void Scatterer::TakeDeliveries(const arbiter::RoundId& id,
                                absl::StatusOr<std::shared_ptr<const Deliveries>> deliveries) {
   Work& work = works_.at(id);
   if (!deliveries.ok()) {  // damaged in staging; the sweep tries again
-    work.phase = Phase::kParked;
-    --under_way_count_;
-    return;
+    LetGo(work);
+    return Load();
   }
   work.phase = Phase::kPrepared;
   work.deliveries = *std::move(deliveries);
-  under_way_bytes_ += work.deliveries->bytes;
+  TakeMemory(work, work.deliveries->bytes);
   const NodeSet willing = Willing();
   for (int i = 0; i < kNodeCount; ++i) {
     const NodeIndex node = NodeAt(i);
@@ -192,11 +195,17 @@ void Scatterer::MaybePark(Work& work) {
   Load();
 }
 
+// Instead of what it took before.
+void Scatterer::TakeMemory(Work& work, std::size_t bytes) {
+  under_way_bytes_ += bytes - work.bytes;
+  work.bytes = bytes;
+}
+
 void Scatterer::LetGo(Work& work) {
-  if (work.phase != Phase::kPrepared) return;
+  if (work.phase != Phase::kLoading && work.phase != Phase::kPrepared) return;
   work.phase = Phase::kParked;
-  under_way_bytes_ -= work.deliveries->bytes;
   --under_way_count_;
+  TakeMemory(work, 0);
   work.deliveries.reset();
 }
 

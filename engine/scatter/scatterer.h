@@ -8,10 +8,11 @@
 // This is the shell: a version goes from parked by way of queued and loading to prepared, and back when
 // nobody is left to hand anything to. What goes to a node when, and which nodes rest, is for its Outbox;
 // what becomes of a version whose staged copies are too few, for the Restager.
-// Bounds:  shares under way take kUnderWayBytesMax and at most what kVersionsUnderWayMax loads add; all
-//          other versions wait as names. There are as many as the home's state has unsettled ones: each
-//          was recorded and won before, and cannot be let go until all nine nodes have it. So the bound
-//          is the home's, which holds much more of each.
+// Bounds:  kVersionsUnderWayMax versions are loading or prepared. Their shares, and those that payloads
+//          being read will make, take kUnderWayBytesMax and at most one version more; what a sibling was
+//          asked for counts from its answer on. All other versions wait as names. There are as many as
+//          the home's state has unsettled ones: each was recorded and won before, and cannot be let go
+//          until all nine nodes have it. So that bound is the home's, which holds much more of each.
 // Threads: its node's executor.
 // Source:  ARCHITECTURE.md, life of a write, and invariant 17.
 #ifndef WORLDB_ENGINE_SCATTER_SCATTERER_H_
@@ -79,6 +80,8 @@ class Scatterer {
     Phase phase = Phase::kParked;
     std::uint32_t siblings_asked = 0;              // for the payload, so far
     RequestId sibling_ask = 0;                     // the last one
+    std::size_t bytes_expected = 0;                // by the log
+    std::size_t bytes = 0;                         // of memory, taken or expected
     std::shared_ptr<const Deliveries> deliveries;  // null unless prepared
     bool Lacks(NodeIndex node) const { return !held.Has(node) && !sent.Has(node); }
   };
@@ -94,6 +97,7 @@ class Scatterer {
                       absl::StatusOr<std::shared_ptr<const Deliveries>> deliveries);
   // Out of memory again when nobody is left to hand anything to.
   void MaybePark(Work& work);
+  void TakeMemory(Work& work, std::size_t bytes);
   void LetGo(Work& work);
 
   // -- out to a node

@@ -41,6 +41,7 @@ TEST_F(DeliveriesTest, EachNodeGetsItsShareAsTheWriterSealedIt) {
     EXPECT_GT(BytesOf(delivery), delivery.share.fragment.size());
   }
   EXPECT_EQ((*made)->bytes, bytes);
+  EXPECT_EQ(BytesOfNine(cell_.script(), payload_.sealed.ciphertext.size()), bytes);
 }
 
 TEST_F(DeliveriesTest, WithoutCiphertextTheSharesAreOwedTheirFragments) {

@@ -82,6 +82,7 @@ class Seat {
     closed.slot = node_.cell().SlotOf(closed.id.key_tag);
     closed.commitment = payload.commitment;
     closed.script = cryptoscatter::Script::Nested()->id();
+    closed.payload_bytes = payload.sealed.ciphertext.size();
     closed.staged = NodeSet::Of(DataCenterOf(context_.index()));
     return closed;
   }
