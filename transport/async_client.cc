@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "cryptoscatter/base/status_macros.h"
+#include "engine/api/writes.h"
 #include "transport/channel.h"
 #include "transport/grpc_log.h"
 #include "transport/message_fields.h"
@@ -53,9 +54,13 @@ class SetStream final : public grpc::ClientReadReactor<v1::SetEvent> {
       case v1::SetEvent::kDecided: {
         const std::optional<arbiter::OutcomeKind> outcome =
             OutcomeFromWire(event_.decided().outcome());
-        if (outcome == arbiter::OutcomeKind::kWon) return Reached(Level::kDecided);
-        if (outcome.has_value()) observer_.OnNotWon(*outcome);
-        return false;
+        if (!outcome.has_value()) return false;
+        if (outcome == arbiter::OutcomeKind::kWon) {
+          observer_.OnReached(Level::kDecided);
+        } else {
+          observer_.OnNotWon(*outcome);
+        }
+        return !engine::EndsCall(*outcome, until_);
       }
       case v1::SetEvent::kLevel: {
         const std::optional<Level> level = LevelFromWire(event_.level().level());
@@ -69,7 +74,7 @@ class SetStream final : public grpc::ClientReadReactor<v1::SetEvent> {
 
   bool Reached(Level level) {
     observer_.OnReached(level);
-    return level < until_;
+    return !engine::EndsCall(level, until_);
   }
 
   const Level until_;

@@ -10,7 +10,6 @@
 namespace worldb::transport {
 
 using arbiter::Level;
-using arbiter::OutcomeKind;
 
 SetCall* SetCall::Start(engine::NodeApi& node, std::shared_ptr<const engine::Cell> cell,
                         const grpc::CallbackServerContext& context,
@@ -29,20 +28,15 @@ SetCall* SetCall::Start(engine::NodeApi& node, std::shared_ptr<const engine::Cel
 }
 
 void SetCall::OnEvent(const engine::SetEvent& event) {
+  if (const auto* failed = std::get_if<engine::SetFailed>(&event)) return End(failed->status);
   if (const auto* accepted = std::get_if<engine::SetAccepted>(&event)) {
     Send(SetEventToWire(*accepted, *cell_));
-    if (until_ == Level::kAccepted) End(absl::OkStatus());
   } else if (const auto* decided = std::get_if<engine::SetDecided>(&event)) {
-    if (decided->outcome.kind == OutcomeKind::kPending) return;
     Send(SetEventToWire(*decided, *cell_));
-    const bool won = decided->outcome.kind == OutcomeKind::kWon;
-    if (!won || until_ <= Level::kDecided) End(absl::OkStatus());
-  } else if (const auto* level = std::get_if<engine::SetLevel>(&event)) {
-    Send(SetEventToWire(*level, *cell_));
-    if (level->level >= until_) End(absl::OkStatus());
   } else {
-    End(std::get<engine::SetFailed>(event).status);
+    Send(SetEventToWire(std::get<engine::SetLevel>(event), *cell_));
   }
+  if (engine::EndsCall(event, until_)) End(absl::OkStatus());
 }
 
 absl::Status SetCall::NotRead(const v1::SetEvent&) const {

@@ -1,4 +1,4 @@
-// Set and Delete: what a caller gives and is told.
+// Set and Delete: what a caller gives and is told, and when it has been told all.
 //
 // Secrets: values travel in SecretBytes.
 #ifndef WORLDB_ENGINE_API_WRITES_H_
@@ -53,7 +53,7 @@ struct SetAccepted {
   std::vector<DataCenterIndex> out = {};
   arbiter::Level within_reach = arbiter::Level::kFull;
 };
-// A WON may be followed by VOID or PERISHED.
+// Never PENDING. A WON may be followed by VOID or PERISHED.
 struct SetDecided {
   arbiter::Outcome outcome;
 };
@@ -67,9 +67,24 @@ struct SetFailed {
   absl::Status status;
 };
 using SetEvent = std::variant<SetAccepted, SetDecided, SetLevel, SetFailed>;
-// Runs on the node's executor; must not block. The call is over after SetFailed, after a decided
-// outcome other than WON, and once `until` is reached.
+// Runs on the node's executor; must not block. Nothing comes after the event that ends the call.
 using SetObserver = std::function<void(const SetEvent&)>;
+
+// Whether that was the last a caller is told who waits for `until`: once that level is reached, with an
+// outcome other than WON, and with a failure.
+inline bool EndsCall(arbiter::Level reached, arbiter::Level until) { return reached >= until; }
+inline bool EndsCall(arbiter::OutcomeKind outcome, arbiter::Level until) {
+  if (outcome == arbiter::OutcomeKind::kPending) return false;
+  return outcome != arbiter::OutcomeKind::kWon || EndsCall(arbiter::Level::kDecided, until);
+}
+inline bool EndsCall(const SetEvent& event, arbiter::Level until) {
+  if (std::holds_alternative<SetAccepted>(event)) return EndsCall(arbiter::Level::kAccepted, until);
+  if (const auto* decided = std::get_if<SetDecided>(&event)) {
+    return EndsCall(decided->outcome.kind, until);
+  }
+  const auto* level = std::get_if<SetLevel>(&event);
+  return level == nullptr || EndsCall(level->level, until);
+}
 
 }  // namespace worldb::engine
 
