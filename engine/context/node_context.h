@@ -13,9 +13,6 @@
 
 namespace worldb::engine {
 
-// Values up to this ride in the frame; larger ones are staged first and stamped then.
-inline constexpr std::size_t kValueInFrameBytesMax = 16 * 1024;
-
 // Threads: all parts of a node run on its executor; only `parts.clock`, `parts.entropy` and
 // `parts.executor` may be used from elsewhere.
 struct NodeContext : NodeSelf {

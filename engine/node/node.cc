@@ -72,7 +72,8 @@ class RunningNode final : public Node {
         leadership_(context_, *context_.parts.log, home_, checkpointer_, names_, sequencer_,
                     scatterer_),
         homes_(context_),
-        ingress_(context_, homes_),
+        ingress_(context_, homes_, *context_.parts.clock, options.clock_bound_max,
+                 *context_.parts.entropy, context_.parts.secrets->signing),
         cell_view_(context_, peers_, homes_),
         gatherer_(cell_view_, context_.executor(), *context_.parts.entropy, context_.verifier),
         lists_(context_, homes_, peers_),
@@ -106,14 +107,14 @@ class RunningNode final : public Node {
     const CallId call = last_call_.fetch_add(1, std::memory_order_relaxed) + 1;
     // By pointer, so that a refusal can still be told to the observer.
     auto kept = std::make_shared<SetObserver>(std::move(observer));
-    absl::StatusOr<Ingress::Admitted> admitted =
+    absl::StatusOr<AdmittedPtr> admitted =
         ingress_.Admit(call, std::move(request), [kept](const SetEvent& event) { (*kept)(event); });
     PostOrStop([kept](absl::Status status) { (*kept)(SetFailed{std::move(status)}); },
-               [this, kept, admitted = std::make_shared<decltype(admitted)>(std::move(admitted))] {
-                 if (admitted->ok()) {
-                   ingress_.Begin(*std::move(*admitted));
+               [this, kept, admitted = std::move(admitted)]() mutable {
+                 if (admitted.ok()) {
+                   ingress_.Begin(*std::move(admitted));
                  } else {
-                   (*kept)(SetFailed{admitted->status()});
+                   (*kept)(SetFailed{admitted.status()});
                  }
                });
     return call;
@@ -248,15 +249,15 @@ class RunningNode final : public Node {
   void Handle(NodeIndex from, HeartbeatReply& m) { peers_.On(from, m); }
   void Handle(NodeIndex from, FrameBatch& m) { sequencer_.TakeFrames(from, std::move(m)); }
   void Handle(NodeIndex from, StageValue& m) { sequencer_.TakeValue(from, std::move(m)); }
-  void Handle(NodeIndex from, StageValueReply& m) { ingress_.On(from, m); }
+  void Handle(NodeIndex from, StageValueReply& m) { ingress_.TakeStageReply(from, m); }
   void Handle(NodeIndex from, SequencerBeat& m) {
     leadership_.OnBeat(from, m);
-    if (homes_.On(from, m)) ingress_.On(m);
+    if (homes_.On(from, m)) ingress_.TakeBeat(m);
   }
-  void Handle(NodeIndex from, OpNotices& m) { ingress_.On(from, m); }
+  void Handle(NodeIndex from, OpNotices& m) { ingress_.TakeNotices(from, m); }
   void Handle(NodeIndex from, TicketQuery& m) { sequencer_.AskTicket(from, m); }
   void Handle(NodeIndex from, TicketReply& m) {
-    ingress_.On(from, m);
+    ingress_.TakeTicket(from, m);
     tickets_.TakeReply(from, m);
   }
   void Handle(NodeIndex from, ReadQuery& m) { sequencer_.Ask(from, std::move(m)); }
