@@ -1,14 +1,14 @@
-// Seals values: plaintext goes in, a signed payload comes out. From there on nobody holds plaintext.
+// Seals values: plaintext goes in, a signed payload comes out.
 //
-// Sealing a value costs some ten microseconds and a microsecond for each KiB; what is large goes to the
-// pool. A signature costs as much as sealing a small value, and every node that stores one of the shares
-// checks it. So what is sealed while its owner is busy, or within kSignEvery of the last signature, is one
-// commit batch with one signature, whatever the homes; an idle sealer signs at once.
+// Every node that stores one of a value's shares checks the writer's signature, and checks each
+// signature once. So what is sealed while its owner is busy, or within kSignEvery of the last
+// signature, is one commit batch with one signature, whatever the homes; an idle sealer signs at
+// once. What is large is sealed on the pool.
 // It knows no node: a gateway seals for its callers with it, a client for itself.
 // Bounds:  none of its own. What lies here was admitted by its owner, who counts it.
 // Errors:  those of cryptoscatter::Seal (InvalidArgument), told for the one value.
-// Threads: its executor, which is shut down before this object ends; nothing is told after that, though
-//          values may still be sealed on the pool. `entropy` outlives that work.
+// Threads: its executor, which is shut down before this object ends; nothing is told after that,
+//          though values may still be sealed on the pool. `entropy` outlives that work.
 // Secrets: a value lies in SecretBytes and is wiped as soon as it is sealed.
 // Source:  docs/share-format.md 7 to 9.
 #ifndef WORLDB_ENGINE_EDGE_SEALER_H_
@@ -32,8 +32,8 @@
 
 namespace worldb::engine {
 
-// The writer session in use. A session is an ephemeral key pair with its nine pairwise keys, dear to make;
-// it is worn by age and by use, and a fresh one takes its place before that.
+// The writer session in use. A session is an ephemeral key pair with its nine pairwise keys, dear
+// to make; it is worn by age and by use, and a fresh one takes its place before that.
 class FreshSession {
  public:
   using SessionPtr = std::shared_ptr<const cryptoscatter::WriterSession>;
@@ -73,8 +73,8 @@ class Sealer {
   Sealer(Executor& executor, Entropy& entropy, std::shared_ptr<const Cell> cell,
          const cryptoscatter::SigningKeyPair& writer);
 
-  // `done` is run once: inside this call at the earliest for what cannot be sealed, later for a payload.
-  // Those of one batch come in one go, in the order in which they were sealed.
+  // `done` is run once: inside this call at the earliest for what cannot be sealed, later for a
+  // payload. Those of one batch come in one go, in the order in which they were sealed.
   void Seal(Value value, Done done);
 
  private:

@@ -1,13 +1,14 @@
 // Whether a node takes a write in: checks it, finds room for it, and stamps it.
 //
-// All a caller may have got wrong is told before anything is consumed, and so is overload (SHED). Then the
-// write is charged, to its home's budget until its frame is behind the logged cursor, and to the node's until
-// its call is over. A value that rides in its frame is stamped right here, on the thread that saw its last
-// byte, before it can queue anywhere; a larger one when it is staged. Stamp and frame number are issued in one
-// step (invariant 10), and only while the clock's bound is within the licence (invariant 11).
+// All a caller may have got wrong is told before anything is consumed, and so is overload (SHED).
+// Then the write is charged, to its home's budget until its frame is behind the logged cursor, and
+// to the node's until its call is over. A value that rides in its frame is stamped right here, on
+// the thread that saw its last byte, before it can queue anywhere; a larger one when it is staged.
+// Stamp and frame number are issued in one step (invariant 10), and only while the clock's bound is
+// within the licence (invariant 11).
 // Bounds:  kPendingOpsMax, kPendingBytesMax and kCallsMax; above them a caller is told SHED.
-// Errors:  InvalidArgument for what the request says; ResourceExhausted (SHED); Unavailable (NO_CLOCK) for a
-//          node that may not stamp or is still starting.
+// Errors:  InvalidArgument for what the request says; ResourceExhausted (SHED); Unavailable
+//          (NO_CLOCK) for a node that may not stamp or is still starting.
 // Threads: any, Start() alone once on the node's executor.
 // Source:  docs/protocol.md 2; ARCHITECTURE.md invariants 10, 11, 24.
 #ifndef WORLDB_ENGINE_GATEWAY_ADMISSION_H_
@@ -35,8 +36,8 @@ namespace worldb::engine {
 // Values up to this ride in the frame; larger ones are staged first and stamped then.
 inline constexpr std::size_t kValueInFrameBytesMax = 16 * 1024;
 
-// A Set that passed all checks. The parts of the gateway share it while it is sealed and staged; what a part
-// needs alone (the value, the observer, a charge) it takes out.
+// A Set that passed all checks. The parts of the gateway share it while it is sealed and staged;
+// what a part needs alone (the value, the observer, a charge) it takes out.
 struct AdmittedSet {
   CallId call = 0;
   SetRequest request;
@@ -53,11 +54,12 @@ using AdmittedPtr = std::shared_ptr<AdmittedSet>;
 
 class Admission {
  public:
-  // What a node has under way to one home at most: from being taken in until behind the logged cursor.
+  // What a node has under way to one home at most: from being taken in until behind the logged
+  // cursor.
   static constexpr std::uint64_t kPendingOpsMax = 50'000;
   static constexpr std::uint64_t kPendingBytesMax = std::uint64_t{64} << 20;
-  // Calls that wait for their end, all homes together. One may outlive its op's frame by far: it waits for
-  // its level, or for its time to be up.
+  // Calls that wait for their end, all homes together. One may outlive its op's frame by far: it
+  // waits for its level, or for its time to be up.
   static constexpr std::uint64_t kCallsMax = 200'000;
 
   // Both outlive this object. `clock_bound_max`: the licence to stamp.

@@ -1,9 +1,9 @@
 // How much may be under way at once: so many ops, and so many bytes of values.
 //
-// Who wants in is charged first and refused when that is too much, so callers on many threads together never
-// pass the bound. At the bound, one that is about to be refused may cost another its place for that moment:
-// nothing has been done for it yet, it tries again. What was charged is given back when the Charge ends,
-// wherever the op has got to by then: no path can forget it.
+// Who wants in is charged first and refused when that is too much, so callers on many threads
+// together never pass the bound. At the bound, one that is about to be refused may cost another its
+// place for that moment: nothing has been done for it yet, it tries again. What was charged is
+// given back when the Charge ends, wherever the op has got to by then: no path can forget it.
 // Threads: any; a Charge has one owner at a time, and may outlive its budget.
 // Source:  ARCHITECTURE.md invariant 24.
 #ifndef WORLDB_ENGINE_GATEWAY_BUDGET_H_

@@ -1,12 +1,13 @@
 // One stream to one home: the frames this node has given numbers to, until the home's log has them.
 //
-// A stream is (node, stream epoch, home). Its frames are numbered without gaps in the order of their stamps.
-// They may be ready in another order; they leave in order of number, and one that is not ready yet holds the
-// later ones back. A frame is kept until the logged cursor passes it, and all behind the cursor are sent again
-// when a new sequencer speaks up or nothing has moved for a while: a sequencer drops what it has already.
+// A stream is (node, stream epoch, home). Its frames are numbered without gaps in the order of
+// their stamps. They may be ready in another order; they leave in order of number, and one that is
+// not ready yet holds the later ones back. A frame is kept until the logged cursor passes it, and
+// all behind the cursor are sent again when a new sequencer speaks up or nothing has moved for a
+// while: a sequencer drops what it has already.
 // A core: what it is told are frames, beats and the time, what it answers are batches to send.
-// Bounds:  kFramesUnderWayMax are sent ahead of the cursor. What is kept is bounded by the charges: one frame
-//          for each op of the home's budget.
+// Bounds:  kFramesUnderWayMax are sent ahead of the cursor. What is kept is bounded by the charges:
+//          one frame for each op of the home's budget.
 // Threads: its node's executor.
 // Source:  docs/protocol.md 2.
 #ifndef WORLDB_ENGINE_GATEWAY_HOME_STREAM_H_
@@ -28,8 +29,8 @@ class HomeStream {
  public:
   static constexpr std::size_t kFramesPerBatchMax = 256;
   static constexpr std::size_t kFramesUnderWayMax = 16'384;
-  // A stream with frames under way whose cursor stands still for this long is stuck; twice as long each time
-  // it was sent again in vain.
+  // A stream with frames under way whose cursor stands still for this long is stuck; twice as long
+  // each time it was sent again in vain.
   static constexpr absl::Duration kStuckAfter = absl::Seconds(1);
   static constexpr absl::Duration kStuckAfterMax = absl::Seconds(10);
 
@@ -39,8 +40,8 @@ class HomeStream {
   // `charge` is given back when the cursor has passed the frame. REQUIRES: a new number.
   void Keep(Frame frame, Budget::Charge charge);
 
-  // The home's sequencer named itself, and how far it has recorded this stream. True when it is another one
-  // than before: it may not know what the one before it was told.
+  // The home's sequencer named itself, and how far it has recorded this stream. True when it is
+  // another one than before: it may not know what the one before it was told.
   bool Hear(const HomeDirectory::Leader& leader, const arbiter::StreamCursor& cursor,
             absl::Duration now);
 

@@ -1,11 +1,12 @@
-// Takes writes in at this node and brings them to their homes: the way of a Set from admission until the log
-// has it, through parts that know nothing of each other.
+// Takes writes in at this node and brings them to their homes: the way of a Set from admission until
+// the log has it.
 //
 //     admission    sealer          value_stager        home_stream         write_calls
 //     checks,      plaintext in,   what is large is    frames until the    what the caller
 //     stamps       payload out     staged, stamped     log has them        is told
 //
-// A number that was given out is sent, come what may: with its frame, or as void when its op died on the way.
+// A number that was given out is sent, come what may: with its frame, or as void when its op died on
+// the way.
 // Threads: Admit() and may_stamp() from any thread, everything else on the node's executor.
 // Source:  docs/protocol.md 2.
 #ifndef WORLDB_ENGINE_GATEWAY_INGRESS_H_

@@ -1,8 +1,9 @@
 // Values too large for a frame: each is put into the home's staging first, and only then stamped.
 //
-// The home's sequencer is asked, and asked again under the same id when it stays silent, for as long as the
-// caller waits: it answers a repeat with the first one's answer. A new sequencer is asked anew, and from then
-// on it alone may answer. Until its value is staged an op has no place in line, so giving up costs nothing.
+// The home's sequencer is asked, and asked again under the same id when it stays silent, for as
+// long as the caller waits: it answers a repeat with the first one's answer. A new sequencer is
+// asked anew, and from then on it alone may answer. Until its value is staged an op has no place in
+// line, so giving up costs nothing.
 // Bounds:  kStagingMax. The budgets hold fewer values of this size, so none is ever dropped for it.
 // Threads: its node's executor.
 // Source:  docs/protocol.md 2.
@@ -28,8 +29,8 @@ class ValueStager {
  public:
   static constexpr std::size_t kStagingMax =
       kDataCenterCount * Admission::kPendingBytesMax / kValueInFrameBytesMax;
-  // A sequencer is asked again after four of these, and a microsecond for each byte it has to take; one that
-  // is not known yet is looked for again after one.
+  // A sequencer is asked again after four of these, and a microsecond for each byte it has to take;
+  // one that is not known yet is looked for again after one.
   static constexpr absl::Duration kStageRetryAfter = absl::Milliseconds(300);
 
   // The value is staged, or was refused for ever. It is not told for a call that has ended before.

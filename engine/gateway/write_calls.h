@@ -1,14 +1,16 @@
 // The Sets and Deletes that callers wait for, and what each is told.
 //
-// In this order, each at most once: on record (ACCEPTED, with the ticket), decided, then higher and higher
-// levels, until the one it waits for. News that comes out of order says that earlier news was lost, with a
-// sequencer or on the way: then the home is asked for the whole story, and so it is for a call of which
-// nothing was heard for a while. When its time is up a call fails and says how far the op had come; the op
-// itself goes on.
-// Bounds:  calls are bounded where they are admitted (Admission::kCallsMax); kAskedMax questions wait for an
-//          answer, one more forgets the oldest, and its call asks again later. A tick asks kAsksPerTickMax.
-// Errors:  a call whose time is up: Unavailable (TRIAD_UNAVAILABLE), DeadlineExceeded (OUTCOME_UNKNOWN) or
-//          FailedPrecondition (TOLERANCE_NOT_REACHED), with ticket, op id, home and level wanted.
+// In this order, each at most once: on record (ACCEPTED, with the ticket), decided, then higher and
+// higher levels, until the one it waits for. News that comes out of order says that earlier news
+// was lost, with a sequencer or on the way: then the home is asked for the whole story, and so it
+// is for a call of which nothing was heard for a while. When its time is up a call fails and says
+// how far the op had come; the op itself goes on.
+// Bounds:  calls are bounded where they are admitted (Admission::kCallsMax); kAskedMax questions
+//          wait for an answer, one more forgets the oldest, and its call asks again later. A tick
+//          asks kAsksPerTickMax.
+// Errors:  a call whose time is up: Unavailable (TRIAD_UNAVAILABLE), DeadlineExceeded
+//          (OUTCOME_UNKNOWN) or FailedPrecondition (TOLERANCE_NOT_REACHED), with ticket, op id,
+//          home and level wanted.
 // Threads: its node's executor.
 #ifndef WORLDB_ENGINE_GATEWAY_WRITE_CALLS_H_
 #define WORLDB_ENGINE_GATEWAY_WRITE_CALLS_H_

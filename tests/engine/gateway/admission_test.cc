@@ -1,5 +1,6 @@
-// Goal:   a node takes in what it can keep and stamp, and tells everybody else why not, with nothing
-//         consumed; however many threads ask at once, no bound is passed and no number is skipped.
+// Goal:   a node takes in what it can keep and stamp, and tells everybody else why not, with
+//         nothing consumed; however many threads ask at once, no bound is passed and no number is
+//         skipped.
 // Method: an admission on a lone node in virtual time: a table of refusals, each bound filled, and
 //         threads that fill a budget together.
 #include "engine/gateway/admission.h"

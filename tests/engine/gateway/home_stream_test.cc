@@ -1,5 +1,5 @@
-// Goal:   frames reach the home in order of number and without gaps, whoever leads it and whatever is
-//         lost on the way, and a home that does not answer is not flooded.
+// Goal:   frames reach the home in order of number and without gaps, whoever leads it and whatever
+//         is lost on the way, and a home that does not answer is not flooded.
 // Method: a stream by itself, as transcripts: what it is told, and which numbers it sends then.
 #include "engine/gateway/home_stream.h"
 

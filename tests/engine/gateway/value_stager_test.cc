@@ -1,5 +1,5 @@
-// Goal:   a large value is put to whoever leads its home until that node answers, nobody else's word
-//         counts, and for a caller that is gone nothing goes on.
+// Goal:   a large value is put to whoever leads its home until that node answers, nobody else's
+//         word counts, and for a caller that is gone nothing goes on.
 // Method: a stager on a lone node in virtual time; the home's answers are given by hand.
 #include "engine/gateway/value_stager.h"
 

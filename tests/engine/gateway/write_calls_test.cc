@@ -1,5 +1,6 @@
-// Goal:   a caller is told what happened to its write in order, each thing once, until the end it waits
-//         for; news that was lost is asked for, and a call whose time is up says how far the op came.
+// Goal:   a caller is told what happened to its write in order, each thing once, until the end it
+//         waits for; news that was lost is asked for, and a call whose time is up says how far the
+//         op came.
 // Method: the calls of a lone node in virtual time; what a home might say is said by hand.
 #include "engine/gateway/write_calls.h"
 
