@@ -62,7 +62,8 @@ struct SetLevel {
   Version version;
   NodeSet held;
 };
-// This call knows no outcome and ends. The op may live on: the ticket, if any, is among the details.
+// This call knows no outcome and ends. The op may live on: the ticket, if any, is among
+// the details.
 struct SetFailed {
   absl::Status status;
 };
@@ -70,8 +71,8 @@ using SetEvent = std::variant<SetAccepted, SetDecided, SetLevel, SetFailed>;
 // Runs on the node's executor; must not block. Nothing comes after the event that ends the call.
 using SetObserver = std::function<void(const SetEvent&)>;
 
-// Whether that was the last a caller is told who waits for `until`: once that level is reached, with an
-// outcome other than WON, and with a failure.
+// Whether that was the last a caller is told who waits for `until`: once that level is reached,
+// with an outcome other than WON, and with a failure.
 inline bool EndsCall(arbiter::Level reached, arbiter::Level until) { return reached >= until; }
 inline bool EndsCall(arbiter::OutcomeKind outcome, arbiter::Level until) {
   if (outcome == arbiter::OutcomeKind::kPending) return false;
