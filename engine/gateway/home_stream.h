@@ -28,7 +28,7 @@ namespace worldb::engine {
 class HomeStream {
  public:
   static constexpr std::size_t kFramesPerBatchMax = 256;
-  static constexpr std::size_t kFramesUnderWayMax = 16'384;
+  static constexpr std::size_t kFramesUnderWayMax = engine::kFramesUnderWayMax;
   // A stream with frames under way whose cursor stands still for this long is stuck; twice as long
   // each time it was sent again in vain.
   static constexpr absl::Duration kStuckAfter = absl::Seconds(1);
