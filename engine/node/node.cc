@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/cell/errors.h"
+#include "engine/cell/pairwise_keys.h"
 #include "engine/context/home_directory.h"
 #include "engine/context/node_context.h"
 #include "engine/context/peer_table.h"
@@ -28,6 +29,7 @@
 #include "engine/sequencer/outage_watch.h"
 #include "engine/sequencer/sequencer.h"
 #include "engine/shares/scrubber.h"
+#include "engine/shares/share_desk.h"
 #include "engine/shares/share_store.h"
 
 namespace worldb::engine {
@@ -51,9 +53,13 @@ class RunningNode final : public Node {
         peers_(context_),
         names_(context_),
         staging_(context_, names_),
-        shares_(context_),
-        repairer_(context_, shares_, peers_),
-        repair_desk_(context_, shares_, [this](const VersionRef& v) { repairer_.Repair(v); }),
+        keys_(context_.parts.secrets->exchange),
+        shares_(context_, *context_.parts.store, *context_.parts.secrets, keys_, context_.verifier),
+        repairer_(context_, shares_, keys_, peers_),
+        share_desk_(context_, *context_.parts.store, *context_.parts.secrets, keys_,
+                    shares_.reader(), [this](const VersionRef& v) { repairer_.Repair(v); }),
+        repair_desk_(context_, *context_.parts.secrets, keys_, *context_.parts.entropy,
+                     shares_.reader(), [this](const VersionRef& v) { repairer_.Repair(v); }),
         scrubber_(context_, shares_, [this](const VersionRef& v) { repairer_.Repair(v); }),
         checkpointer_(context_, RuleOf(options)),
         home_(context_, *context_.parts.log, staging_, checkpointer_, names_, RuleOf(options)),
@@ -80,7 +86,6 @@ class RunningNode final : public Node {
         histories_(context_, homes_, peers_),
         watcher_(context_, *context_.parts.entropy, homes_, peers_),
         tickets_(context_, homes_) {
-    shares_.OnDamage([this](const VersionRef& version) { repairer_.Repair(version); });
     peers_.OnReturn([this](NodeIndex node) {
       repairer_.OnNodeReturned();
       if (leadership_.leading()) scatterer_.OnNodeReturned(node);
@@ -173,8 +178,8 @@ class RunningNode final : public Node {
       status.clock_bound = context_.parts.clock->Now().bound;
       status.may_stamp = ingress_.may_stamp();
       status.reachable = peers_.Reachable();
-      status.shares_stored = shares_.stored_count();
-      status.store_error = std::string(shares_.store_status().message());
+      status.shares_stored = shares_.writes().stored_count();
+      status.store_error = std::string(shares_.writes().store_status().message());
       status.pending_ops = ingress_.pending_count();
       status.staged_bytes = staging_.stored_bytes();
       status.repair = repairer_.Status();
@@ -295,15 +300,15 @@ class RunningNode final : public Node {
     });
   }
   void Handle(NodeIndex from, StageGetReply& m) { scatterer_.TakePayload(from, m); }
-  void Handle(NodeIndex from, PutShares& m) { shares_.On(from, std::move(m)); }
+  void Handle(NodeIndex from, PutShares& m) { shares_.intake().Take(from, std::move(m)); }
   void Handle(NodeIndex from, PutSharesReply& m) { scatterer_.TakeReceipts(from, m); }
-  void Handle(NodeIndex from, ListShares& m) { shares_.On(from, m); }
+  void Handle(NodeIndex from, ListShares& m) { share_desk_.List(from, m); }
   void Handle(NodeIndex from, ListSharesReply& m) { cell_view_.TakeListing(from, m); }
-  void Handle(NodeIndex from, FetchShare& m) { shares_.On(from, m); }
+  void Handle(NodeIndex from, FetchShare& m) { share_desk_.Fetch(from, m); }
   void Handle(NodeIndex from, FetchShareReply& m) { cell_view_.TakeShare(from, m); }
-  void Handle(NodeIndex from, FetchFragment& m) { repair_desk_.On(from, m); }
+  void Handle(NodeIndex from, FetchFragment& m) { repair_desk_.GiveFragment(from, m); }
   void Handle(NodeIndex from, FetchFragmentReply& m) { repairer_.On(from, m); }
-  void Handle(NodeIndex from, RepairKeyShare& m) { repair_desk_.On(from, m); }
+  void Handle(NodeIndex from, RepairKeyShare& m) { repair_desk_.GiveContribution(from, m); }
   void Handle(NodeIndex from, RepairKeyShareReply& m) { repairer_.On(from, m); }
   void Handle(NodeIndex from, ShareDoubt& m) { repairer_.On(from, m); }
   void Handle(NodeIndex from, OwedShare& m) { repairer_.On(from, m); }
@@ -312,8 +317,10 @@ class RunningNode final : public Node {
   PeerTable peers_;
   NameIndex names_;
   Staging staging_;
+  PairwiseKeys keys_;
   ShareStore shares_;
   Repairer repairer_;
+  ShareDesk share_desk_;
   RepairDesk repair_desk_;
   Scrubber scrubber_;
   Checkpointer checkpointer_;

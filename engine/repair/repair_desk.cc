@@ -16,9 +16,9 @@ absl::Status RepairDesk::Usable(const VersionRef& version, const HeldShare& held
   return held.metadata_ok && part_ok ? absl::OkStatus() : absl::DataLossError(held.reason);
 }
 
-void RepairDesk::On(NodeIndex from, const FetchFragment& request) {
-  if (from == context_.index()) return;
-  shares_.Inspect(request.version, request.with_fragment, [this, from, request](HeldShare held) {
+void RepairDesk::GiveFragment(NodeIndex to, const FetchFragment& request) {
+  if (to == self_.index()) return;
+  shares_.Inspect(request.version, request.with_fragment, [this, to, request](HeldShare held) {
     FetchFragmentReply reply;
     reply.id = request.id;
     reply.status = Usable(request.version, held, held.fragment_ok);
@@ -26,23 +26,23 @@ void RepairDesk::On(NodeIndex from, const FetchFragment& request) {
       if (!request.with_fragment) held.share.fragment.clear();
       reply.share = std::make_shared<const cryptoscatter::Share>(std::move(held.share));
     }
-    context_.Send(from, std::move(reply));
+    self_.Send(to, std::move(reply));
   });
 }
 
-void RepairDesk::On(NodeIndex from, const RepairKeyShare& request) {
-  if (from == context_.index()) return;
+void RepairDesk::GiveContribution(NodeIndex to, const RepairKeyShare& request) {
+  if (to == self_.index()) return;
   shares_.Inspect(request.version, /*with_fragment=*/false,
-                  [this, from, request](const HeldShare& held) {
+                  [this, to, request](const HeldShare& held) {
                     RepairKeyShareReply reply;
                     reply.id = request.id;
                     reply.status = Usable(request.version, held, held.key_share_ok);
                     if (reply.status.ok()) {
-                      auto contribution = Contribute(from, request, held);
+                      auto contribution = Contribute(to, request, held);
                       reply.status = contribution.status();
                       if (contribution.ok()) reply.contribution = *contribution;
                     }
-                    context_.Send(from, std::move(reply));
+                    self_.Send(to, std::move(reply));
                   });
 }
 
@@ -54,31 +54,29 @@ absl::StatusOr<cryptoscatter::SealedContribution> RepairDesk::Contribute(
                                                  " is stored here with another commitment, ",
                                                  commitment.Hex().substr(0, 16)));
   }
-  WORLDB_ASSIGN_OR_RETURN(const auto script, context_.cell().FindScript(held.share.script));
+  WORLDB_ASSIGN_OR_RETURN(const auto script, self_.cell().FindScript(held.share.script));
   const cryptoscatter::KeyRepair repair{commitment, held.share.generation, target, request.helpers};
   cryptoscatter::MaskKeys mask_keys{};
   for (int helper = 0; helper < kNodeCount; ++helper) {
-    if (!request.helpers.Has(helper) || NodeAt(helper) == context_.index()) continue;
+    if (!request.helpers.Has(helper) || NodeAt(helper) == self_.index()) continue;
     WORLDB_ASSIGN_OR_RETURN(mask_keys[static_cast<std::size_t>(helper)],
                             MaskKeyWith(NodeAt(helper)));
   }
   WORLDB_ASSIGN_OR_RETURN(
       const cryptoscatter::KeyShare contribution,
-      cryptoscatter::MakeContribution(script->key_sharing(), repair, context_.index(),
-                                      *held.key_share, mask_keys));
-  WORLDB_ASSIGN_OR_RETURN(const ShareStore::PairwiseKeyPtr sealer,
-                          shares_.SealerKey(context_.cell().node(target).exchange_key));
-  return cryptoscatter::SealContribution(*sealer, repair, context_.index(), contribution,
-                                         *context_.parts.entropy);
+      cryptoscatter::MakeContribution(script->key_sharing(), repair, self_.index(), *held.key_share,
+                                      mask_keys));
+  WORLDB_ASSIGN_OR_RETURN(const PairwiseKeys::KeyPtr sealer,
+                          keys_.SealerKey(self_.cell().node(target).exchange_key));
+  return cryptoscatter::SealContribution(*sealer, repair, self_.index(), contribution, entropy_);
 }
 
 absl::StatusOr<const PairwiseKey*> RepairDesk::MaskKeyWith(NodeIndex helper) {
   auto& key = mask_keys_[helper.value()];
   if (key == nullptr) {
     WORLDB_ASSIGN_OR_RETURN(
-        PairwiseKey made,
-        cryptoscatter::MaskKeyOf(context_.parts.secrets->exchange, context_.index(),
-                                 context_.cell().node(helper).exchange_key, helper));
+        PairwiseKey made, cryptoscatter::MaskKeyOf(secrets_.exchange, self_.index(),
+                                                   self_.cell().node(helper).exchange_key, helper));
     key = std::make_unique<const PairwiseKey>(std::move(made));
   }
   return key.get();

@@ -8,8 +8,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "cryptoscatter/base/check.h"
+#include "cryptoscatter/base/status_macros.h"
 #include "cryptoscatter/key_repair.h"
 #include "cryptoscatter/merkle.h"
+#include "engine/shares/delivery_check.h"
 
 namespace worldb::engine {
 namespace {
@@ -115,8 +117,9 @@ std::string Unfit(const NodeContext& context, cryptoscatter::BatchVerifier& veri
 
 }  // namespace
 
-Repairer::Repairer(NodeContext& context, ShareStore& shares, const PeerTable& peers)
-    : context_(context), shares_(shares), peers_(peers) {}
+Repairer::Repairer(NodeContext& context, ShareStore& shares, PairwiseKeys& keys,
+                   const PeerTable& peers)
+    : context_(context), shares_(shares), keys_(keys), peers_(peers) {}
 Repairer::~Repairer() = default;
 
 RepairStatus Repairer::Status() const {
@@ -150,6 +153,13 @@ void Repairer::Repair(const VersionRef& version) { Add(version); }
 
 void Repairer::On(NodeIndex, const ShareDoubt& doubt) { Add(doubt.version); }
 
+absl::StatusOr<KeyShare> Repairer::OpenOwed(const ShareDelivery& delivery) {
+  WORLDB_ASSIGN_OR_RETURN(const PairwiseKeys::KeyPtr key,
+                          keys_.OpenerKey(delivery.writer_exchange_key));
+  return CheckDelivery(context_.cell(), context_.index(), delivery, *key, context_.verifier,
+                       /*with_fragment=*/false);
+}
+
 void Repairer::On(NodeIndex from, const OwedShare& owed) {
   if (owed.delivery == nullptr) return;
   const Share& share = owed.delivery->share;
@@ -160,7 +170,7 @@ void Repairer::On(NodeIndex from, const OwedShare& owed) {
     reply.refusals.push_back({{version.key_tag, version.version}, std::string(why)});
     context_.Send(from, std::move(reply));
   };
-  absl::StatusOr<KeyShare> key_share = shares_.OpenOwed(*owed.delivery);
+  absl::StatusOr<KeyShare> key_share = OpenOwed(*owed.delivery);
   if (!key_share.ok()) return refuse(key_share.status().message());
   if (share.slot != context_.cell().SlotOf(version.key_tag)) return refuse("it names another slot");
   Job* job = Add(version);
@@ -202,10 +212,10 @@ void Repairer::Begin() {
     job.phase = Job::Phase::kInspect;
     job.Restart();
     NewStep(job);
-    shares_.Inspect(job.version, /*with_fragment=*/true,
-                    [this, step = StepOf(job)](HeldShare held) {
-                      if (Job* found = Find(step)) OnInspected(*found, std::move(held));
-                    });
+    shares_.reader().Inspect(job.version, /*with_fragment=*/true,
+                             [this, step = StepOf(job)](HeldShare held) {
+                               if (Job* found = Find(step)) OnInspected(*found, std::move(held));
+                             });
   }
 }
 
@@ -442,7 +452,7 @@ void Repairer::On(NodeIndex from, const RepairKeyShareReply& reply) {
   if (reply.status.ok()) {
     const cryptoscatter::KeyRepair repair{job->commitment, job->share->generation, context_.index(),
                                           job->helpers};
-    const auto opener = shares_.OpenerKey(context_.cell().node(from).exchange_key);
+    const auto opener = keys_.OpenerKey(context_.cell().node(from).exchange_key);
     if (opener.ok()) {
       auto contribution =
           cryptoscatter::OpenContribution(**opener, repair, from, reply.contribution);
@@ -585,16 +595,17 @@ bool Repairer::Settle(Job& job) {
 void Repairer::Mend(Job& job) {
   job.phase = Job::Phase::kMend;
   NewStep(job);
-  shares_.Mend(*job.share, *job.key_share, [this, step = StepOf(job)](absl::Status status) {
-    Job* found = Find(step);
-    if (found == nullptr) return;
-    if (absl::IsAlreadyExists(status)) {
-      ++counts_.core_conflicts;
-      return GiveUp(*found, std::string(status.message()));
-    }
-    if (!status.ok()) return Pause(*found);
-    Finish(*found, /*written=*/true);
-  });
+  shares_.mender().Mend(*job.share, *job.key_share,
+                        [this, step = StepOf(job)](absl::Status status) {
+                          Job* found = Find(step);
+                          if (found == nullptr) return;
+                          if (absl::IsAlreadyExists(status)) {
+                            ++counts_.core_conflicts;
+                            return GiveUp(*found, std::string(status.message()));
+                          }
+                          if (!status.ok()) return Pause(*found);
+                          Finish(*found, /*written=*/true);
+                        });
 }
 
 void Repairer::Pause(Job& job) {

@@ -23,6 +23,7 @@
 #include <utility>
 
 #include "engine/api/node_api.h"
+#include "engine/cell/pairwise_keys.h"
 #include "engine/context/node_context.h"
 #include "engine/context/peer_table.h"
 #include "engine/shares/share_store.h"
@@ -35,7 +36,7 @@ class Repairer {
   static constexpr int kUnderWayMax = 4;
   static constexpr int kAttemptsMax = 30;
 
-  Repairer(NodeContext& context, ShareStore& shares, const PeerTable& peers);
+  Repairer(NodeContext& context, ShareStore& shares, PairwiseKeys& keys, const PeerTable& peers);
   ~Repairer();
 
   // Looks at the share and repairs what is wrong with it; nothing happens when all is well, when it
@@ -64,6 +65,8 @@ class Repairer {
     NodeIndex node;
   };
 
+  // The key share of a delivery that comes without its fragment.
+  absl::StatusOr<cryptoscatter::KeyShare> OpenOwed(const ShareDelivery& delivery);
   Job* Find(const Step& step);
   Job* Add(const VersionRef& version);
   // Begins waiting repairs while there is room.
@@ -106,6 +109,7 @@ class Repairer {
 
   NodeContext& context_;
   ShareStore& shares_;
+  PairwiseKeys& keys_;
   const PeerTable& peers_;
   std::map<VersionRef, std::unique_ptr<Job>> jobs_;
   std::deque<VersionRef> ready_;

@@ -71,9 +71,7 @@ std::shared_ptr<BatchPart> BatchRows::Judge(const BatchRef& ref, ByteSpan row) {
   if (!part.ok()) return nullptr;
   // Its hashes are what the reference was made of; the signature is not under it.
   const std::uint32_t member = part->first_held();
-  if (!context_.verifier
-           .VerifyCommit(part->ProofOf(member), context_.cell().id(), part->Member(member))
-           .ok()) {
+  if (!verifier_.VerifyCommit(part->ProofOf(member), cell_.id(), part->Member(member)).ok()) {
     return nullptr;
   }
   return std::make_shared<BatchPart>(*std::move(part));
@@ -105,21 +103,20 @@ void BatchRows::Read(const std::set<BatchRef>& refs, From from,
     }
   }
   if (keys.empty()) return done(std::move(parts));
-  context_.parts.store->GetMany(
-      RowFamily::kRows, std::move(keys),
-      [this, parts = std::move(parts), asked = std::move(asked),
-       done = std::move(done)](const std::vector<absl::StatusOr<Bytes>>& rows) mutable {
-        absl::Status status;
-        auto row = rows.begin();
-        for (const auto& [ref, batch] : asked) {
-          absl::StatusOr<PartPtr> part = Load(ref, *batch, *row++);
-          status.Update(part.status());
-          if (part.ok()) parts[ref] = {*std::move(part), batch->part};
-        }
-        LetGo(asked);
-        if (!status.ok()) return done(status);
-        done(std::move(parts));
-      });
+  store_.GetMany(RowFamily::kRows, std::move(keys),
+                 [this, parts = std::move(parts), asked = std::move(asked),
+                  done = std::move(done)](const std::vector<absl::StatusOr<Bytes>>& rows) mutable {
+                   absl::Status status;
+                   auto row = rows.begin();
+                   for (const auto& [ref, batch] : asked) {
+                     absl::StatusOr<PartPtr> part = Load(ref, *batch, *row++);
+                     status.Update(part.status());
+                     if (part.ok()) parts[ref] = {*std::move(part), batch->part};
+                   }
+                   LetGo(asked);
+                   if (!status.ok()) return done(status);
+                   done(std::move(parts));
+                 });
 }
 
 }  // namespace worldb::engine

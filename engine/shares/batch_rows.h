@@ -26,7 +26,9 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "cryptoscatter/batch_part.h"
-#include "engine/context/node_context.h"
+#include "cryptoscatter/records.h"
+#include "engine/cell/cell.h"
+#include "engine/ports/store.h"
 #include "engine/rows/share_rows.h"
 
 namespace worldb::engine {
@@ -50,7 +52,9 @@ class BatchRows {
   using BatchPtr = std::shared_ptr<Batch>;
   using BatchPtrs = std::map<cryptoscatter::BatchRef, BatchPtr>;
 
-  explicit BatchRows(NodeContext& context) : context_(context) {}
+  // All of it outlives this object.
+  BatchRows(const Cell& cell, Store& store, cryptoscatter::BatchVerifier& verifier)
+      : cell_(cell), store_(store), verifier_(verifier) {}
 
   BatchPtr Hold(const cryptoscatter::BatchRef& ref);
   // Empties `held`, and forgets what is above the bound.
@@ -90,7 +94,9 @@ class BatchRows {
     BatchPtr batch;
     std::uint64_t used = 0;
   };
-  NodeContext& context_;
+  const Cell& cell_;
+  Store& store_;
+  cryptoscatter::BatchVerifier& verifier_;
   absl::flat_hash_map<cryptoscatter::BatchRef, Entry> batches_;
   std::uint64_t uses_ = 0;
 };

@@ -73,7 +73,7 @@ void Scrubber::NextShare() {
   if (page_.empty()) return Rest();
   const VersionRef version = page_.back();
   page_.pop_back();
-  shares_.Inspect(version, /*with_fragment=*/true, [this, version](const HeldShare& held) {
+  shares_.reader().Inspect(version, /*with_fragment=*/true, [this, version](const HeldShare& held) {
     page_bytes_ += held.share.fragment.size();
     // Gone since the page was read: pruned.
     if (!held.whole() && !absl::IsNotFound(held.row)) found_(version);

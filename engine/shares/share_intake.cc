@@ -1,167 +1,193 @@
-// How a share store takes shares in: check, look up what is there, commit, receipt.
+#include "engine/shares/share_intake.h"
+
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <optional>
+#include <set>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "cryptoscatter/base/status_macros.h"
-#include "engine/shares/share_store.h"
+#include "engine/shares/delivery_check.h"
 #include "engine/shares/stored_form.h"
+#include "engine/shares/verify_or_offload.h"
 
 namespace worldb::engine {
+namespace {
 
 using cryptoscatter::BatchRef;
-using cryptoscatter::PairwiseKey;
+using cryptoscatter::BatchVerifier;
 using cryptoscatter::Share;
 
-absl::StatusOr<cryptoscatter::KeyShare> CheckDelivery(const Cell& cell, NodeIndex index,
-                                                      const ShareDelivery& delivery,
-                                                      const cryptoscatter::PairwiseKey& opener,
-                                                      cryptoscatter::BatchVerifier& verifier,
-                                                      bool with_fragment) {
-  const Share& share = delivery.share;
-  if (share.index != index) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("share ", share.index.value(), " was handed to node ", index.value()));
-  }
-  if (share.slot != cell.SlotOf(share.core.key_tag) || share.slot_epoch != cell.slot_epoch()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "share ", index.value(), " of version ", share.version.value(), ": slot ",
-        share.slot.value(), " in slot epoch ", share.slot_epoch.value(), " is not its key's"));
-  }
-  if (share.core.kind == cryptoscatter::ValueKind::kFile) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("share ", index.value(), ": a file is not kept by nodes"));
-  }
-  if (!cell.IsWriter(share.proof.signer)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("share ", index.value(), " of version ", share.version.value(), ": key ",
-                     share.proof.signer.Hex(), " that signed it is no writer of this cell"));
-  }
-  WORLDB_ASSIGN_OR_RETURN(
-      cryptoscatter::KeyShare key_share,
-      cryptoscatter::OpenKeyShare(opener, {share.core.Id(), index, share.key_share_hash},
-                                  cell.node(index).id, delivery.key_share));
-  WORLDB_RETURN_IF_ERROR(cryptoscatter::ToStatus(
-      cryptoscatter::VerifyShare(share, cell.id(), verifier, &key_share, /*source=*/{},
-                                 with_fragment, cell.scripts().book())));
-  return key_share;
-}
-
-struct ShareStore::IntakeItem {
+// One delivery on its way.
+struct Item {
   std::shared_ptr<const ShareDelivery> delivery;
-  std::shared_ptr<const PairwiseKey> opener;
+  PairwiseKeys::KeyPtr opener;
   absl::Status status;
   std::string row_key;
-  // Set by Check when the share is good.
+  // Set when the share is found good.
   std::optional<StoredForm> form;
   std::optional<BatchRef> batch;  // null for a batch of one
   bool known = false;             // stored before: receipt again, nothing to write
-  bool under_way = false;         // named in under_way_ until its commit is answered
+  bool kept = false;              // its row, until the commit is answered
 };
+
 // All that checking needs, by value: it may run on the pool while the node is being taken down.
-struct ShareStore::Checker {
+struct Checker {
   std::shared_ptr<const Cell> cell;
   NodeIndex index;
   const cryptoscatter::StorageKey* storage_key;  // outlives the pool's work, as NodeParts demands
 
-  void Check(IntakeItem& item, cryptoscatter::BatchVerifier& verifier) const;
-  void Check(std::vector<IntakeItem>& items, cryptoscatter::BatchVerifier& verifier) const;
-};
-struct ShareStore::Intake {
-  NodeIndex from;
-  RequestId id = 0;
-  std::vector<IntakeItem> items;
-  BatchRows::BatchPtrs batches;        // held until the commit is answered
-  std::vector<BatchRef> batches_read;  // in the order of their rows, behind those of the items
+  void Check(Item& item, BatchVerifier& verifier) const {
+    const auto key_share = CheckDelivery(*cell, index, *item.delivery, *item.opener, verifier);
+    item.status = key_share.status();
+    if (!item.status.ok()) return;
+    item.form = StoredForm::Make(*cell, *storage_key, item.delivery->share, *key_share);
+  }
+  void Check(std::vector<Item>& items, BatchVerifier& verifier) const {
+    const Item* last = nullptr;
+    for (Item& item : items) {
+      if (item.status.ok()) Check(item, verifier);
+      if (!item.status.ok()) continue;
+      const cryptoscatter::CommitProof& proof = item.delivery->share.proof;
+      // One signature, one batch.
+      const bool same = last != nullptr && last->delivery->share.proof.signature == proof.signature;
+      item.batch = same ? last->batch : item.form->FindBatch();
+      last = &item;
+    }
+  }
 };
 
-void ShareStore::On(NodeIndex from, PutShares request) {
-  auto intake = std::make_shared<Intake>();
-  intake->from = from;
-  intake->id = request.id;
-  std::size_t bytes = 0;
+}  // namespace
+
+// One call on its way in. Its steps stand in the order they are gone through; each begins the next one
+// when what it asked for is there. Only Check() leaves the executor, and takes the items alone along.
+class ShareIntake::Call : public std::enable_shared_from_this<Call> {
+ public:
+  Call(ShareIntake& intake, NodeIndex from, RequestId id, Load load)
+      : intake_(intake), from_(from), id_(id), load_(load) {
+    items_.reserve(load.deliveries);
+  }
+
+  void Add(std::shared_ptr<const ShareDelivery> delivery);
+  void Check();
+
+ private:
+  void LookUp();
+  void TakeRows(const std::vector<absl::StatusOr<Bytes>>& rows);
+  void TakeStored(absl::StatusOr<std::vector<CompletedRow>> stored);
+  void Commit();
+  void Answer(const absl::Status& committed);
+
+  void LoadBatch(const BatchRef& ref, const absl::StatusOr<Bytes>& row);
+  // Null where nothing is stored that counts.
+  void Resolve(Item& item, const CompletedRow* stored);
+  // The value that is stored of it; says of the item whether it is known.
+  std::optional<CommitmentId> Judge(Item& item, const CompletedRow& stored);
+  void Append(Item& item, std::vector<StoreWrite>& writes);
+  void NoteWritten();
+
+  ShareIntake& intake_;
+  const NodeIndex from_;
+  const RequestId id_;
+  const Load load_;
+  std::vector<Item> items_;
+  BatchRows::BatchPtrs batches_;        // held until the commit is answered
+  std::vector<BatchRef> batches_read_;  // in the order of their rows, behind those of the items
+  std::vector<Item*> stored_;           // of which a row was found
+  // Being committed.
+  std::size_t fresh_count_ = 0;
+  std::set<ScriptId> scripts_;
+  std::map<BatchRef, std::uint64_t> grown_;  // and what had been learned of it
+};
+
+ShareIntake::Load ShareIntake::LoadOf(const PutShares& request) {
+  // A call without a delivery is on its way, too.
+  Load load{std::max<std::size_t>(request.deliveries.size(), 1), 0};
+  for (const std::shared_ptr<const ShareDelivery>& delivery : request.deliveries) {
+    if (delivery != nullptr) load.bytes += delivery->share.fragment.size();
+  }
+  return load;
+}
+
+void ShareIntake::Take(NodeIndex from, PutShares request) {
+  const Load load = LoadOf(request);
+  Load& under_way = under_way_[from.value()];
+  if (under_way.deliveries + load.deliveries > kDeliveriesUnderWayMax ||
+      under_way.bytes + load.bytes > kBytesUnderWayMax) {
+    return Refuse(from, request);
+  }
+  under_way.deliveries += load.deliveries;
+  under_way.bytes += load.bytes;
+  const auto call = std::make_shared<Call>(*this, from, request.id, load);
   for (std::shared_ptr<const ShareDelivery>& delivery : request.deliveries) {
+    if (delivery != nullptr) call->Add(std::move(delivery));
+  }
+  call->Check();
+}
+
+void ShareIntake::Refuse(NodeIndex to, const PutShares& request) const {
+  PutSharesReply reply;
+  reply.id = request.id;
+  for (const std::shared_ptr<const ShareDelivery>& delivery : request.deliveries) {
     if (delivery == nullptr) continue;
-    IntakeItem item;
-    const Share& share = delivery->share;
-    bytes += share.fragment.size();
-    item.row_key = ShareRow::Key(share.core.key_tag, share.slot_epoch, share.version);
-    if (share.index != context_.index()) {
-      item.status = absl::InvalidArgumentError(absl::StrCat(
-          "share ", share.index.value(), " was handed to node ", context_.index().value()));
-    } else if (auto key = OpenerKey(delivery->writer_exchange_key); key.ok()) {
-      item.opener = *std::move(key);
-    } else {
-      item.status = key.status();
-    }
-    item.delivery = std::move(delivery);
-    intake->items.push_back(std::move(item));
+    reply.refusals.push_back({{delivery->share.core.key_tag, delivery->share.version},
+                              "too many shares are on their way in; offer it again later"});
   }
-  const Checker checker{context_.parts.cell, context_.index(),
-                        &context_.parts.secrets->storage_key};
-  if (bytes <= kOffloadBytes) {
-    checker.Check(intake->items, context_.verifier);
-    Resolve(std::move(intake));
-    return;
-  }
-  context_.executor().Offload(
-      [checker, intake] {
-        cryptoscatter::BatchVerifier verifier;
-        checker.Check(intake->items, verifier);
-      },
-      [this, intake] { Resolve(intake); });
+  self_.Send(to, std::move(reply));
 }
 
-void ShareStore::Checker::Check(IntakeItem& item, cryptoscatter::BatchVerifier& verifier) const {
-  if (!item.status.ok()) return;
-  const auto key_share = CheckDelivery(*cell, index, *item.delivery, *item.opener, verifier);
-  item.status = key_share.status();
-  if (!item.status.ok()) return;
-  item.form = StoredForm::Make(*cell, *storage_key, item.delivery->share, *key_share);
-}
-
-void ShareStore::Checker::Check(std::vector<IntakeItem>& items,
-                                cryptoscatter::BatchVerifier& verifier) const {
-  const IntakeItem* last = nullptr;
-  for (IntakeItem& item : items) {
-    Check(item, verifier);
-    if (!item.status.ok()) continue;
-    const cryptoscatter::CommitProof& proof = item.delivery->share.proof;
-    if (last != nullptr && last->delivery->share.proof.signature == proof.signature) {
-      item.batch = last->batch;  // one signature, one batch
-    } else {
-      item.batch = item.form->FindBatch();
-    }
-    last = &item;
+void ShareIntake::Call::Add(std::shared_ptr<const ShareDelivery> delivery) {
+  Item& item = items_.emplace_back();
+  const Share& share = delivery->share;
+  item.row_key = ShareRow::Key(share.core.key_tag, share.slot_epoch, share.version);
+  if (share.index != intake_.self_.index()) {
+    item.status = absl::InvalidArgumentError(absl::StrCat(
+        "share ", share.index.value(), " was handed to node ", intake_.self_.index().value()));
+  } else if (auto key = intake_.keys_.OpenerKey(delivery->writer_exchange_key); key.ok()) {
+    item.opener = *std::move(key);
+  } else {
+    item.status = key.status();
   }
+  item.delivery = std::move(delivery);
 }
 
-// Looks up what is stored under the same version: the same value is a repeat, another one an alarm.
-void ShareStore::Resolve(std::shared_ptr<Intake> intake) {
+void ShareIntake::Call::Check() {
+  const Checker checker{intake_.self_.shared_cell(), intake_.self_.index(),
+                        &intake_.secrets_.storage_key};
+  const auto call = shared_from_this();
+  VerifyOrOffload(
+      intake_.self_.executor(), load_.bytes, intake_.verifier_,
+      [checker, call](BatchVerifier& verifier) { checker.Check(call->items_, verifier); },
+      [call] { call->LookUp(); });
+}
+
+// Looks up what is stored under the same versions, and the batches it is about to write.
+void ShareIntake::Call::LookUp() {
   std::vector<std::string> keys;
-  for (const IntakeItem& item : intake->items) {
+  for (const Item& item : items_) {
     if (!item.status.ok()) continue;
     keys.push_back(item.row_key);
-    if (item.batch.has_value()) intake->batches[*item.batch] = batches_.Hold(*item.batch);
+    if (item.batch.has_value()) batches_[*item.batch] = intake_.batches_.Hold(*item.batch);
   }
-  for (const auto& [ref, batch] : intake->batches) {
+  for (const auto& [ref, batch] : batches_) {
     if (batch->known()) continue;
-    intake->batches_read.push_back(ref);
+    batches_read_.push_back(ref);
     keys.push_back(BatchRow::Key(ref));
   }
-  context_.parts.store->GetMany(
+  intake_.store_.GetMany(
       RowFamily::kRows, std::move(keys),
-      [this, intake](const std::vector<absl::StatusOr<Bytes>>& rows) { OnStored(intake, rows); });
+      [call = shared_from_this()](const std::vector<absl::StatusOr<Bytes>>& rows) {
+        call->TakeRows(rows);
+      });
 }
 
-void ShareStore::OnStored(std::shared_ptr<Intake> intake,
-                          const std::vector<absl::StatusOr<Bytes>>& rows) {
-  std::vector<ShareRow> stored;
-  std::vector<IntakeItem*> of_stored;
+void ShareIntake::Call::TakeRows(const std::vector<absl::StatusOr<Bytes>>& rows) {
+  std::vector<ShareRow> found;
   auto next = rows.begin();
-  for (IntakeItem& item : intake->items) {
+  for (Item& item : items_) {
     if (!item.status.ok()) continue;
     const absl::StatusOr<Bytes>& bytes = *next++;
     if (!bytes.ok() && !absl::IsNotFound(bytes.status())) {
@@ -172,56 +198,50 @@ void ShareStore::OnStored(std::shared_ptr<Intake> intake,
     absl::StatusOr<ShareRow> row =
         bytes.ok() ? ShareRow::Decode(item.row_key, *bytes) : bytes.status();
     if (!row.ok()) {
-      ResolveItem(item, nullptr);
+      Resolve(item, nullptr);
     } else {
-      stored.push_back(*std::move(row));
-      of_stored.push_back(&item);
+      found.push_back(*std::move(row));
+      stored_.push_back(&item);
     }
   }
-  for (const BatchRef& ref : intake->batches_read) {
-    const auto loaded = batches_.Load(ref, *intake->batches[ref], *next++);
-    if (loaded.ok()) continue;
-    for (IntakeItem& item : intake->items) {
-      if (item.status.ok() && item.batch == ref) item.status = loaded.status();
-    }
-  }
-  Complete(std::move(stored), BatchRows::From::kDisk,
-           [this, intake,
-            of_stored = std::move(of_stored)](absl::StatusOr<std::vector<CompletedRow>> completed) {
-             for (std::size_t i = 0; i < of_stored.size(); ++i) {
-               IntakeItem& item = *of_stored[i];
-               if (!item.status.ok()) continue;
-               if (!completed.ok()) {
-                 item.status = completed.status();
-               } else {
-                 const CompletedRow& one = (*completed)[i];
-                 ResolveItem(item, one.share.ok() ? &one : nullptr);
-               }
-             }
-             Commit(intake);
-           });
+  for (const BatchRef& ref : batches_read_) LoadBatch(ref, *next++);
+  intake_.reader_.Complete(
+      std::move(found), BatchRows::From::kDisk,
+      [call = shared_from_this()](absl::StatusOr<std::vector<CompletedRow>> stored) {
+        call->TakeStored(std::move(stored));
+      });
 }
 
-void ShareStore::ResolveItem(IntakeItem& item, const CompletedRow* stored) {
-  const CommitmentId& offered = item.form->commitment;
-  std::optional<CommitmentId> present;
-  if (const auto it = under_way_.find(item.row_key); it != under_way_.end()) {
-    present = it->second;
-  } else if (stored != nullptr) {
-    const ShareRow& row = stored->row;
-    const auto key_share = cryptoscatter::UnwrapKeyShare(
-        context_.parts.secrets->storage_key, PlaceOf(context_.cell(), row.share), row.key_share);
-    const auto verdict = cryptoscatter::VerifyShare(
-        row.share, context_.cell().id(), context_.verifier, key_share.ok() ? &*key_share : nullptr,
-        {}, /*has_fragment=*/!row.fragment_apart, context_.cell().scripts().book());
-    if (verdict.proof_ok) present = verdict.commitment;
-    // What is not known to be whole is written again before a receipt says that it is held.
-    item.known = stored->proof.ok() && present == offered && verdict.fragment_usable() &&
-                 verdict.key_share_usable();
+void ShareIntake::Call::LoadBatch(const BatchRef& ref, const absl::StatusOr<Bytes>& row) {
+  const auto loaded = intake_.batches_.Load(ref, *batches_[ref], row);
+  if (loaded.ok()) return;
+  for (Item& item : items_) {
+    if (item.status.ok() && item.batch == ref) item.status = loaded.status();
   }
+}
+
+void ShareIntake::Call::TakeStored(absl::StatusOr<std::vector<CompletedRow>> stored) {
+  for (std::size_t i = 0; i < stored_.size(); ++i) {
+    Item& item = *stored_[i];
+    if (!item.status.ok()) continue;
+    if (!stored.ok()) {
+      item.status = stored.status();
+    } else {
+      const CompletedRow& one = (*stored)[i];
+      Resolve(item, one.share.ok() ? &one : nullptr);
+    }
+  }
+  Commit();
+}
+
+// The same value is a repeat, another one an alarm.
+void ShareIntake::Call::Resolve(Item& item, const CompletedRow* stored) {
+  const CommitmentId& offered = item.form->commitment;
+  std::optional<CommitmentId> present = intake_.writes_.UnderWay(item.row_key);
+  if (!present.has_value() && stored != nullptr) present = Judge(item, *stored);
   if (item.known) return;
   if (present.value_or(offered) == offered) {
-    item.under_way = under_way_.emplace(item.row_key, offered).second;
+    item.kept = intake_.writes_.Keep(item.row_key, offered);
     return;
   }
   item.status = absl::AlreadyExistsError(absl::StrCat(
@@ -229,62 +249,80 @@ void ShareStore::ResolveItem(IntakeItem& item, const CompletedRow* stored) {
       present->Hex().substr(0, 16), ", offered ", offered.Hex().substr(0, 16), "; ask an auditor"));
 }
 
-void ShareStore::Commit(std::shared_ptr<Intake> intake) {
+std::optional<CommitmentId> ShareIntake::Call::Judge(Item& item, const CompletedRow& stored) {
+  const ShareRow& row = stored.row;
+  const Cell& cell = intake_.self_.cell();
+  const auto key_share = cryptoscatter::UnwrapKeyShare(intake_.secrets_.storage_key,
+                                                       PlaceOf(cell, row.share), row.key_share);
+  const auto verdict = cryptoscatter::VerifyShare(
+      row.share, cell.id(), intake_.verifier_, key_share.ok() ? &*key_share : nullptr, {},
+      /*has_fragment=*/!row.fragment_apart, cell.scripts().book());
+  if (!verdict.proof_ok) return std::nullopt;
+  // What is not known to be whole is written again before a receipt says that it is held.
+  item.known = stored.proof.ok() && verdict.commitment == item.form->commitment &&
+               verdict.fragment_usable() && verdict.key_share_usable();
+  return verdict.commitment;
+}
+
+void ShareIntake::Call::Commit() {
   std::vector<StoreWrite> writes;
-  std::set<ScriptId> scripts;
-  std::map<BatchRef, std::uint64_t> grown;  // and what had been learned of it
-  std::size_t fresh = 0;
-  for (IntakeItem& item : intake->items) {
-    if (!item.status.ok()) continue;
-    StoredForm& form = *item.form;
-    if (item.batch.has_value()) {
-      BatchRows::Batch& batch = *intake->batches[*item.batch];
-      BatchRows::Place(form.row, *item.batch, batch, form.commitment);
-      if (form.row.batch.has_value() && (!item.known || batch.learned > batch.learned_written)) {
-        grown[*item.batch] = batch.learned;
-      }
-    }
-    if (item.known) continue;
-    ++fresh;
-    form.AppendTo(writes, item.row_key);
-    AddScriptRow(form.row.share.script, writes, scripts);
+  for (Item& item : items_) {
+    if (item.status.ok()) Append(item, writes);
   }
-  for (const auto& [ref, learned] : grown) {
-    writes.push_back(PutBatchRow(ref, *intake->batches[ref]));
-  }
+  for (const auto& [ref, learned] : grown_) writes.push_back(PutBatchRow(ref, *batches_[ref]));
   // An empty commit still comes back after everything committed before it.
-  context_.parts.store->Commit(std::move(writes), /*sync=*/true,
-                               [this, intake, fresh, grown = std::move(grown),
-                                scripts = std::move(scripts)](absl::Status status) {
-                                 if (status.ok()) {
-                                   scripts_kept_.insert(scripts.begin(), scripts.end());
-                                   for (const auto& [ref, learned] : grown) {
-                                     std::uint64_t& written = intake->batches[ref]->learned_written;
-                                     written = std::max(written, learned);
-                                   }
-                                 }
-                                 batches_.LetGo(intake->batches);
-                                 PutSharesReply reply;
-                                 reply.id = intake->id;
-                                 std::vector<cryptoscatter::ReceiptClaim> claims;
-                                 for (const IntakeItem& item : intake->items) {
-                                   const Share& share = item.delivery->share;
-                                   if (item.under_way) under_way_.erase(item.row_key);
-                                   const absl::Status& failed =
-                                       item.status.ok() ? status : item.status;
-                                   if (failed.ok()) {
-                                     claims.push_back(share.Claim());
-                                   } else {
-                                     reply.refusals.push_back({{share.core.key_tag, share.version},
-                                                               std::string(failed.message())});
-                                   }
-                                 }
-                                 if (status.ok()) stored_count_ += fresh;
-                                 if (fresh > 0) store_status_ = status;
-                                 reply.receipts = cryptoscatter::SignReceipts(
-                                     context_.parts.secrets->signing, context_.cell().id(), claims);
-                                 context_.Send(intake->from, std::move(reply));
-                               });
+  intake_.store_.Commit(
+      std::move(writes), /*sync=*/true,
+      [call = shared_from_this()](const absl::Status& committed) { call->Answer(committed); });
+}
+
+void ShareIntake::Call::Append(Item& item, std::vector<StoreWrite>& writes) {
+  StoredForm& form = *item.form;
+  if (item.batch.has_value()) {
+    BatchRows::Batch& batch = *batches_[*item.batch];
+    BatchRows::Place(form.row, *item.batch, batch, form.commitment);
+    if (form.row.batch.has_value() && (!item.known || batch.learned > batch.learned_written)) {
+      grown_[*item.batch] = batch.learned;
+    }
+  }
+  if (item.known) return;
+  ++fresh_count_;
+  form.AppendTo(writes, item.row_key);
+  intake_.writes_.AppendScript(form.row.share.script, writes, scripts_);
+}
+
+void ShareIntake::Call::Answer(const absl::Status& committed) {
+  if (committed.ok()) NoteWritten();
+  if (fresh_count_ > 0) intake_.writes_.NoteShares(fresh_count_, committed);
+  intake_.batches_.LetGo(batches_);
+  PutSharesReply reply;
+  reply.id = id_;
+  std::vector<cryptoscatter::ReceiptClaim> claims;
+  for (const Item& item : items_) {
+    const Share& share = item.delivery->share;
+    if (item.kept) intake_.writes_.LetGo(item.row_key);
+    const absl::Status& failed = item.status.ok() ? committed : item.status;
+    if (failed.ok()) {
+      claims.push_back(share.Claim());
+    } else {
+      reply.refusals.push_back(
+          {{share.core.key_tag, share.version}, std::string(failed.message())});
+    }
+  }
+  reply.receipts =
+      cryptoscatter::SignReceipts(intake_.secrets_.signing, intake_.self_.cell().id(), claims);
+  Load& under_way = intake_.under_way_[from_.value()];
+  under_way.deliveries -= load_.deliveries;
+  under_way.bytes -= load_.bytes;
+  intake_.self_.Send(from_, std::move(reply));
+}
+
+void ShareIntake::Call::NoteWritten() {
+  intake_.writes_.NoteScripts(scripts_);
+  for (const auto& [ref, learned] : grown_) {
+    std::uint64_t& written = batches_[ref]->learned_written;
+    written = std::max(written, learned);
+  }
 }
 
 }  // namespace worldb::engine

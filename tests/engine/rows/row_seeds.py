@@ -2,7 +2,7 @@
 """Rows of a node's store as section 16 of docs/share-format.md has them, written by somebody who knows only that page.
 
 Usage: row_seeds.py CORPUS   makes the seeds of batch_part_fuzz and store_row_fuzz below CORPUS.
-engine_share_store_test reads them.
+engine_shares_test reads them.
 """
 import hashlib
 import pathlib

@@ -10,7 +10,7 @@
 #include <random>
 
 #include "absl/strings/str_cat.h"
-#include "engine/shares/share_store.h"
+#include "engine/shares/delivery_check.h"
 #include "tests/support/environment.h"
 #include "tests/support/key_share_boxes.h"
 #include "tests/support/sim_cell.h"
