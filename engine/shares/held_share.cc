@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/ports/store.h"
 #include "engine/shares/stored_form.h"
 
 namespace worldb::engine {
@@ -18,6 +19,8 @@ void AppendReason(std::string& reason, absl::string_view more) {
 }
 
 }  // namespace
+
+bool HeldShare::unread() const { return !row.ok() && !IsMissingOrDamaged(row); }
 
 HeldShare HeldShare::Unusable(const Cell& cell, NodeIndex index, const VersionRef& version,
                               const absl::Status& row) {

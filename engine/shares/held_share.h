@@ -39,6 +39,8 @@ struct HeldShare {
   std::optional<cryptoscatter::KeyShare> key_share;
 
   bool whole() const { return metadata_ok && fragment_ok && key_share_ok; }
+  // The store failed: nothing is known of what is there.
+  bool unread() const;
 
   // A row of which nothing counts, or none: `row` says why.
   static HeldShare Unusable(const Cell& cell, NodeIndex index, const VersionRef& version,

@@ -40,7 +40,7 @@ void ShareMender::Mend(cryptoscatter::Share share, const cryptoscatter::KeyShare
 }
 
 void ShareMender::TakeHeld(const MendingPtr& mending, const HeldShare& held) {
-  if (!held.row.ok() && !IsMissingOrDamaged(held.row)) return End(mending, held.row);
+  if (held.unread()) return End(mending, held.row);
   const CommitmentId& commitment = mending->form.commitment;
   if (held.proved.value_or(commitment) != commitment) {
     return End(mending, absl::AlreadyExistsError("a good share of another value is stored"));

@@ -1,0 +1,154 @@
+// Goal:   a share is receipted when it is checked and synced, again when it is handed over again, and never
+//         beside another value; a node that hands over too much at a time is told to come again.
+// Method: one node with a store in memory; calls put to its intake, replies taken as they are sent.
+#include "engine/shares/share_intake.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "engine/shares/share_store.h"
+#include "tests/support/hand_scattered.h"
+#include "tests/support/memory_store.h"
+
+namespace worldb::testing {
+namespace {
+
+using engine::PutShares;
+using engine::PutSharesReply;
+using engine::ShareDelivery;
+using engine::ShareIntake;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using DeliveryPtr = std::shared_ptr<const ShareDelivery>;
+
+class ShareIntakeTest : public ::testing::Test {
+ protected:
+  void Hand(int from, std::vector<DeliveryPtr> deliveries) {
+    shares_.intake().Take(NodeAt(from), PutShares{++last_id_, std::move(deliveries)});
+  }
+  PutSharesReply HandAndWait(DeliveryPtr delivery) {
+    Hand(0, {std::move(delivery)});
+    node_.RunFor(absl::Seconds(1));
+    auto replies = node_.Take<PutSharesReply>();
+    EXPECT_THAT(replies, SizeIs(1));
+    EXPECT_EQ(replies.at(0).message.id, last_id_);
+    return std::move(replies.at(0).message);
+  }
+  // How many shares of the calls answered since were refused for being too many.
+  std::size_t TooMany() {
+    std::size_t count = 0;
+    for (const auto& [to, reply] : node_.Take<PutSharesReply>()) {
+      for (const engine::ShareRefusal& refusal : reply.refusals) {
+        if (refusal.reason.find("offer it again later") != std::string::npos) ++count;
+      }
+    }
+    return count;
+  }
+
+  LoneNode node_{NodeAt(4)};
+  MemoryDisk disk_;
+  SimExecutor executor_{node_.world()};
+  MemoryStore store_{disk_, executor_};
+  cryptoscatter::BatchVerifier verifier_;
+  engine::PairwiseKeys keys_{node_.secrets(NodeAt(4)).exchange};
+  engine::ShareStore shares_{node_.self(), store_, node_.secrets(NodeAt(4)), keys_, verifier_};
+  const HandScattered value_ = ScatterByHand(node_, "key", "a value");
+  engine::RequestId last_id_ = 0;
+};
+
+TEST_F(ShareIntakeTest, AGoodShareIsReceiptedAndWrittenOnce) {
+  for (const bool again : {false, true}) {
+    const PutSharesReply reply = HandAndWait(value_.deliveries[4]);
+    ASSERT_THAT(reply.receipts, SizeIs(1)) << again;
+    EXPECT_EQ(reply.receipts[0].claim, value_.share(4).Claim());
+    EXPECT_TRUE(verifier_.VerifyReceipt(reply.receipts[0], node_.cell().id()).ok());
+    EXPECT_THAT(reply.refusals, IsEmpty());
+    EXPECT_EQ(shares_.writes().stored_count(), 1u);
+  }
+}
+
+TEST_F(ShareIntakeTest, AnotherValueUnderTheSameVersionStaysOut) {
+  HandAndWait(value_.deliveries[4]);
+  const PutSharesReply reply =
+      HandAndWait(ScatterByHand(node_, "key", "another value").deliveries[4]);
+  EXPECT_THAT(reply.receipts, IsEmpty());
+  ASSERT_THAT(reply.refusals, SizeIs(1));
+  EXPECT_THAT(reply.refusals[0].reason, HasSubstr("already stored with another value"));
+}
+
+TEST_F(ShareIntakeTest, OfTwoValuesAtOnceOneGetsIn) {
+  Hand(0, {value_.deliveries[4], ScatterByHand(node_, "key", "another value").deliveries[4]});
+  node_.RunFor(absl::Seconds(1));
+  const auto replies = node_.Take<PutSharesReply>();
+  ASSERT_THAT(replies, SizeIs(1));
+  EXPECT_THAT(replies[0].message.receipts, SizeIs(1));
+  EXPECT_THAT(replies[0].message.refusals, SizeIs(1));
+}
+
+TEST_F(ShareIntakeTest, WhatFailsACheckIsRefusedAndTheRestOfTheCallStands) {
+  auto damaged = std::make_shared<ShareDelivery>(*ScatterByHand(node_, "two", "2").deliveries[4]);
+  damaged->share.fragment[0] ^= 1;
+  Hand(0, {value_.deliveries[5], damaged, nullptr, value_.deliveries[4]});
+  node_.RunFor(absl::Seconds(1));
+  const auto replies = node_.Take<PutSharesReply>();
+  ASSERT_THAT(replies, SizeIs(1));
+  EXPECT_THAT(replies[0].message.receipts, SizeIs(1));
+  ASSERT_THAT(replies[0].message.refusals, SizeIs(2));
+  EXPECT_THAT(replies[0].message.refusals[0].reason, HasSubstr("was handed to node 4"));
+  EXPECT_THAT(replies[0].message.refusals[1].reason, HasSubstr("fragment"));
+}
+
+TEST_F(ShareIntakeTest, AFailedCommitLeavesNoReceiptAndSaysWhy) {
+  disk_.FailCommits(1, absl::ResourceExhaustedError("the disk is full"), FailedCommit::kLost);
+  const PutSharesReply reply = HandAndWait(value_.deliveries[4]);
+  EXPECT_THAT(reply.receipts, IsEmpty());
+  EXPECT_THAT(reply.refusals, SizeIs(1));
+  EXPECT_EQ(shares_.writes().store_status().message(), "the disk is full");
+  EXPECT_THAT(HandAndWait(value_.deliveries[4]).receipts, SizeIs(1));
+  EXPECT_TRUE(shares_.writes().store_status().ok());
+}
+
+TEST_F(ShareIntakeTest, MoreDeliveriesAtATimeThanTheBoundAreToComeAgain) {
+  disk_.SetDelays(absl::Milliseconds(100), absl::Milliseconds(100));
+  // Those of another node: they are refused too, when they have been through.
+  const std::vector<DeliveryPtr> half(ShareIntake::kDeliveriesUnderWayMax / 2,
+                                      value_.deliveries[5]);
+  Hand(0, half);
+  Hand(0, half);
+  Hand(0, {value_.deliveries[4]});
+  EXPECT_EQ(TooMany(), 1u);
+  Hand(1, {value_.deliveries[4]});  // each node for itself
+  EXPECT_EQ(TooMany(), 0u);
+  node_.RunFor(absl::Seconds(1));
+  EXPECT_EQ(TooMany(), 0u);
+  Hand(0, {value_.deliveries[4]});
+  node_.RunFor(absl::Seconds(1));
+  EXPECT_EQ(node_.Take<PutSharesReply>().at(0).message.receipts.size(), 1u);
+}
+
+TEST_F(ShareIntakeTest, CallsWithNothingInThemCountToo) {
+  disk_.SetDelays(absl::Milliseconds(100), absl::Milliseconds(100));
+  for (std::size_t i = 0; i < ShareIntake::kDeliveriesUnderWayMax; ++i) Hand(0, {});
+  Hand(0, {value_.deliveries[4]});
+  EXPECT_EQ(TooMany(), 1u);
+}
+
+TEST_F(ShareIntakeTest, MoreBytesAtATimeThanTheBoundAreToComeAgain) {
+  disk_.SetDelays(absl::Milliseconds(100), absl::Milliseconds(100));
+  auto large = std::make_shared<ShareDelivery>(*value_.deliveries[5]);
+  large->share.fragment.resize(std::size_t{1} << 20);
+  Hand(0, std::vector<DeliveryPtr>(ShareIntake::kBytesUnderWayMax >> 20, large));
+  Hand(0, {value_.deliveries[4]});
+  EXPECT_EQ(TooMany(), 1u);
+  node_.RunFor(absl::Seconds(1));
+  EXPECT_EQ(TooMany(), 0u);
+  EXPECT_THAT(HandAndWait(value_.deliveries[4]).receipts, SizeIs(1));
+}
+
+}  // namespace
+}  // namespace worldb::testing
