@@ -55,7 +55,8 @@ class RunningNode final : public Node {
         staging_(context_, names_),
         keys_(context_.parts.secrets->exchange),
         shares_(context_, *context_.parts.store, *context_.parts.secrets, keys_, context_.verifier),
-        repairer_(context_, shares_, keys_, peers_),
+        repairer_(context_, *context_.parts.secrets, keys_, context_.verifier, shares_.reader(),
+                  shares_.mender(), peers_),
         share_desk_(context_, *context_.parts.store, *context_.parts.secrets, keys_,
                     shares_.reader(), [this](const VersionRef& v) { repairer_.Repair(v); }),
         repair_desk_(context_, *context_.parts.secrets, keys_, *context_.parts.entropy,
@@ -87,7 +88,7 @@ class RunningNode final : public Node {
         watcher_(context_, *context_.parts.entropy, homes_, peers_),
         tickets_(context_, homes_) {
     peers_.OnReturn([this](NodeIndex node) {
-      repairer_.OnNodeReturned();
+      repairer_.WakeAll();
       if (leadership_.leading()) scatterer_.OnNodeReturned(node);
     });
   }
@@ -307,11 +308,11 @@ class RunningNode final : public Node {
   void Handle(NodeIndex from, FetchShare& m) { share_desk_.Fetch(from, m); }
   void Handle(NodeIndex from, FetchShareReply& m) { cell_view_.TakeShare(from, m); }
   void Handle(NodeIndex from, FetchFragment& m) { repair_desk_.GiveFragment(from, m); }
-  void Handle(NodeIndex from, FetchFragmentReply& m) { repairer_.On(from, m); }
+  void Handle(NodeIndex from, FetchFragmentReply& m) { repairer_.TakeFragment(from, m); }
   void Handle(NodeIndex from, RepairKeyShare& m) { repair_desk_.GiveContribution(from, m); }
-  void Handle(NodeIndex from, RepairKeyShareReply& m) { repairer_.On(from, m); }
-  void Handle(NodeIndex from, ShareDoubt& m) { repairer_.On(from, m); }
-  void Handle(NodeIndex from, OwedShare& m) { repairer_.On(from, m); }
+  void Handle(NodeIndex from, RepairKeyShareReply& m) { repairer_.TakeContribution(from, m); }
+  void Handle(NodeIndex, ShareDoubt& m) { repairer_.Repair(m.version); }
+  void Handle(NodeIndex from, OwedShare& m) { repairer_.TakeOwed(from, m); }
 
   NodeContext context_;
   PeerTable peers_;

@@ -1,14 +1,13 @@
 // Makes this node's damaged and lost shares whole again out of what other nodes hold.
 //
-// A repair reads what is there and makes up what is missing of it, in this order:
-//   - metadata: from a neighbour in the data center, whose path names this node's leaf, once nodes that
-//     could read the value have named the same commitment; two values under one version are an alarm
-//     and end the repair;
-//   - key share: masked contributions of a helper set, which show no helper's share (key_repair.h);
-//   - fragment: from verified fragments of the nearest nodes that give it, two neighbours at best.
-// Everything is checked against the writer-signed leaf before one synced commit replaces the row.
-// A repair whose helpers cannot be reached starts again after a growing pause, or when a node returns.
-// Bounds:  kRepairsMax repairs, kUnderWayMax of them under way at a time, kAttemptsMax tries each.
+// What a repair does is the RepairJob's to decide. Here is its shell: the queue of repairs, a few under
+// way at a time, their messages and timers, the pool, the receipts for shares that were owed, and what
+// is counted. Who is heard is checked: an answer counts if its sender was asked, in the repair's present
+// turn, for an answer of that kind.
+// Bounds:  kRepairsMax repairs: one more is not begun, and an owed share is refused, to be offered again;
+//          kUnderWayMax of them under way at a time; kOwedAnswersMax wait for the receipt of one share, one
+//          more takes the place of the oldest; of questions, one to each other node for each repair under
+//          way.
 // Threads: its node's executor.
 // Source:  docs/protocol.md 7; docs/share-format.md section 14.
 #ifndef WORLDB_ENGINE_REPAIR_REPAIRER_H_
@@ -16,17 +15,23 @@
 
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
-#include "engine/api/node_api.h"
+#include "cryptoscatter/records.h"
+#include "engine/api/node_status.h"
+#include "engine/cell/cell.h"
 #include "engine/cell/pairwise_keys.h"
-#include "engine/context/node_context.h"
+#include "engine/context/node_self.h"
 #include "engine/context/peer_table.h"
-#include "engine/shares/share_store.h"
+#include "engine/messages/asked.h"
+#include "engine/messages/repair_messages.h"
+#include "engine/repair/repair_job.h"
+#include "engine/shares/share_mender.h"
+#include "engine/shares/share_reader.h"
 
 namespace worldb::engine {
 
@@ -34,88 +39,80 @@ class Repairer {
  public:
   static constexpr std::size_t kRepairsMax = 4096;
   static constexpr int kUnderWayMax = 4;
-  static constexpr int kAttemptsMax = 30;
+  static constexpr std::size_t kOwedAnswersMax = 4;
 
-  Repairer(NodeContext& context, ShareStore& shares, PairwiseKeys& keys, const PeerTable& peers);
+  Repairer(NodeSelf& self, const NodeSecrets& secrets, PairwiseKeys& keys,
+           cryptoscatter::BatchVerifier& verifier, ShareReader& reader, ShareMender& mender,
+           const PeerTable& peers);
   ~Repairer();
 
   // Looks at the share and repairs what is wrong with it; nothing happens when all is well, when it
   // is under way already, or when too many wait.
   void Repair(const VersionRef& version);
-  void On(NodeIndex from, const ShareDoubt& doubt);
-  void On(NodeIndex from, const OwedShare& owed);
-  void On(NodeIndex from, const FetchFragmentReply& reply);
-  void On(NodeIndex from, const RepairKeyShareReply& reply);
-  // Repairs that wait for helpers try again.
-  void OnNodeReturned();
+  void TakeOwed(NodeIndex from, const OwedShare& owed);
+  void TakeFragment(NodeIndex from, const FetchFragmentReply& reply);
+  void TakeContribution(NodeIndex from, const RepairKeyShareReply& reply);
+  // A node is back: repairs that wait for helpers try again.
+  void WakeAll();
 
   RepairStatus Status() const;
 
  private:
-  struct Job;
-  struct Rebuilt;
-  // A job, and which of its questions or tasks: what comes back for another one is out of date.
-  struct Step {
-    VersionRef version;
-    std::uint64_t number = 0;
-  };
+  static constexpr std::size_t kQuestionsMax = std::size_t{kUnderWayMax} * (kNodeCount - 1);
+  struct Entry;
+  using Question = std::pair<NodeIndex, RequestId>;
 
-  struct Question {
-    Step step;
-    NodeIndex node;
-  };
-
-  // The key share of a delivery that comes without its fragment.
-  absl::StatusOr<cryptoscatter::KeyShare> OpenOwed(const ShareDelivery& delivery);
-  Job* Find(const Step& step);
-  Job* Add(const VersionRef& version);
+  Entry* Find(const VersionRef& version);
+  // Null when too many wait.
+  Entry* Add(const VersionRef& version);
   // Begins waiting repairs while there is room.
-  void Begin();
-  void OnInspected(Job& job, HeldShare held);
-  // Does what comes next for a job: asks for what it lacks, or writes it.
-  void Advance(Job& job);
-  void AskMetadata(Job& job);
-  void OnMetadata(Job& job);
-  std::optional<NodeSet> ChooseKeyHelpers(const Job& job) const;
-  void AskKeyShare(Job& job);
-  void OnContributions(Job& job);
-  // Asks on while earlier answers are still on their way: nothing is fetched twice.
-  void AskFragments(Job& job);
-  void MaybeRebuild(Job& job);
-  void Rebuild(Job& job, NodeSet helpers);
-  void OnRebuilt(Job& job, Rebuilt rebuilt);
-  // Whether key share and fragment are those of this node's leaf; says so in the share.
-  bool KeyShareFits(const Job& job) const;
-  bool Settle(Job& job);
-  void Mend(Job& job);
+  void BeginReady();
+  void BeginSoon();
+  void Wake(Entry& entry);
+  Helpers HelpersNow() const;
+  absl::StatusOr<cryptoscatter::KeyShare> OpenOwed(const ShareDelivery& delivery);
+  void Refuse(NodeIndex to, RequestId id, const VersionRef& version, const std::string& why) const;
 
-  void NewStep(Job& job);
-  Step StepOf(const Job& job) const;
-  NodeSet Candidates(const Job& job) const;
-  // Sends `message` with a request id of the job's present step.
+  // Carries out what a job wants. The entry may be gone after the last effect.
+  void Do(Entry& entry, repair::Effects effects);
+  void Do(Entry& entry, const repair::NewTurn&);
+  void Do(Entry& entry, const repair::Inspect&);
+  void Do(Entry& entry, const repair::AskMetadata& ask);
+  void Do(Entry& entry, const repair::AskFragments& ask);
+  void Do(Entry& entry, const repair::AskContributions& ask);
+  void Do(Entry& entry, const repair::Rebuild& rebuild);
+  void Do(Entry& entry, const repair::Mend&);
+  void Do(Entry& entry, const repair::FoundBad&);
+  void Do(Entry& entry, const repair::Alarm&);
+  void Do(Entry& entry, const repair::Fetched& fetched);
+  void Do(Entry& entry, const repair::RefuseOwed& refuse);
+  void Do(Entry& entry, const repair::Pause& pause);
+  void Do(Entry& entry, const repair::GiveUp& give_up);
+  void Do(Entry& entry, const repair::Done& done);
+
+  // `then(entry, ...)`, unless the repair has ended or is in another turn by then.
+  template <typename Then>
+  auto InThisTurn(const Entry& entry, Then then);
+  // Sends `message` to each of `whom` under an id of its own.
   template <typename Message>
-  void Ask(Job& job, NodeIndex node, Message message);
-  // Leaves out who of those just asked has not answered by then.
-  void Watch(Job& job);
-  Job* Answered(NodeIndex from, RequestId request);
+  void Ask(Entry& entry, NodeSet whom, Asked<VersionRef>& asked, Message message);
+  // Tells the job who of them has not answered by then.
+  void WatchFor(Entry& entry, std::vector<Question> questions);
+  void Leave(Entry& entry);
 
-  void Pause(Job& job);
-  // Tells whoever handed over the owed share, and forgets it.
-  void RefuseOwed(Job& job, const std::string& why);
-  void GiveUp(Job& job, const std::string& why);
-  void Finish(Job& job, bool written);
-  void Leave(VersionRef version);
-  void Wake(Job& job);
-
-  NodeContext& context_;
-  ShareStore& shares_;
+  NodeSelf& self_;
+  const NodeSecrets& secrets_;
   PairwiseKeys& keys_;
+  cryptoscatter::BatchVerifier& verifier_;
+  ShareReader& reader_;
+  ShareMender& mender_;
   const PeerTable& peers_;
-  std::map<VersionRef, std::unique_ptr<Job>> jobs_;
-  std::deque<VersionRef> ready_;
+  std::map<VersionRef, std::unique_ptr<Entry>> entries_;
+  std::deque<VersionRef> ready_;  // each of them once
   int under_way_ = 0;
-  std::uint64_t last_step_ = 0;
-  std::map<RequestId, Question> requests_;
+  std::uint64_t last_turn_ = 0;
+  Asked<VersionRef> asked_shares_;
+  Asked<VersionRef> asked_contributions_;
   RepairStatus counts_;
 };
 

@@ -329,6 +329,32 @@ TEST_F(RepairTest, AHelperThatLiesIsLeftOut) {
   }
 }
 
+// Whom one kind of thing was asked of is not heard with another, under whatever id.
+TEST_F(RepairTest, AnAnswerOfAnotherKindIsNone) {
+  const std::string key = cell_.KeyAt(0);
+  cell_.SetAndWait(4, key, "value", Level::kFull);
+  const VersionRef ref = RefOf(key);
+  Lose(0, ref);
+  cell_.StopNode(1);
+  int answered = 0;
+  FakeNode liar(cell_, 1, [&](NodeIndex, PeerMessage& message) -> std::optional<PeerMessage> {
+    if (const auto* fragment = std::get_if<engine::FetchFragment>(&message)) {
+      ++answered;
+      return engine::RepairKeyShareReply{fragment->id, absl::OkStatus(),
+                                         cryptoscatter::SealedContribution()};
+    }
+    if (const auto* contribution = std::get_if<engine::RepairKeyShare>(&message)) {
+      ++answered;
+      return engine::FetchFragmentReply{contribution->id, absl::OkStatus(), nullptr};
+    }
+    return std::nullopt;
+  });
+  cell_.world().RunFor(absl::Seconds(2));
+  liar.Send(0, engine::ShareDoubt{ref});
+  EXPECT_TRUE(RunUntilWhole(0, ref)) << WrongWith(0, ref);
+  EXPECT_GT(answered, 0);
+}
+
 TEST_F(RepairTest, ANodeIsHelpedWithItsOwnShareOnlyAndNeverWithAnOpenOne) {
   const std::string key = cell_.KeyAt(0);
   cell_.SetAndWait(4, key, "value", Level::kFull);
@@ -557,6 +583,52 @@ TEST_P(OwedTest, TwoValuesUnderOneVersionAreAnAlarmAndRepairNothing) {
   cell_.world().RunFor(absl::Seconds(20));
   EXPECT_EQ(WrongWith(6, RefOf("torn")), "no row");
   EXPECT_EQ(Repairs(6).core_conflicts, 1u);
+}
+
+TEST_P(OwedTest, MoreRepairsThanTheBoundAreNotBegunAndAnOwedShareIsToComeAgain) {
+  const auto deliveries = Deliveries("owed", "value");
+  cell_.StopNode(8);
+  std::vector<engine::PutSharesReply> replies;
+  FakeNode scatterer(cell_, 8, [&](NodeIndex, PeerMessage& message) -> std::optional<PeerMessage> {
+    if (auto* reply = std::get_if<engine::PutSharesReply>(&message)) {
+      replies.push_back(std::move(*reply));
+    }
+    return std::nullopt;
+  });
+  cell_.disk(4).SetDelays(absl::ZeroDuration(), absl::Seconds(10));
+  for (std::size_t version = 1; version <= engine::Repairer::kRepairsMax + 100; ++version) {
+    cell_.Send(5, 4, engine::ShareDoubt{RefOf("another", version)});
+  }
+  cell_.world().RunFor(absl::Seconds(1));
+  EXPECT_EQ(Repairs(4).waiting, engine::Repairer::kRepairsMax);
+  scatterer.Send(4, engine::OwedShare{7, WithoutFragment(*deliveries[4])});
+  cell_.world().RunFor(absl::Seconds(1));
+  ASSERT_EQ(replies.size(), 1u);
+  EXPECT_EQ(replies[0].id, 7u);
+  ASSERT_EQ(replies[0].refusals.size(), 1u);
+  EXPECT_THAT(replies[0].refusals[0].reason, HasSubstr("too many repairs wait"));
+}
+
+TEST_P(OwedTest, OfManyWhoWaitForOneReceiptTheLastFewGetIt) {
+  const auto deliveries = Deliveries("owed", "value");
+  for (int node = 0; node < kNodeCount; ++node) {
+    if (node != 4) Hand(node, deliveries[static_cast<std::size_t>(node)]);
+  }
+  cell_.world().RunFor(absl::Seconds(2));
+  cell_.StopNode(8);
+  std::vector<engine::RequestId> receipted;
+  FakeNode scatterer(cell_, 8, [&](NodeIndex, PeerMessage& message) -> std::optional<PeerMessage> {
+    if (const auto* reply = std::get_if<engine::PutSharesReply>(&message)) {
+      if (!reply->receipts.empty()) receipted.push_back(reply->id);
+    }
+    return std::nullopt;
+  });
+  for (engine::RequestId id = 1; id <= engine::Repairer::kOwedAnswersMax + 3; ++id) {
+    scatterer.Send(4, engine::OwedShare{id, WithoutFragment(*deliveries[4])});
+  }
+  EXPECT_TRUE(RunUntilWhole(4, RefOf("owed")));
+  cell_.world().RunFor(absl::Seconds(2));
+  EXPECT_THAT(receipted, ::testing::ElementsAre(4, 5, 6, 7));
 }
 
 // Any node may sign another tree, with key shares it knows, over a core. Sealed at rest under the nonce
