@@ -8,6 +8,7 @@
 #include "arbiter/op_id.h"
 #include "arbiter/record_fields.h"
 #include "cryptoscatter/base/check.h"
+#include "cryptoscatter/base/key_order.h"
 #include "cryptoscatter/base/status_macros.h"
 
 namespace worldb::arbiter {
@@ -29,11 +30,7 @@ std::string RowKey(char prefix, ByteSpan id) {
 
 // Big-endian, so that a scan meets the versions of a key in order.
 std::string VersionRowKey(const RoundId& id) {
-  std::string key = RowKey(kVersionPrefix, id.key_tag.span());
-  for (int shift = 56; shift >= 0; shift -= 8) {
-    key.push_back(static_cast<char>(id.version.value() >> shift));
-  }
-  return key;
+  return RowKey(kVersionPrefix, id.key_tag.span()) + BigEndian(id.version.value());
 }
 
 // Also infinite past, which the log's time is before its first reading.

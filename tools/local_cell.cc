@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "cryptoscatter/base/check.h"
 #include "cryptoscatter/base/entropy.h"
+#include "cryptoscatter/base/key_order.h"
 #include "cryptoscatter/base/mutex.h"
 #include "cryptoscatter/base/status_macros.h"
 
@@ -77,7 +78,7 @@ absl::StatusOr<Rows> ScanAll(engine::Store& store, engine::RowFamily family) {
                [page](absl::StatusOr<Rows> rows) { page->Set(std::move(rows)); });
     WORLDB_ASSIGN_OR_RETURN(Rows rows, page->Wait(absl::Minutes(1)));
     if (rows.empty()) return all;
-    begin = rows.back().key + std::string(1, '\0');  // the next possible key
+    begin = KeyAfter(rows.back().key);
     std::move(rows.begin(), rows.end(), std::back_inserter(all));
   }
 }

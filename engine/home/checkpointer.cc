@@ -2,46 +2,26 @@
 
 #include <utility>
 
-#include "absl/strings/str_cat.h"
+#include "cryptoscatter/base/key_order.h"
+#include "cryptoscatter/base/status_macros.h"
 
 namespace worldb::engine {
 namespace {
 
-constexpr char kGenerationRow[] = "n/checkpoint_generation";
 constexpr char kHeaderKey[] = "h";
-constexpr std::size_t kRowsPerScan = 1024;
+constexpr std::size_t kRowsPerPage = 1024;
 constexpr absl::Duration kTryAgainAfter = absl::Seconds(1);
 constexpr absl::Duration kPinFor = absl::Seconds(5);
 constexpr absl::Duration kPinMax = absl::Minutes(2);
 constexpr absl::Duration kAnswerPatience = absl::Seconds(2);
 
-// The first key after all those that begin with `prefix`, which ends in "/".
-std::string EndOf(std::string prefix) {
-  prefix.back() = '/' + 1;
-  return prefix;
-}
-
 }  // namespace
 
 Checkpointer::Checkpointer(NodeContext& context, arbiter::ContestRule rule)
-    : context_(context), rule_(rule) {
-  SetGeneration(0);
-}
+    : context_(context), rule_(rule) {}
 
-void Checkpointer::SetGeneration(std::uint64_t generation) {
-  generation_ = generation;
-  prefix_ = kRowPrefix;
-  for (int shift = 56; shift >= 0; shift -= 8) {
-    prefix_.push_back(static_cast<char>(generation >> shift));
-  }
-  prefix_.push_back('/');
-}
-
-std::string Checkpointer::StoreKey(absl::string_view row_key) const {
-  return absl::StrCat(prefix_, row_key);
-}
-absl::string_view Checkpointer::RowKey(absl::string_view store_key) const {
-  return store_key.substr(prefix_.size());
+RowRange Checkpointer::AllRows() const {
+  return RowRange::WithPrefix(RowFamily::kRows, generation_.prefix());
 }
 
 std::unique_ptr<arbiter::HomeState> Checkpointer::NewState() const {
@@ -51,60 +31,57 @@ std::unique_ptr<arbiter::HomeState> Checkpointer::NewState() const {
 // ---------------------------------------------------------------- from the store
 
 void Checkpointer::Load(Restored done) {
-  context_.parts.store->Get(RowFamily::kRows, kGenerationRow,
+  context_.parts.store->Get(RowFamily::kRows, CheckpointGeneration::kNumberKey,
                             [this, done = std::move(done)](absl::StatusOr<Bytes> row) mutable {
                               if (row.ok()) {
                                 ByteReader r(*row);
-                                SetGeneration(r.U64());
+                                generation_ = CheckpointGeneration(r.U64());
                               } else if (!absl::IsNotFound(row.status())) {
                                 context_.executor().PostAfter(
                                     kTryAgainAfter, [this, done = std::move(done)] { Load(done); });
                                 return;
                               }
                               DeleteOld();
-                              LoadFrom(prefix_, NewState(), std::move(done));
+                              LoadRows(std::move(done));
                             });
 }
 
-void Checkpointer::LoadFrom(std::string begin, std::unique_ptr<arbiter::HomeState> state,
-                            Restored done) {
-  auto kept = std::make_shared<std::unique_ptr<arbiter::HomeState>>(std::move(state));
-  context_.parts.store->Scan(
-      RowFamily::kRows, begin, EndOf(prefix_), kRowsPerScan,
-      [this, begin, kept, done = std::move(done)](absl::StatusOr<std::vector<StoreRow>> rows) {
-        if (!rows.ok() && !absl::IsDataLoss(rows.status())) {
-          context_.executor().PostAfter(kTryAgainAfter, [this, begin, kept, done] {
-            LoadFrom(begin, std::move(*kept), done);
-          });
-          return;
+void Checkpointer::LoadRows(Restored done) {
+  struct Loading {
+    std::unique_ptr<arbiter::HomeState> state;
+    bool any = false;
+  };
+  auto loading = std::make_shared<Loading>();
+  loading->state = NewState();
+  ReadPages(
+      *context_.parts.store, AllRows(), kRowsPerPage,
+      [this, loading](std::vector<StoreRow>& rows) {
+        for (const StoreRow& row : rows) {
+          loading->any = true;
+          WORLDB_RETURN_IF_ERROR(
+              loading->state->RestoreRow(generation_.RowKey(row.key), row.value));
         }
-        absl::Status status = rows.status();
-        if (rows.ok() && rows->empty() && begin == prefix_) return done(std::move(*kept));
-        if (rows.ok()) {
-          for (const StoreRow& row : *rows) {
-            status = (*kept)->RestoreRow(RowKey(row.key), row.value);
-            if (!status.ok()) break;
-          }
-        }
-        if (status.ok() && rows->size() == kRowsPerScan) {
-          return LoadFrom(rows->back().key + '\0', std::move(*kept), done);
-        }
-        if (status.ok()) status = (*kept)->FinishRestore();
+        return absl::OkStatus();
+      },
+      [this, loading, done = std::move(done)](absl::Status status) {
+        if (status.ok() && !loading->any) return done(std::move(loading->state));
+        if (status.ok()) status = loading->state->FinishRestore();
         if (status.ok()) {
-          synced_ = (*kept)->applied();
-          return done(std::move(*kept));
+          synced_ = loading->state->applied();
+          return done(std::move(loading->state));
         }
-        Wipe([this, done] { done(NewState()); });
+        if (absl::IsDataLoss(status)) return Wipe([this, done] { done(NewState()); });
+        context_.executor().PostAfter(kTryAgainAfter, [this, done] { LoadRows(done); });
       });
 }
 
 void Checkpointer::Wipe(std::function<void()> done) {
   synced_ = LogIndex();
-  SetGeneration(generation_ + 1);
+  generation_ = generation_.Next();
   ByteWriter w;
-  w.U64(generation_);
+  w.U64(generation_.number());
   context_.parts.store->Commit(
-      {StoreWrite::Put(RowFamily::kRows, kGenerationRow,
+      {StoreWrite::Put(RowFamily::kRows, CheckpointGeneration::kNumberKey,
                        std::make_shared<const Bytes>(std::move(w).Take()))},
       /*sync=*/true, [this, done = std::move(done)](absl::Status status) {
         if (!status.ok()) {
@@ -119,7 +96,7 @@ void Checkpointer::Wipe(std::function<void()> done) {
 // Rows of older generations, page by page; those that cannot be read stay, and harm nobody.
 void Checkpointer::DeleteOld() {
   context_.parts.store->Scan(
-      RowFamily::kRows, kRowPrefix, prefix_, kRowsPerScan,
+      RowFamily::kRows, CheckpointGeneration::kFamilyPrefix, generation_.prefix(), kRowsPerPage,
       [this](absl::StatusOr<std::vector<StoreRow>> rows) {
         if (!rows.ok() || rows->empty()) return;
         std::vector<StoreWrite> writes;
@@ -162,9 +139,10 @@ void Checkpointer::Write() {
   std::vector<StoreWrite> writes;
   writes.reserve(rows->size());
   for (const auto& [key, value] : *rows) {
-    writes.push_back(value.has_value() ? StoreWrite::Put(RowFamily::kRows, StoreKey(key),
-                                                         std::make_shared<const Bytes>(*value))
-                                       : StoreWrite::Delete(RowFamily::kRows, StoreKey(key)));
+    writes.push_back(value.has_value()
+                         ? StoreWrite::Put(RowFamily::kRows, generation_.StoreKey(key),
+                                           std::make_shared<const Bytes>(*value))
+                         : StoreWrite::Delete(RowFamily::kRows, generation_.StoreKey(key)));
   }
   context_.parts.store->Commit(
       std::move(writes), /*sync=*/true,
@@ -201,19 +179,20 @@ void Checkpointer::On(NodeIndex from, const CheckpointGet& request) {
   }
   if (!Pinned()) pinned_since_ = context_.now();
   pinned_until_ = context_.now() + kPinFor;
-  const std::string begin = request.after.empty() ? prefix_ : StoreKey(request.after) + '\0';
-  context_.parts.store->Scan(
-      RowFamily::kRows, begin, EndOf(prefix_), kRowsPerScan,
-      [this, from, id = request.id, index = synced_](absl::StatusOr<std::vector<StoreRow>> rows) {
+  RowRange left = AllRows();
+  if (!request.after.empty()) left.begin = KeyAfter(generation_.StoreKey(request.after));
+  ReadPage(
+      *context_.parts.store, left, kRowsPerPage,
+      [this, from, id = request.id, index = synced_](absl::StatusOr<RowPage> page) {
         CheckpointGetReply reply;
         reply.id = id;
-        reply.status = rows.status();
+        reply.status = page.status();
         reply.index = index;
-        if (rows.ok()) {
-          for (StoreRow& row : *rows) {
-            reply.rows.push_back({std::string(RowKey(row.key)), std::move(row.value)});
+        if (page.ok()) {
+          for (StoreRow& row : page->rows) {
+            reply.rows.push_back({std::string(generation_.RowKey(row.key)), std::move(row.value)});
           }
-          reply.last = rows->size() < kRowsPerScan;
+          reply.last = page->last;
         }
         context_.Send(from, std::move(reply));
       });
@@ -266,7 +245,7 @@ void Checkpointer::On(NodeIndex from, CheckpointGetReply& reply) {
       fetching_->header = *std::move(row.value);
       continue;
     }
-    writes.push_back(StoreWrite::Put(RowFamily::kRows, StoreKey(row.key),
+    writes.push_back(StoreWrite::Put(RowFamily::kRows, generation_.StoreKey(row.key),
                                      std::make_shared<const Bytes>(*std::move(row.value))));
   }
   if (!reply.rows.empty()) fetching_->after = reply.rows.back().key;
@@ -290,7 +269,7 @@ void Checkpointer::FinishFetch() {
                                   [this] { Wipe([this] { BeginFetch(fetching_->sibling); }); });
   };
   if (!fetching_->header.has_value() || !fetching_->state->FinishRestore().ok()) return again();
-  context_.parts.store->Commit({StoreWrite::Put(RowFamily::kRows, StoreKey(kHeaderKey),
+  context_.parts.store->Commit({StoreWrite::Put(RowFamily::kRows, generation_.StoreKey(kHeaderKey),
                                                 std::make_shared<const Bytes>(*fetching_->header))},
                                /*sync=*/true, [this, again](absl::Status status) {
                                  if (!status.ok()) return again();

@@ -20,15 +20,13 @@
 #include "arbiter/checkpoint.h"
 #include "arbiter/home_state.h"
 #include "engine/context/node_context.h"
+#include "engine/rows/checkpoint_rows.h"
+#include "engine/rows/row_pages.h"
 
 namespace worldb::engine {
 
 class Checkpointer {
  public:
-  // Row keys of the store are this, the generation (8 bytes, big-endian), "/" and the checkpoint row's
-  // key.
-  static constexpr char kRowPrefix[] = "h/";
-
   using Restored = std::function<void(std::unique_ptr<arbiter::HomeState>)>;
 
   Checkpointer(NodeContext& context, arbiter::ContestRule rule);
@@ -58,10 +56,8 @@ class Checkpointer {
   };
 
   std::unique_ptr<arbiter::HomeState> NewState() const;
-  void SetGeneration(std::uint64_t generation);
-  std::string StoreKey(absl::string_view row_key) const;
-  absl::string_view RowKey(absl::string_view store_key) const;
-  void LoadFrom(std::string begin, std::unique_ptr<arbiter::HomeState> state, Restored done);
+  RowRange AllRows() const;
+  void LoadRows(Restored done);
   // From here on the store holds no checkpoint, whatever rows of an older one are left.
   void Wipe(std::function<void()> done);
   void DeleteOld();
@@ -79,8 +75,7 @@ class Checkpointer {
   std::map<std::string, std::optional<Bytes>> waiting_;
   LogIndex waiting_index_;
   bool writing_ = false;
-  std::uint64_t generation_ = 0;
-  std::string prefix_;
+  CheckpointGeneration generation_;
   // A sibling reads the rows on disk.
   absl::Duration pinned_since_;
   absl::Duration pinned_until_ = -absl::InfiniteDuration();

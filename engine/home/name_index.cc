@@ -3,58 +3,42 @@
 #include <memory>
 #include <utility>
 
-#include "cryptoscatter/at_rest.h"
+#include "engine/rows/name_rows.h"
+#include "engine/rows/row_pages.h"
 
 namespace worldb::engine {
 namespace {
 
-constexpr char kRowEnd[] = "k0";
-constexpr std::size_t kRowsPerScan = 1024;
+constexpr std::size_t kRowsPerPage = 1024;
 constexpr std::size_t kTagsPerRequestMax = 1024;
 constexpr absl::Duration kAskAgainEvery = absl::Milliseconds(500);
 
 }  // namespace
 
-std::string NameIndex::RowKey(const KeyTag& key_tag) {
-  return kRowPrefix + ToString(key_tag.span());
-}
-
-// A row copied to another key, or to another node's disk, does not open there.
-Bytes NameIndex::PlaceOf(const NodeId& node, absl::string_view row_key) {
-  ByteWriter w;
-  w.Raw(node.span()).Raw(AsBytes(row_key));
-  return std::move(w).Take();
-}
-
 void NameIndex::Load(std::function<void(absl::Status)> done) {
-  LoadFrom(kRowPrefix, std::move(done));
-}
-
-void NameIndex::LoadFrom(std::string begin, std::function<void(absl::Status)> done) {
-  context_.parts.store->Scan(
-      RowFamily::kRows, std::move(begin), kRowEnd, kRowsPerScan,
-      [this, done = std::move(done)](absl::StatusOr<std::vector<StoreRow>> rows) mutable {
-        if (!rows.ok()) return done(rows.status());
-        for (const StoreRow& row : *rows) {
-          const absl::StatusOr<Bytes> name = cryptoscatter::OpenAtRest(
-              context_.parts.secrets->storage_key, PlaceOf(own_id(), row.key), row.value);
-          if (!name.ok()) continue;
-          Learn(context_.cell().KeyTagOf(*name), *name);
+  ReadPages(
+      *context_.parts.store, RowRange::WithPrefix(RowFamily::kRows, NameRow::kFamilyPrefix),
+      kRowsPerPage,
+      [this](std::vector<StoreRow>& rows) {
+        for (const StoreRow& row : rows) {
+          const absl::StatusOr<Bytes> name =
+              NameRow::Open(context_.parts.secrets->storage_key, own_id(), row.key, row.value);
+          if (name.ok()) Learn(context_.cell().KeyTagOf(*name), *name);
         }
-        if (rows->size() < kRowsPerScan) return done(absl::OkStatus());
-        LoadFrom(rows->back().key + '\0', std::move(done));
-      });
+        return absl::OkStatus();
+      },
+      std::move(done));
 }
 
 std::optional<StoreWrite> NameIndex::RowFor(const KeyTag& key_tag, const Bytes& name) const {
   if (by_tag_.contains(key_tag) || name.empty() || context_.cell().KeyTagOf(name) != key_tag) {
     return std::nullopt;
   }
-  const std::string row_key = RowKey(key_tag);
-  return StoreWrite::Put(RowFamily::kRows, row_key,
-                         std::make_shared<const Bytes>(cryptoscatter::SealAtRest(
-                             context_.parts.secrets->storage_key, PlaceOf(own_id(), row_key), name,
-                             *context_.parts.entropy)));
+  const std::string row_key = NameRow::Key(key_tag);
+  return StoreWrite::Put(
+      RowFamily::kRows, row_key,
+      std::make_shared<const Bytes>(NameRow::Seal(context_.parts.secrets->storage_key, own_id(),
+                                                  row_key, name, *context_.parts.entropy)));
 }
 
 void NameIndex::Learn(const KeyTag& key_tag, const Bytes& name) {

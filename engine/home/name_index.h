@@ -25,11 +25,6 @@ namespace worldb::engine {
 
 class NameIndex {
  public:
-  // Row keys are this and the key tag.
-  static constexpr char kRowPrefix[] = "k/";
-  static std::string RowKey(const KeyTag& key_tag);
-  // What a sealed name is bound to, beside the storage key of its node.
-  static Bytes PlaceOf(const NodeId& node, absl::string_view row_key);
   using Names = std::map<Bytes, KeyTag>;
 
   explicit NameIndex(NodeContext& context) : context_(context) {}
@@ -54,7 +49,6 @@ class NameIndex {
   void On(NodeIndex from, const NamesGetReply& reply);
 
  private:
-  void LoadFrom(std::string begin, std::function<void(absl::Status)> done);
   void AskSiblings();
   const NodeId& own_id() const { return context_.cell().node(context_.index()).id; }
 

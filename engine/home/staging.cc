@@ -3,20 +3,19 @@
 #include <utility>
 
 #include "cryptoscatter/base/status_macros.h"
+#include "engine/rows/row_pages.h"
+#include "engine/rows/staged_rows.h"
 
 namespace worldb::engine {
 namespace {
 
 constexpr absl::Duration kDropEvery = absl::Milliseconds(20);
 constexpr std::size_t kDropsPerCommitMax = 1024;
-constexpr char kRowEnd[] = "p0";
-constexpr std::size_t kRowsPerScan = 32;
+constexpr std::size_t kRowsPerPage = 32;
 
-absl::StatusOr<std::shared_ptr<Payload>> DecodePayload(Bytes bytes) {
+absl::StatusOr<std::shared_ptr<Payload>> DecodePayload(absl::string_view row_key, Bytes bytes) {
   auto payload = std::make_shared<Payload>();
-  using cryptoscatter::SealedValue;
-  WORLDB_ASSIGN_OR_RETURN(payload->sealed,
-                          SealedValue::Decode(bytes, SealedValue::Ciphertext::kMayBeAbsent));
+  WORLDB_ASSIGN_OR_RETURN(payload->sealed, StagedRow::Decode(row_key, bytes));
   payload->commitment = payload->sealed.Commitment();
   payload->encoded = std::make_shared<const Bytes>(std::move(bytes));
   return payload;
@@ -24,33 +23,24 @@ absl::StatusOr<std::shared_ptr<Payload>> DecodePayload(Bytes bytes) {
 
 }  // namespace
 
-std::string Staging::RowKey(const CommitmentId& commitment) {
-  return kRowPrefix + ToString(commitment.span());
-}
-
 void Staging::Load(std::function<void(absl::Status)> done) {
-  LoadFrom(kRowPrefix, std::move(done));
-}
-
-void Staging::LoadFrom(std::string begin, std::function<void(absl::Status)> done) {
-  context_.parts.store->Scan(
-      RowFamily::kBlobs, std::move(begin), kRowEnd, kRowsPerScan,
-      [this, done = std::move(done)](absl::StatusOr<std::vector<StoreRow>> rows) mutable {
-        // Damaged rows are as good as not here; what cannot be listed is looked up all the same.
-        if (absl::IsDataLoss(rows.status())) return done(absl::OkStatus());
-        if (!rows.ok()) return done(rows.status());
-        const bool last = rows->size() < kRowsPerScan;
-        std::string next = last ? std::string() : rows->back().key + '\0';
-        for (StoreRow& row : *rows) {
-          const auto payload = DecodePayload(std::move(row.value));
-          if (payload.ok() && row.key == RowKey((*payload)->commitment)) {
+  ReadPages(
+      *context_.parts.store, RowRange::WithPrefix(RowFamily::kBlobs, StagedRow::kFamilyPrefix),
+      kRowsPerPage,
+      [this](std::vector<StoreRow>& rows) {
+        for (StoreRow& row : rows) {
+          const auto payload = DecodePayload(row.key, std::move(row.value));
+          if (payload.ok()) {
             Note(**payload);
           } else {  // damaged: as good as not here
             drops_.push_back(StoreWrite::Delete(RowFamily::kBlobs, std::move(row.key)));
           }
         }
-        if (last) return done(absl::OkStatus());
-        LoadFrom(std::move(next), std::move(done));
+        return absl::OkStatus();
+      },
+      [done = std::move(done)](absl::Status status) {
+        // What cannot be listed is looked up all the same.
+        done(absl::IsDataLoss(status) ? absl::OkStatus() : std::move(status));
       });
 }
 
@@ -59,7 +49,7 @@ void Staging::Put(const std::vector<PayloadPtr>& payloads, std::function<void(ab
   std::vector<PayloadPtr> named;
   for (const PayloadPtr& payload : payloads) {
     writes.push_back(
-        StoreWrite::Put(RowFamily::kBlobs, RowKey(payload->commitment), payload->encoded));
+        StoreWrite::Put(RowFamily::kBlobs, StagedRow::Key(payload->commitment), payload->encoded));
     if (auto name = names_.RowFor(payload->sealed.core.key_tag, payload->key)) {
       writes.push_back(*std::move(name));
       named.push_back(payload);
@@ -153,8 +143,8 @@ void Staging::Shrink(const CommitmentId& commitment) {
     }
     // Not synced: a crash leaves the whole payload, which may shrink again.
     context_.parts.store->Commit(
-        {StoreWrite::Put(RowFamily::kBlobs, RowKey(commitment), owed->encoded)}, /*sync=*/false,
-        [](absl::Status) {});
+        {StoreWrite::Put(RowFamily::kBlobs, StagedRow::Key(commitment), owed->encoded)},
+        /*sync=*/false, [](absl::Status) {});
   });
 }
 
@@ -184,14 +174,14 @@ void Staging::Get(const CommitmentId& commitment,
     return;
   }
   context_.parts.store->Get(
-      RowFamily::kBlobs, RowKey(commitment),
-      [this, done = std::move(done)](absl::StatusOr<Bytes> bytes) {
+      RowFamily::kBlobs, StagedRow::Key(commitment),
+      [this, commitment, done = std::move(done)](absl::StatusOr<Bytes> bytes) {
         // Damaged is as good as not here: whoever asks takes a sibling's.
         if (absl::IsDataLoss(bytes.status())) {
           return done(absl::NotFoundError(bytes.status().message()));
         }
         if (!bytes.ok()) return done(bytes.status());
-        auto payload = DecodePayload(*std::move(bytes));
+        auto payload = DecodePayload(StagedRow::Key(commitment), *std::move(bytes));
         if (!payload.ok()) return done(absl::NotFoundError(payload.status().message()));
         if (const Bytes* name = names_.Find((*payload)->sealed.core.key_tag)) {
           (*payload)->key = *name;
@@ -209,7 +199,7 @@ void Staging::Drop(const CommitmentId& commitment) {
     memory_bytes_ -= it->second->encoded->size();
     memory_.erase(it);
   }
-  drops_.push_back(StoreWrite::Delete(RowFamily::kBlobs, RowKey(commitment)));
+  drops_.push_back(StoreWrite::Delete(RowFamily::kBlobs, StagedRow::Key(commitment)));
   if (drops_.size() >= kDropsPerCommitMax) {
     FlushDrops();
   } else if (!std::exchange(drop_timer_, true)) {

@@ -25,8 +25,6 @@ namespace worldb::engine {
 class Staging {
  public:
   static constexpr std::size_t kMemoryBytesMax = std::size_t{24} << 20;
-  // Row keys are this and the commitment, in the blob family.
-  static constexpr char kRowPrefix[] = "p/";
   static constexpr absl::Duration kStrayAfter = absl::Minutes(10);
 
   Staging(NodeContext& context, NameIndex& names) : context_(context), names_(names) {}
@@ -52,8 +50,6 @@ class Staging {
   // gone.
   void Sweep();
 
-  static std::string RowKey(const CommitmentId& commitment);
-
  private:
   struct Staged {
     OpId op;
@@ -71,7 +67,6 @@ class Staging {
   void KeepBudget();
   void Shrink(const CommitmentId& commitment);
   void FlushDrops();
-  void LoadFrom(std::string begin, std::function<void(absl::Status)> done);
 
   NodeContext& context_;
   NameIndex& names_;

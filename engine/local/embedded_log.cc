@@ -10,6 +10,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "cryptoscatter/base/check.h"
+#include "cryptoscatter/base/key_order.h"
 #include "cryptoscatter/base/mutex.h"
 #include "cryptoscatter/base/node_set.h"
 
@@ -43,14 +44,9 @@ struct Meta {
 };
 
 std::string EntryKey(LogIndex index) {
-  std::string key(1, kEntryPrefix);
-  for (int shift = 56; shift >= 0; shift -= 8) {
-    key.push_back(static_cast<char>(index.value() >> shift));
-  }
-  return key;
+  return std::string(1, kEntryPrefix) + BigEndian(index.value());
 }
-// Past every entry, before no other row of the log.
-std::string EntriesEnd() { return std::string(1, kEntryPrefix + 1); }
+std::string EntriesEnd() { return PrefixEnd(std::string(1, kEntryPrefix)); }
 
 StoreWrite PutMeta(const Meta& meta) {
   ByteWriter out;

@@ -7,12 +7,10 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "cryptoscatter/at_rest.h"
 #include "cryptoscatter/base/status_macros.h"
 #include "cryptoscatter/script.h"
-#include "engine/home/name_index.h"
-#include "engine/home/staging.h"
-#include "engine/shares/share_store.h"
+#include "engine/rows/name_rows.h"
+#include "engine/rows/staged_rows.h"
 
 namespace worldb::engine {
 namespace {
@@ -89,8 +87,7 @@ std::array<std::optional<KeyShare>, kNodeCount> OfflineKeys::OpenSealed(
 
 std::optional<Bytes> OfflineKeys::OpenName(absl::string_view row_key, ByteSpan sealed) const {
   for (const auto& [id, node] : nodes_) {
-    auto name =
-        cryptoscatter::OpenAtRest(node.storage_key, NameIndex::PlaceOf(id, row_key), sealed);
+    auto name = NameRow::Open(node.storage_key, id, row_key, sealed);
     if (name.ok()) return *std::move(name);
   }
   return std::nullopt;
@@ -104,16 +101,6 @@ void OfflineScripts::Add(CellScripts::ScriptPtr script) {
 
 void OfflineScripts::AddOf(const Cell& cell) {
   for (const auto& [name, script] : cell.scripts().by_name()) Add(script);
-}
-
-absl::StatusOr<SealedValue> DecodeStagedRow(const StoreRow& row) {
-  WORLDB_ASSIGN_OR_RETURN(SealedValue sealed,
-                          SealedValue::Decode(row.value, SealedValue::Ciphertext::kMayBeAbsent));
-  if (row.key != Staging::RowKey(sealed.Commitment())) {
-    return absl::InvalidArgumentError("in another payload's place lies one with commitment " +
-                                      sealed.Commitment().Hex());
-  }
-  return sealed;
 }
 
 OfflineValue::OfflineValue(const OfflineKeys& keys,
@@ -260,8 +247,8 @@ void OfflineReader::AddNode(NodeIndex node, const NodeSecrets& secrets,
     found.shares.push_back(std::move(share));
   }
   for (const StoreRow& row : blobs) {
-    if (!absl::StartsWith(row.key, Staging::kRowPrefix)) continue;
-    absl::StatusOr<SealedValue> sealed = DecodeStagedRow(row);
+    if (!absl::StartsWith(row.key, StagedRow::kFamilyPrefix)) continue;
+    absl::StatusOr<SealedValue> sealed = StagedRow::Decode(row.key, row.value);
     if (!sealed.ok() || sealed->core.key_tag != key_tag_) continue;
     Found& found = found_[sealed->Commitment()];
     found.staged.emplace_back(*std::move(sealed), who.name);

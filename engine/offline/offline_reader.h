@@ -54,7 +54,7 @@ class OfflineKeys {
   // Those of the nine that were sealed to one of these nodes.
   std::array<std::optional<cryptoscatter::KeyShare>, kNodeCount> OpenSealed(
       const cryptoscatter::SealedValue& sealed) const;
-  // A name as a node keeps it beside its shares (engine/home/name_index.h); `row_key` names the row.
+  // A name as a node keeps it beside its shares (engine/rows/name_rows.h); `row_key` names the row.
   std::optional<Bytes> OpenName(absl::string_view row_key, ByteSpan sealed) const;
 
  private:
@@ -77,10 +77,6 @@ class OfflineScripts {
   std::vector<CellScripts::ScriptPtr> more_;
   std::shared_ptr<const cryptoscatter::ScriptBook> book_ = cryptoscatter::ScriptBook::Shipped();
 };
-
-// A row of staged payloads, perhaps without its ciphertext. InvalidArgument when it does not decode or
-// lies in another payload's place.
-absl::StatusOr<cryptoscatter::SealedValue> DecodeStagedRow(const StoreRow& row);
 
 // One value, as one writer signed it, gathered share by share.
 class OfflineValue {

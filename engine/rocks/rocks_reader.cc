@@ -24,6 +24,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "cryptoscatter/base/check.h"
+#include "cryptoscatter/base/key_order.h"
 #include "cryptoscatter/base/status_macros.h"
 #include "engine/rocks/rocks_options.h"
 
@@ -431,7 +432,7 @@ absl::StatusOr<Bytes> RocksReader::Get(RowFamily family, const std::string& key)
 std::vector<std::string> RocksReader::ForEach(
     RowFamily family, const std::string& prefix,
     const std::function<void(absl::string_view key, ByteSpan value)>& visit) const {
-  constexpr std::size_t kPlaceBytes = 8;
+  constexpr std::size_t kStepDigits = 8;
   constexpr std::uint64_t kFirstStep = std::uint64_t{1} << 36;
   rocksdb::ReadOptions options;
   options.fill_cache = false;
@@ -454,18 +455,10 @@ std::vector<std::string> RocksReader::ForEach(
       damage.push_back(at->status().ToString());
       step = kFirstStep;
     }
-    std::uint64_t place = 0;
-    for (std::size_t i = 0; i < kPlaceBytes; ++i) {
-      const std::size_t from = prefix.size() + i;
-      place = place << 8 | (from < begin.size() ? static_cast<std::uint8_t>(begin[from]) : 0);
-    }
-    if (place + step < place) return damage;
-    place += step;
+    const auto further = KeyFurtherOn(prefix, begin, kStepDigits, step);
+    if (!further.has_value()) return damage;
+    begin = *further;
     if (step < std::uint64_t{1} << 63) step *= 2;
-    begin = prefix;
-    for (std::size_t i = 0; i < kPlaceBytes; ++i) {
-      begin.push_back(static_cast<char>(place >> (8 * (kPlaceBytes - 1 - i))));
-    }
   }
 }
 

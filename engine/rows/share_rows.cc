@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "cryptoscatter/base/check.h"
 #include "cryptoscatter/base/hash.h"
+#include "cryptoscatter/base/key_order.h"
 #include "cryptoscatter/base/status_macros.h"
 #include "cryptoscatter/merkle.h"
 
@@ -28,12 +29,6 @@ constexpr std::uint8_t kProofOfOne = 2;  // in the row; the batch has no other m
 constexpr std::uint8_t kProofInRow = 4;  // whole
 constexpr std::uint8_t kTombstone = 8;
 constexpr std::uint8_t kFlagsKnown = 15;
-
-std::string BigEndian(std::uint64_t value, int bytes) {
-  std::string out;
-  for (int i = bytes - 1; i >= 0; --i) out.push_back(static_cast<char>(value >> (8 * i)));
-  return out;
-}
 
 // Nobody signed the version: this tells a row that lies in another version's place.
 using PlaceCheck = std::array<std::uint8_t, 4>;
@@ -175,7 +170,7 @@ std::string ShareRow::KeyPrefix(const KeyTag& key_tag) {
 }
 
 std::string ShareRow::Key(const KeyTag& key_tag, SlotEpoch slot_epoch, Version version) {
-  return absl::StrCat(KeyPrefix(key_tag), BigEndian(~std::uint64_t{slot_epoch.value()}, 4),
+  return absl::StrCat(KeyPrefix(key_tag), BigEndian(~slot_epoch.value(), 4),
                       BigEndian(~version.value(), 8));
 }
 
@@ -183,15 +178,9 @@ std::optional<VersionRef> ShareRow::ParseKey(absl::string_view row_key) {
   VersionRef version;
   if (row_key.size() != 2 + version.key_tag.bytes.size() + 12) return std::nullopt;
   if (row_key.substr(0, 2) != kFamilyPrefix) return std::nullopt;
-  const ByteSpan bytes = AsBytes(row_key.substr(2));
-  const auto big_endian = [&bytes](std::size_t at, std::size_t count) {
-    std::uint64_t value = 0;
-    for (const std::uint8_t byte : bytes.subspan(at, count)) value = value << 8 | byte;
-    return ~value;
-  };
-  std::copy_n(bytes.begin(), 16, version.key_tag.bytes.begin());
-  version.slot_epoch = SlotEpoch(static_cast<std::uint32_t>(big_endian(16, 4)));
-  version.version = Version(big_endian(20, 8));
+  std::copy_n(AsBytes(row_key).begin() + 2, 16, version.key_tag.bytes.begin());
+  version.slot_epoch = SlotEpoch(~static_cast<std::uint32_t>(FromBigEndian(row_key.substr(18, 4))));
+  version.version = Version(~FromBigEndian(row_key.substr(22, 8)));
   return version;
 }
 

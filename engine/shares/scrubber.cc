@@ -4,68 +4,61 @@
 #include <optional>
 #include <utility>
 
+#include "cryptoscatter/base/key_order.h"
+#include "engine/rows/share_rows.h"
+
 namespace worldb::engine {
 namespace {
 
-// The first key behind all share rows.
-std::string EndOfShares() {
-  std::string end = ShareRow::kFamilyPrefix;
-  ++end.back();
-  return end;
-}
+// The bytes of a key tag that steps over damage are counted in.
+constexpr std::size_t kStepDigits = 2;
 
-// `key` with the first two bytes of its key tag, as a number, `step` further on.
-std::string Behind(const std::string& key, std::size_t step) {
-  std::string tag = key.substr(2, 2);
-  tag.resize(2, '\0');
-  const std::size_t number =
-      static_cast<unsigned char>(tag[0]) * std::size_t{256} + static_cast<unsigned char>(tag[1]);
-  if (number + step > 0xffff) return EndOfShares();
-  tag[0] = static_cast<char>((number + step) / 256);
-  tag[1] = static_cast<char>((number + step) % 256);
-  return ShareRow::kFamilyPrefix + tag;
-}
+RowRange AllShares() { return RowRange::WithPrefix(RowFamily::kRows, ShareRow::kFamilyPrefix); }
 
 }  // namespace
 
-Scrubber::Scrubber(NodeContext& context, ShareStore& shares,
+Scrubber::Scrubber(NodeSelf& self, Store& store, ShareStore& shares, const ScrubOptions& options,
                    std::function<void(const VersionRef&)> found)
-    : context_(context),
+    : self_(self),
+      store_(store),
       shares_(shares),
+      options_(options),
       found_(std::move(found)),
-      from_(ShareRow::kFamilyPrefix),
-      page_rows_(context.options.scrub.page_rows) {}
+      left_(AllShares()),
+      page_rows_(options.page_rows) {}
 
 void Scrubber::Start() {
-  if (context_.options.scrub.page_rows > 0) Rest();
+  if (options_.page_rows > 0) Rest();
 }
 
 void Scrubber::NextPage() {
-  context_.parts.store->Scan(
-      RowFamily::kRows, from_, EndOfShares(), page_rows_,
-      [this](absl::StatusOr<std::vector<StoreRow>> rows) { OnPage(std::move(rows)); });
+  ReadPage(store_, left_, page_rows_, [this](const absl::StatusOr<RowPage>& page) {
+    if (page.ok()) return JudgePage(*page);
+    StepOver(page.status());
+    Rest();
+  });
 }
 
-void Scrubber::OnPage(absl::StatusOr<std::vector<StoreRow>> rows) {
-  if (!rows.ok()) {
-    // Some row of the page cannot be read, and the store does not say which. Smaller pages come
-    // up to it, wider and wider steps over key tags behind it.
-    if (page_rows_ > 1) {
-      page_rows_ /= 2;
-    } else if (absl::IsDataLoss(rows.status())) {
-      from_ = Behind(from_, step_);
-      step_ *= 2;
-    }
-    return Rest();
+// Smaller pages come up to what cannot be read, wider and wider steps over key tags behind it.
+void Scrubber::StepOver(const absl::Status& why) {
+  if (page_rows_ > 1) {
+    page_rows_ /= 2;
+  } else if (absl::IsDataLoss(why)) {
+    left_.begin =
+        KeyFurtherOn(ShareRow::kFamilyPrefix, left_.begin, kStepDigits, step_).value_or(left_.end);
+    step_ *= 2;
   }
+}
+
+void Scrubber::JudgePage(const RowPage& page) {
   step_ = 1;
-  end_of_pass_ = rows->size() < page_rows_;
-  page_rows_ = std::min(2 * page_rows_, context_.options.scrub.page_rows);
-  for (const StoreRow& row : *rows) {
+  end_of_pass_ = page.last;
+  page_rows_ = std::min(2 * page_rows_, options_.page_rows);
+  for (const StoreRow& row : page.rows) {
     if (const auto version = ShareRow::ParseKey(row.key)) page_.push_back(*version);
     page_bytes_ += row.value.size();
   }
-  if (!rows->empty()) from_ = rows->back().key + '\0';
+  left_.begin = page.next;
   NextShare();
 }
 
@@ -82,17 +75,16 @@ void Scrubber::NextShare() {
 }
 
 void Scrubber::Rest() {
-  const ScrubOptions& options = context_.options.scrub;
   absl::Duration pause =
-      std::max(options.page_every, absl::Seconds(static_cast<double>(page_bytes_) /
-                                                 static_cast<double>(options.bytes_per_second)));
+      std::max(options_.page_every, absl::Seconds(static_cast<double>(page_bytes_) /
+                                                  static_cast<double>(options_.bytes_per_second)));
   page_bytes_ = 0;
   if (std::exchange(end_of_pass_, false)) {
     ++pass_count_;
-    from_ = ShareRow::kFamilyPrefix;
-    pause = std::max(pause, options.rest);
+    left_ = AllShares();
+    pause = std::max(pause, options_.rest);
   }
-  context_.executor().PostAfter(pause, [this] { NextPage(); });
+  self_.executor().PostAfter(pause, [this] { NextPage(); });
 }
 
 }  // namespace worldb::engine

@@ -8,18 +8,22 @@
 
 #include <cstdint>
 #include <functional>
-#include <string>
 #include <vector>
 
-#include "absl/status/statusor.h"
-#include "engine/context/node_context.h"
+#include "absl/status/status.h"
+#include "engine/context/node_parts.h"
+#include "engine/context/node_self.h"
+#include "engine/ports/store.h"
+#include "engine/rows/row_pages.h"
 #include "engine/shares/share_store.h"
 
 namespace worldb::engine {
 
 class Scrubber {
  public:
-  Scrubber(NodeContext& context, ShareStore& shares, std::function<void(const VersionRef&)> found);
+  // All but `options` outlive this object; `found` is told of each share that does not verify.
+  Scrubber(NodeSelf& self, Store& store, ShareStore& shares, const ScrubOptions& options,
+           std::function<void(const VersionRef&)> found);
 
   void Start();
   // How often it has been through all shares.
@@ -27,17 +31,20 @@ class Scrubber {
 
  private:
   void NextPage();
-  void OnPage(absl::StatusOr<std::vector<StoreRow>> rows);
+  void JudgePage(const RowPage& page);
+  void StepOver(const absl::Status& why);
   // Judges the page's versions from the last one on, then rests.
   void NextShare();
   void Rest();
 
-  NodeContext& context_;
+  NodeSelf& self_;
+  Store& store_;
   ShareStore& shares_;
+  const ScrubOptions options_;
   const std::function<void(const VersionRef&)> found_;
-  std::string from_;  // the next page starts here
+  RowRange left_;  // of this pass
   std::size_t page_rows_;
-  std::size_t step_ = 1;
+  std::uint64_t step_ = 1;
   std::vector<VersionRef> page_;
   std::size_t page_bytes_ = 0;
   bool end_of_pass_ = false;

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "cryptoscatter/base/key_order.h"
 #include "cryptoscatter/base/status_macros.h"
 #include "engine/shares/held_share.h"
 #include "engine/shares/stored_form.h"
@@ -14,7 +15,7 @@ using cryptoscatter::Share;
 
 void ShareDesk::List(NodeIndex from, const ListShares& request) {
   const std::string begin = ShareRow::KeyPrefix(request.key_tag);
-  const std::string end = begin + std::string(13, '\xff');
+  const std::string end = PrefixEnd(begin);
   store_.Scan(RowFamily::kRows, begin, end, kVersionsListedMax,
               [this, from, id = request.id](absl::StatusOr<std::vector<StoreRow>> rows) {
                 ListSharesReply reply;

@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include "cryptoscatter/base/check.h"
-#include "engine/home/staging.h"
 #include "engine/offline/offline_reader.h"
 #include "engine/offline/offline_rows.h"
 #include "engine/rows/share_rows.h"
+#include "engine/rows/staged_rows.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace worldb;          // NOLINT: nothing else lives here
@@ -39,7 +39,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto found = rows.DecodeShare(row, *cryptoscatter::ScriptBook::Shipped());
   if (found.ok()) WORLDB_CHECK(share.ok() && found->found.script != nullptr);
 
-  row.key = Staging::kRowPrefix;
-  WORLDB_CHECK(!DecodeStagedRow(row).ok());
+  WORLDB_CHECK(!StagedRow::Decode(StagedRow::kFamilyPrefix, row.value).ok());
   return 0;
 }

@@ -4,11 +4,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "cryptoscatter/at_rest.h"
 #include "cryptoscatter/base/check.h"
-#include "engine/home/name_index.h"
-#include "engine/home/staging.h"
-#include "engine/shares/share_store.h"
+#include "engine/rows/name_rows.h"
+#include "engine/rows/share_rows.h"
+#include "engine/rows/staged_rows.h"
 #include "tools/files.h"
 
 namespace worldb::testing {
@@ -164,7 +163,7 @@ void RawStores::Put(int node, const Rows& rows) {
 }
 
 void RawStores::Stage(int node, const SealedValue& sealed) {
-  Put(node, RowFamily::kBlobs, engine::Staging::RowKey(sealed.Commitment()), sealed.Encode());
+  Put(node, RowFamily::kBlobs, engine::StagedRow::Key(sealed.Commitment()), sealed.Encode());
 }
 
 void RawStores::Store(const std::vector<Write>& writes, NodeSet nodes) {
@@ -174,7 +173,7 @@ void RawStores::Store(const std::vector<Write>& writes, NodeSet nodes) {
   for (std::size_t i = 0; i < sealed.size(); ++i) {
     auto rows = Scatter(sealed[i], writes[i].version);
     // A home's nodes keep the names of its keys, too.
-    const std::string name_key = engine::NameIndex::RowKey(sealed[i].core.key_tag);
+    const std::string name_key = engine::NameRow::Key(sealed[i].core.key_tag);
     const DataCenterIndex home = cell_->HomeOf(cell_->SlotOf(sealed[i].core.key_tag));
     for (int j = 0; j < kNodeCount; ++j) {
       if (!nodes.Has(j)) continue;
@@ -185,10 +184,8 @@ void RawStores::Store(const std::vector<Write>& writes, NodeSet nodes) {
       };
       if (DataCenterOf(NodeAt(j)) == home) {
         put(RowFamily::kRows, name_key,
-            cryptoscatter::SealAtRest(
-                secrets_[at].storage_key,
-                engine::NameIndex::PlaceOf(cell_->node(NodeAt(j)).id, name_key),
-                AsBytes(writes[i].key), entropy_));
+            engine::NameRow::Seal(secrets_[at].storage_key, cell_->node(NodeAt(j)).id, name_key,
+                                  AsBytes(writes[i].key), entropy_));
       }
       if (rows[at].batch.has_value()) batches.insert(*rows[at].batch);
       put(RowFamily::kRows, rows[at].row.key, std::move(rows[at].row.value));

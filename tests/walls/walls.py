@@ -39,7 +39,7 @@ ROOMS = {
     "shares": (*GROUND, "context", "rows"),
     "home": (*GROUND, "context", "rows"),
     "gateway": (*GROUND, "context", "edge"),
-    "offline": (*GROUND, "rows", "shares", "home"),
+    "offline": (*GROUND, "rows"),
     "desks": (*GROUND, "context", "home"),
     "scatter": (*GROUND, "context", "home"),
     "repair": (*GROUND, "context", "shares"),

@@ -14,9 +14,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "cryptoscatter/base/status_macros.h"
-#include "engine/home/name_index.h"
-#include "engine/home/staging.h"
-#include "engine/shares/share_store.h"
+#include "engine/rows/name_rows.h"
+#include "engine/rows/share_rows.h"
+#include "engine/rows/staged_rows.h"
 #include "tools/recover/keys.h"
 #include "tools/recover/output_directory.h"
 #include "tools/recover/share_files.h"
@@ -222,7 +222,7 @@ void Catalog::AddStore(const std::string& path, const std::string& where) {
                          if (!WasStopped()) AddShareRow(each(key, value));
                        }));
   note(reader->ForEach(
-      RowFamily::kBlobs, engine::Staging::kRowPrefix,
+      RowFamily::kBlobs, engine::StagedRow::kFamilyPrefix,
       [&](absl::string_view key, ByteSpan value) { AddStagedRow(each(key, value)); }));
 }
 
@@ -293,7 +293,7 @@ void Catalog::RetryBadRows() {
 }
 
 void Catalog::AddStagedRow(const StoreRow& row) {
-  const auto sealed = engine::DecodeStagedRow(row);
+  const auto sealed = engine::StagedRow::Decode(row.key, row.value);
   if (!sealed.ok()) {
     bad_.push_back(
         {facts_.back().where, absl::StrCat("staged payload: ", sealed.status().message())});
@@ -411,14 +411,14 @@ absl::StatusOr<engine::FoundShare> Catalog::Fetch(const Spot& spot) const {
 
 absl::StatusOr<cryptoscatter::SealedValue> Catalog::FetchStaged(const Spot& spot) const {
   StoreRow row;
-  row.key = engine::Staging::RowKey(staged_rows_[spot.detail]);
+  row.key = engine::StagedRow::Key(staged_rows_[spot.detail]);
   WORLDB_ASSIGN_OR_RETURN(row.value, stores_[spot.source].reader->Get(RowFamily::kBlobs, row.key));
-  return engine::DecodeStagedRow(row);
+  return engine::StagedRow::Decode(row.key, row.value);
 }
 
 std::optional<Bytes> Catalog::NameOf(const KeyTag& key_tag) const {
   if (keys_ == nullptr) return std::nullopt;
-  const std::string row_key = engine::NameIndex::RowKey(key_tag);
+  const std::string row_key = engine::NameRow::Key(key_tag);
   for (const auto& store : stores_) {
     const auto sealed = store.reader->Get(RowFamily::kRows, row_key);
     if (!sealed.ok()) continue;

@@ -14,8 +14,8 @@
 #include "arbiter/op_id.h"
 #include "engine/cell/errors.h"
 #include "engine/context/node_context.h"
-#include "engine/home/name_index.h"
 #include "engine/offline/offline_reader.h"
+#include "engine/rows/name_rows.h"
 #include "tests/support/sim_cell.h"
 
 namespace worldb::testing {
@@ -73,7 +73,7 @@ class KeysTest : public ::testing::Test {
   std::set<std::string> NameRows(int node) {
     std::set<std::string> keys;
     for (const engine::StoreRow& row : cell_.disk(node).Rows(engine::RowFamily::kRows)) {
-      if (absl::StartsWith(row.key, engine::NameIndex::kRowPrefix)) keys.insert(row.key);
+      if (absl::StartsWith(row.key, engine::NameRow::kFamilyPrefix)) keys.insert(row.key);
     }
     return keys;
   }

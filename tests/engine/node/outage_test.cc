@@ -13,8 +13,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "engine/cell/errors.h"
-#include "engine/home/checkpointer.h"
-#include "engine/home/staging.h"
+#include "engine/rows/checkpoint_rows.h"
+#include "engine/rows/staged_rows.h"
 #include "tests/support/sim_cell.h"
 
 namespace worldb::testing {
@@ -177,7 +177,7 @@ TEST_F(OutageTest, AVersionWhosePayloadIsGoneEndsVoidAndTheOneBeforeItIsTheLates
   for (int node = 0; node < 3; ++node) {
     cell_.StopNode(node);
     for (const engine::StoreRow& row : cell_.disk(node).Rows(RowFamily::kBlobs)) {
-      if (absl::StartsWith(row.key, engine::Staging::kRowPrefix)) {
+      if (absl::StartsWith(row.key, engine::StagedRow::kFamilyPrefix)) {
         ASSERT_TRUE(cell_.disk(node).Corrupt(RowFamily::kBlobs, row.key).ok());
       }
     }
@@ -216,7 +216,8 @@ TEST_F(OutageTest, ALogIsTrimmedAndANodeBehindItsFloorTakesASiblingsState) {
   // The log keeps what came after the last checkpoints, no more.
   const std::size_t before = RowsWith(cell_.log_disk(0), RowFamily::kRows, "");
   EXPECT_LT(before, cell_.Status(0).home.applied.value() / 2);
-  EXPECT_GT(RowsWith(cell_.disk(0), RowFamily::kRows, engine::Checkpointer::kRowPrefix), 80u);
+  EXPECT_GT(RowsWith(cell_.disk(0), RowFamily::kRows, engine::CheckpointGeneration::kFamilyPrefix),
+            80u);
 
   cell_.StartNode(1);
   cell_.world().RunFor(absl::Seconds(5));
@@ -251,7 +252,7 @@ TEST_F(OutageTest, ADamagedCheckpointIsReplacedByASiblings) {
   }
   cell_.StopNode(1);
   for (const engine::StoreRow& row : cell_.disk(1).Rows(RowFamily::kRows)) {
-    if (!absl::StartsWith(row.key, engine::Checkpointer::kRowPrefix)) continue;
+    if (!absl::StartsWith(row.key, engine::CheckpointGeneration::kFamilyPrefix)) continue;
     ASSERT_TRUE(cell_.disk(1).Corrupt(RowFamily::kRows, row.key).ok());
     break;
   }
@@ -304,8 +305,9 @@ TEST(StagingBudgetTest, OverBudgetOnlyWhatNodesAreOwedIsKeptAndTheyMendTheRest) 
   }
   cell.world().RunFor(absl::Seconds(1));
   for (int node = 0; node < 3; ++node) {
-    EXPECT_LT(BytesWith(cell.disk(node), RowFamily::kBlobs, engine::Staging::kRowPrefix), 420'000u);
-    EXPECT_EQ(RowsWith(cell.disk(node), RowFamily::kBlobs, engine::Staging::kRowPrefix), 20u);
+    EXPECT_LT(BytesWith(cell.disk(node), RowFamily::kBlobs, engine::StagedRow::kFamilyPrefix),
+              420'000u);
+    EXPECT_EQ(RowsWith(cell.disk(node), RowFamily::kBlobs, engine::StagedRow::kFamilyPrefix), 20u);
   }
   cell.StartDataCenter(2);
   cell.world().RunUntil(
@@ -322,7 +324,7 @@ TEST(StagingBudgetTest, OverBudgetOnlyWhatNodesAreOwedIsKeptAndTheyMendTheRest) 
   }
   cell.world().RunFor(absl::Seconds(1));
   for (int node = 0; node < 3; ++node) {
-    EXPECT_EQ(RowsWith(cell.disk(node), RowFamily::kBlobs, engine::Staging::kRowPrefix), 0u);
+    EXPECT_EQ(RowsWith(cell.disk(node), RowFamily::kBlobs, engine::StagedRow::kFamilyPrefix), 0u);
   }
 }
 
