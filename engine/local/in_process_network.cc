@@ -1,6 +1,7 @@
 #include "engine/local/in_process_network.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <deque>
 #include <utility>
@@ -204,18 +205,6 @@ void InProcessNetwork::Endpoint::Send(NodeIndex to, PeerMessage message) {
 InProcessNetwork::InProcessNetwork(DelayFunction delay, const Options& options)
     : hub_(std::make_shared<Hub>(std::move(delay), options)) {}
 InProcessNetwork::~InProcessNetwork() = default;
-
-InProcessNetwork::DelayFunction InProcessNetwork::MatrixDelays(const DelayMatrix& matrix) {
-  return [matrix](NodeIndex from, NodeIndex to) { return matrix[from.value()][to.value()]; };
-}
-
-InProcessNetwork::DelayFunction InProcessNetwork::DataCenterDelays(absl::Duration lan,
-                                                                   absl::Duration wan) {
-  return [lan, wan](NodeIndex from, NodeIndex to) {
-    if (from == to) return absl::ZeroDuration();
-    return DataCenterOf(from) == DataCenterOf(to) ? lan : wan;
-  };
-}
 
 std::unique_ptr<PeerNetwork> InProcessNetwork::Attach(NodeIndex node, Executor& executor) {
   auto handler = std::make_shared<std::function<void(NodeIndex, PeerMessage)>>();

@@ -11,7 +11,6 @@
 #ifndef WORLDB_ENGINE_LOCAL_IN_PROCESS_NETWORK_H_
 #define WORLDB_ENGINE_LOCAL_IN_PROCESS_NETWORK_H_
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -29,7 +28,6 @@ class InProcessNetwork {
   // One-way delay of a message, asked for each one. It may vary. Called on the sender's thread
   // under a lock: it must be safe for any thread and must not call the network.
   using DelayFunction = std::function<absl::Duration(NodeIndex from, NodeIndex to)>;
-  using DelayMatrix = std::array<std::array<absl::Duration, kNodeCount>, kNodeCount>;
 
   struct Options {
     std::size_t link_messages_max = std::size_t{1} << 18;
@@ -43,11 +41,6 @@ class InProcessNetwork {
   ~InProcessNetwork();
   InProcessNetwork(const InProcessNetwork&) = delete;
   InProcessNetwork& operator=(const InProcessNetwork&) = delete;
-
-  // delay = matrix[from][to].
-  static DelayFunction MatrixDelays(const DelayMatrix& matrix);
-  // `lan` inside a data center, `wan` between two, none to oneself.
-  static DelayFunction DataCenterDelays(absl::Duration lan, absl::Duration wan);
 
   // Joins `node` to the cell; its messages run on `executor`. Destroying the result leaves the cell
   // like Detach(). REQUIRES: `node` is not attached; `executor` outlives the result.

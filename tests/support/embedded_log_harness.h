@@ -7,7 +7,7 @@
 #include <memory>
 #include <utility>
 
-#include "engine/local/embedded_log.h"
+#include "engine/local/log_handle.h"
 #include "tests/support/accept_log_contract.h"
 
 namespace worldb::testing {

@@ -15,6 +15,12 @@ namespace {
 
 using engine::InProcessNetwork;
 
+// None to oneself.
+absl::Duration LanAndWan(NodeIndex from, NodeIndex to) {
+  if (from == to) return absl::ZeroDuration();
+  return DataCenterOf(from) == DataCenterOf(to) ? absl::Milliseconds(1) : absl::Milliseconds(30);
+}
+
 class InProcessHarness final : public PeerNetworkHarness {
  public:
   InProcessHarness(WorldKind kind, InProcessNetwork::DelayFunction delay)
@@ -96,8 +102,7 @@ class InProcessNetworkTest : public ::testing::Test {
 
   SimWorld world_;
   SimExecutor executor_{world_};
-  InProcessNetwork hub_{
-      InProcessNetwork::DataCenterDelays(absl::Milliseconds(1), absl::Milliseconds(30))};
+  InProcessNetwork hub_{LanAndWan};
   std::array<std::unique_ptr<engine::PeerNetwork>, kNodes> networks_;
   std::string arrived_;
   std::function<void()> on_arrival_;
@@ -108,14 +113,6 @@ TEST_F(InProcessNetworkTest, MessagesTakeTheDelayOfTheirLink) {
   Send(0, 1, 2);
   Send(0, 0, 3);
   EXPECT_EQ(Arrived(), "0>0:3@0 0>1:2@1 0>3:1@30 ");
-}
-
-TEST(InProcessNetworkDelayTest, AMatrixGivesEachDirectionItsOwn) {
-  InProcessNetwork::DelayMatrix matrix{};
-  matrix[1][2] = absl::Milliseconds(7);
-  auto delay = InProcessNetwork::MatrixDelays(matrix);
-  EXPECT_EQ(delay(NodeAt(1), NodeAt(2)), absl::Milliseconds(7));
-  EXPECT_EQ(delay(NodeAt(2), NodeAt(1)), absl::ZeroDuration());
 }
 
 TEST_F(InProcessNetworkTest, MessagesSentOverTimeEachArriveAtTheirOwnMoment) {

@@ -118,10 +118,19 @@ TEST_F(RocksStoreTest, AfterStopEveryCallIsUnavailableAndQueuedCommitsAreNotWrit
 
 TEST_F(RocksStoreTest, WorkThatStartsAfterTheStoreIsGoneDoesNothing) {
   auto store = Open();
-  store->Commit({StoreWrite::Put(kRows, "a", Value("1"))}, true, [](const absl::Status&) {});
-  store->Get(kRows, "a", [](const auto&) {});
+  ASSERT_TRUE(StoreDriver(world_, *store).Put(kRows, "kept", "1").ok());
+  std::vector<absl::Status> answers;
+  store->Commit({StoreWrite::Put(kRows, "a", Value("1"))}, true,
+                [&](absl::Status status) { answers.push_back(std::move(status)); });
+  store->Get(kRows, "kept",
+             [&](const absl::StatusOr<Bytes>& value) { answers.push_back(value.status()); });
   store.reset();
   world_.sim().RunFor(absl::Seconds(1));
+  ASSERT_EQ(answers.size(), 2u);
+  for (const absl::Status& answer : answers) EXPECT_TRUE(absl::IsUnavailable(answer)) << answer;
+  store = Open();
+  EXPECT_THAT(*StoreDriver(world_, *store).Scan(kRows, "", "", 10),
+              ::testing::ElementsAre("kept=1"));
 }
 
 TEST_F(RocksStoreTest, AnExecutorShutDownFirstDoesNotHoldUpTheStop) {
