@@ -1,8 +1,10 @@
 #include "engine/home/name_index.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
+#include "engine/cell/triad.h"
 #include "engine/rows/name_rows.h"
 #include "engine/rows/row_pages.h"
 
@@ -10,20 +12,18 @@ namespace worldb::engine {
 namespace {
 
 constexpr std::size_t kRowsPerPage = 1024;
-constexpr std::size_t kTagsPerRequestMax = 1024;
 constexpr absl::Duration kAskAgainEvery = absl::Milliseconds(500);
 
 }  // namespace
 
 void NameIndex::Load(std::function<void(absl::Status)> done) {
   ReadPages(
-      *context_.parts.store, RowRange::WithPrefix(RowFamily::kRows, NameRow::kFamilyPrefix),
-      kRowsPerPage,
+      store_, RowRange::WithPrefix(RowFamily::kRows, NameRow::kFamilyPrefix), kRowsPerPage,
       [this](std::vector<StoreRow>& rows) {
         for (const StoreRow& row : rows) {
           const absl::StatusOr<Bytes> name =
-              NameRow::Open(context_.parts.secrets->storage_key, own_id(), row.key, row.value);
-          if (name.ok()) Learn(context_.cell().KeyTagOf(*name), *name);
+              NameRow::Open(secrets_.storage_key, own_id(), row.key, row.value);
+          if (name.ok()) Learn(self_.cell().KeyTagOf(*name), *name);
         }
         return absl::OkStatus();
       },
@@ -31,14 +31,13 @@ void NameIndex::Load(std::function<void(absl::Status)> done) {
 }
 
 std::optional<StoreWrite> NameIndex::RowFor(const KeyTag& key_tag, const Bytes& name) const {
-  if (by_tag_.contains(key_tag) || name.empty() || context_.cell().KeyTagOf(name) != key_tag) {
+  if (by_tag_.contains(key_tag) || name.empty() || self_.cell().KeyTagOf(name) != key_tag) {
     return std::nullopt;
   }
   const std::string row_key = NameRow::Key(key_tag);
-  return StoreWrite::Put(
-      RowFamily::kRows, row_key,
-      std::make_shared<const Bytes>(NameRow::Seal(context_.parts.secrets->storage_key, own_id(),
-                                                  row_key, name, *context_.parts.entropy)));
+  return StoreWrite::Put(RowFamily::kRows, row_key,
+                         std::make_shared<const Bytes>(NameRow::Seal(secrets_.storage_key, own_id(),
+                                                                     row_key, name, entropy_)));
 }
 
 void NameIndex::Learn(const KeyTag& key_tag, const Bytes& name) {
@@ -57,50 +56,52 @@ void NameIndex::Need(const KeyTag& key_tag) {
   // After what is already waiting here: the name may be about to be learnt, and many are asked for
   // at once.
   if (!std::exchange(asking_, true)) {
-    context_.executor().Post([this] { AskSiblings(); });
+    self_.executor().Post([this] { AskSiblings(); });
   }
 }
 
 void NameIndex::AskSiblings() {
   asking_ = !missing_.empty();
-  if (!asking_) return;
+  if (!asking_) return asked_.Clear();
+  const auto siblings = Triad::SiblingsOf(self_.index());
+  NodeSet whom;
+  for (const NodeIndex sibling : siblings) whom.Add(sibling);
   NamesGet request;
-  request.id = context_.NextRequest();
+  request.id = asked_.Add(whom, MissingNames());
   for (const KeyTag& key_tag : missing_) {
-    if (request.key_tags.size() == kTagsPerRequestMax) break;
+    if (request.key_tags.size() == kTagsPerQuestionMax) break;
     request.key_tags.push_back(key_tag);
   }
-  for (int i = 0; i < kNodeCount; ++i) {
-    const NodeIndex node = NodeAt(i);
-    if (node != context_.index() && DataCenterOf(node) == context_.data_center()) {
-      context_.Send(node, request);
-    }
-  }
-  context_.executor().PostAfter(kAskAgainEvery, [this] { AskSiblings(); });
+  for (const NodeIndex sibling : siblings) self_.Send(sibling, request);
+  self_.executor().PostAfter(kAskAgainEvery, [this] { AskSiblings(); });
 }
 
-void NameIndex::On(NodeIndex from, const NamesGet& request) {
-  if (DataCenterOf(from) != context_.data_center()) return;
+void NameIndex::Serve(NodeIndex from, const NamesGet& request) const {
+  if (DataCenterOf(from) != self_.data_center()) return;
   NamesGetReply reply;
   reply.id = request.id;
-  for (const KeyTag& key_tag : request.key_tags) {
-    if (const Bytes* name = Find(key_tag)) reply.names.push_back(*name);
+  const std::size_t count = std::min(request.key_tags.size(), kTagsPerQuestionMax);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (const Bytes* name = Find(request.key_tags[i])) reply.names.push_back(*name);
   }
-  if (!reply.names.empty()) context_.Send(from, std::move(reply));
+  if (!reply.names.empty()) self_.Send(from, std::move(reply));
 }
 
-void NameIndex::On(NodeIndex from, const NamesGetReply& reply) {
-  if (DataCenterOf(from) != context_.data_center()) return;
+void NameIndex::TakeNames(NodeIndex from, const NamesGetReply& reply) {
+  // Left on record: the other sibling may know more of them.
+  if (asked_.Find(from, reply.id) == nullptr) return;
   std::vector<StoreWrite> writes;
-  for (const Bytes& name : reply.names) {
-    const KeyTag key_tag = context_.cell().KeyTagOf(name);
+  const std::size_t count = std::min(reply.names.size(), kTagsPerQuestionMax);
+  for (std::size_t i = 0; i < count; ++i) {
+    const Bytes& name = reply.names[i];
+    const KeyTag key_tag = self_.cell().KeyTagOf(name);
     if (!missing_.contains(key_tag)) continue;  // answered before, or never asked for
     if (auto row = RowFor(key_tag, name)) writes.push_back(*std::move(row));
     Learn(key_tag, name);
   }
   // Unsynced: what a crash takes away is asked for again.
   if (!writes.empty()) {
-    context_.parts.store->Commit(std::move(writes), /*sync=*/false, [](absl::Status) {});
+    store_.Commit(std::move(writes), /*sync=*/false, [](absl::Status) {});
   }
 }
 

@@ -4,6 +4,9 @@
 // A name is stored with the staging commit that first brings it, sealed under the node's storage key,
 // and kept in memory in byte order. A node that was down then asks its siblings once the log names a
 // key it cannot.
+// Bounds:  names are as many as keys of this home were ever written to, and those that are missing a part
+//          of them: the log names them, no peer does. Of what a sibling asks and answers,
+//          kTagsPerQuestionMax count.
 // Errors:  a row that does not open is as good as lost; its name is asked for like any other.
 // Threads: its node's executor.
 // Source:  ARCHITECTURE.md, "Names, listings and watches".
@@ -19,7 +22,12 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
-#include "engine/context/node_context.h"
+#include "cryptoscatter/base/entropy.h"
+#include "engine/cell/cell.h"
+#include "engine/context/node_self.h"
+#include "engine/messages/asked.h"
+#include "engine/messages/triad_messages.h"
+#include "engine/ports/store.h"
 
 namespace worldb::engine {
 
@@ -27,7 +35,18 @@ class NameIndex {
  public:
   using Names = std::map<Bytes, KeyTag>;
 
-  explicit NameIndex(NodeContext& context) : context_(context) {}
+  // Tags and names in one question and its answer; what is above that is not looked at.
+  static constexpr std::size_t kTagsPerQuestionMax = 1024;
+  // The last ones that an answer may still come to.
+  static constexpr std::size_t kQuestionsMax = 8;
+
+  // All of them outlive this object.
+  NameIndex(NodeSelf& self, Store& store, const NodeSecrets& secrets, Entropy& entropy)
+      : self_(self),
+        store_(store),
+        secrets_(secrets),
+        entropy_(entropy),
+        asked_(self.request_ids(), kQuestionsMax) {}
 
   // Reads what an earlier run stored.
   void Load(std::function<void(absl::Status)> done);
@@ -45,17 +64,23 @@ class NameIndex {
   // All known names, those without a version among them.
   const Names& names() const { return names_; }
 
-  void On(NodeIndex from, const NamesGet& request);
-  void On(NodeIndex from, const NamesGetReply& reply);
+  // What a sibling asks for, as far as it is known here.
+  void Serve(NodeIndex from, const NamesGet& request) const;
+  void TakeNames(NodeIndex from, const NamesGetReply& reply);
 
  private:
   void AskSiblings();
-  const NodeId& own_id() const { return context_.cell().node(context_.index()).id; }
+  const NodeId& own_id() const { return self_.cell().node(self_.index()).id; }
 
-  NodeContext& context_;
+  struct MissingNames {};
+  NodeSelf& self_;
+  Store& store_;
+  const NodeSecrets& secrets_;
+  Entropy& entropy_;
   Names names_;
   absl::flat_hash_map<KeyTag, Names::const_iterator> by_tag_;
   std::set<KeyTag> missing_;
+  Asked<MissingNames> asked_;
   bool asking_ = false;
 };
 

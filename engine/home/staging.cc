@@ -25,8 +25,7 @@ absl::StatusOr<std::shared_ptr<Payload>> DecodePayload(absl::string_view row_key
 
 void Staging::Load(std::function<void(absl::Status)> done) {
   ReadPages(
-      *context_.parts.store, RowRange::WithPrefix(RowFamily::kBlobs, StagedRow::kFamilyPrefix),
-      kRowsPerPage,
+      store_, RowRange::WithPrefix(RowFamily::kBlobs, StagedRow::kFamilyPrefix), kRowsPerPage,
       [this](std::vector<StoreRow>& rows) {
         for (StoreRow& row : rows) {
           const auto payload = DecodePayload(row.key, std::move(row.value));
@@ -55,7 +54,7 @@ void Staging::Put(const std::vector<PayloadPtr>& payloads, std::function<void(ab
       named.push_back(payload);
     }
   }
-  context_.parts.store->Commit(
+  store_.Commit(
       std::move(writes), /*sync=*/true,
       [this, payloads, named = std::move(named), done = std::move(done)](absl::Status status) {
         if (status.ok()) {
@@ -64,7 +63,7 @@ void Staging::Put(const std::vector<PayloadPtr>& payloads, std::function<void(ab
           }
           for (const PayloadPtr& payload : payloads) {
             Remember(payload);
-            Review(payload->sealed.core.op_id, payload->commitment, context_.now());
+            Review(payload->sealed.core.op_id, payload->commitment, self_.now());
           }
           KeepBudget();
         }
@@ -72,16 +71,58 @@ void Staging::Put(const std::vector<PayloadPtr>& payloads, std::function<void(ab
       });
 }
 
+void Staging::TakePut(NodeIndex from, const StagePut& put) {
+  if (DataCenterOf(from) != self_.data_center()) return;
+  const auto answer = [this, from, id = put.id](absl::Status status) {
+    self_.Send(from, StagePutReply{id, std::move(status)});
+  };
+  std::size_t bytes = 0;
+  for (const PayloadPtr& payload : put.payloads) {
+    if (payload == nullptr || payload->encoded == nullptr) {
+      return answer(absl::InvalidArgumentError("a payload to stage is missing"));
+    }
+    bytes += payload->encoded->size();
+  }
+  // One by itself is taken, however large.
+  if (put_bytes_under_way_ > 0 && put_bytes_under_way_ + bytes > kPutBytesUnderWayMax) {
+    return answer(absl::ResourceExhaustedError("too much is being staged; try again"));
+  }
+  put_bytes_under_way_ += bytes;
+  Put(put.payloads, [this, bytes, answer](absl::Status status) {
+    put_bytes_under_way_ -= bytes;
+    answer(std::move(status));
+  });
+}
+
+void Staging::Serve(NodeIndex from, const StageGet& request) {
+  if (DataCenterOf(from) != self_.data_center()) return;
+  const auto answer = [this, from, id = request.id](absl::StatusOr<PayloadPtr> payload) {
+    StageGetReply reply;
+    reply.id = id;
+    reply.status = payload.status();
+    if (payload.ok()) reply.payload = *std::move(payload);
+    self_.Send(from, std::move(reply));
+  };
+  if (gets_under_way_ >= kGetsUnderWayMax) {
+    return answer(absl::ResourceExhaustedError("too many ask for what is staged; try again"));
+  }
+  ++gets_under_way_;
+  Get(request.commitment, [this, answer](absl::StatusOr<PayloadPtr> payload) {
+    --gets_under_way_;
+    answer(std::move(payload));
+  });
+}
+
 void Staging::Note(const Payload& payload) {
   Staged& staged = synced_[payload.commitment];
   stored_bytes_ += payload.encoded->size() - staged.bytes;
-  staged = {payload.sealed.core.op_id, context_.now(), payload.encoded->size(), payload.whole()};
+  staged = {payload.sealed.core.op_id, self_.now(), payload.encoded->size(), payload.whole()};
 }
 
 void Staging::Review(const OpId& op, const CommitmentId& commitment, absl::Duration since) {
   if (!wanted_) return;
   const StagingWish wish = wanted_(op, commitment);
-  const bool stray = wish == StagingWish::kUnknown && context_.now() - since >= kStrayAfter;
+  const bool stray = wish == StagingWish::kUnknown && self_.now() - since >= kStrayAfter;
   Heed(commitment, stray ? StagingWish::kUnwanted : wish);
 }
 
@@ -114,7 +155,7 @@ void Staging::MayShrink(const CommitmentId& commitment, std::deque<CommitmentId>
 }
 
 void Staging::KeepBudget() {
-  while (stored_bytes_ > context_.options.staging_bytes_max && !(safe_.empty() && held_.empty())) {
+  while (stored_bytes_ > bytes_max_ && !(safe_.empty() && held_.empty())) {
     std::deque<CommitmentId>& queue = safe_.empty() ? held_ : safe_;
     const CommitmentId oldest = queue.front();
     queue.pop_front();
@@ -142,9 +183,8 @@ void Staging::Shrink(const CommitmentId& commitment) {
       memory_.erase(cached);
     }
     // Not synced: a crash leaves the whole payload, which may shrink again.
-    context_.parts.store->Commit(
-        {StoreWrite::Put(RowFamily::kBlobs, StagedRow::Key(commitment), owed->encoded)},
-        /*sync=*/false, [](absl::Status) {});
+    store_.Commit({StoreWrite::Put(RowFamily::kBlobs, StagedRow::Key(commitment), owed->encoded)},
+                  /*sync=*/false, [](absl::Status) {});
   });
 }
 
@@ -170,24 +210,23 @@ void Staging::Remember(PayloadPtr payload) {
 void Staging::Get(const CommitmentId& commitment,
                   std::function<void(absl::StatusOr<PayloadPtr>)> done) {
   if (const auto it = memory_.find(commitment); it != memory_.end()) {
-    context_.executor().Post([payload = it->second, done = std::move(done)] { done(payload); });
+    self_.executor().Post([payload = it->second, done = std::move(done)] { done(payload); });
     return;
   }
-  context_.parts.store->Get(
-      RowFamily::kBlobs, StagedRow::Key(commitment),
-      [this, commitment, done = std::move(done)](absl::StatusOr<Bytes> bytes) {
-        // Damaged is as good as not here: whoever asks takes a sibling's.
-        if (absl::IsDataLoss(bytes.status())) {
-          return done(absl::NotFoundError(bytes.status().message()));
-        }
-        if (!bytes.ok()) return done(bytes.status());
-        auto payload = DecodePayload(StagedRow::Key(commitment), *std::move(bytes));
-        if (!payload.ok()) return done(absl::NotFoundError(payload.status().message()));
-        if (const Bytes* name = names_.Find((*payload)->sealed.core.key_tag)) {
-          (*payload)->key = *name;
-        }
-        done(*std::move(payload));
-      });
+  store_.Get(RowFamily::kBlobs, StagedRow::Key(commitment),
+             [this, commitment, done = std::move(done)](absl::StatusOr<Bytes> bytes) {
+               // Damaged is as good as not here: whoever asks takes a sibling's.
+               if (absl::IsDataLoss(bytes.status())) {
+                 return done(absl::NotFoundError(bytes.status().message()));
+               }
+               if (!bytes.ok()) return done(bytes.status());
+               auto payload = DecodePayload(StagedRow::Key(commitment), *std::move(bytes));
+               if (!payload.ok()) return done(absl::NotFoundError(payload.status().message()));
+               if (const Bytes* name = names_.Find((*payload)->sealed.core.key_tag)) {
+                 (*payload)->key = *name;
+               }
+               done(*std::move(payload));
+             });
 }
 
 void Staging::Drop(const CommitmentId& commitment) {
@@ -203,7 +242,7 @@ void Staging::Drop(const CommitmentId& commitment) {
   if (drops_.size() >= kDropsPerCommitMax) {
     FlushDrops();
   } else if (!std::exchange(drop_timer_, true)) {
-    context_.executor().PostAfter(kDropEvery, [this] {
+    self_.executor().PostAfter(kDropEvery, [this] {
       drop_timer_ = false;
       FlushDrops();
     });
@@ -213,7 +252,7 @@ void Staging::Drop(const CommitmentId& commitment) {
 void Staging::FlushDrops() {
   if (drops_.empty()) return;
   // A deletion that does not survive a crash is repeated when the log is applied again.
-  context_.parts.store->Commit(std::exchange(drops_, {}), /*sync=*/false, [](absl::Status) {});
+  store_.Commit(std::exchange(drops_, {}), /*sync=*/false, [](absl::Status) {});
 }
 
 }  // namespace worldb::engine

@@ -3,7 +3,10 @@
 // What is staged is ciphertext with nine sealed key shares: this node could open one of them.
 // A payload is kept in memory while the budget allows, and read back from the store otherwise. The
 // commit that stages it brings the name of its key to the index, if it is new there.
-// Errors:  NotFound when it is not here; the store's own errors otherwise.
+// Bounds:  payloads in memory, kMemoryBytesMax; rows, `bytes_max` but for what must stay whole; what
+//          siblings have under way, kPutBytesUnderWayMax and kGetsUnderWayMax.
+// Errors:  NotFound when it is not here; ResourceExhausted for a sibling that has too much under way; the
+//          store's own errors otherwise.
 // Threads: its node's executor.
 // Source:  docs/protocol.md 4.
 #ifndef WORLDB_ENGINE_HOME_STAGING_H_
@@ -16,9 +19,11 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
-#include "engine/context/node_context.h"
+#include "engine/context/node_self.h"
 #include "engine/home/name_index.h"
 #include "engine/home/staging_rule.h"
+#include "engine/messages/triad_messages.h"
+#include "engine/ports/store.h"
 
 namespace worldb::engine {
 
@@ -27,7 +32,13 @@ class Staging {
   static constexpr std::size_t kMemoryBytesMax = std::size_t{24} << 20;
   static constexpr absl::Duration kStrayAfter = absl::Minutes(10);
 
-  Staging(NodeContext& context, NameIndex& names) : context_(context), names_(names) {}
+  // What siblings may have under way here; more is refused, and they ask again.
+  static constexpr std::size_t kPutBytesUnderWayMax = std::size_t{256} << 20;
+  static constexpr std::size_t kGetsUnderWayMax = 256;
+
+  // All of them outlive this object. `bytes_max` is what may be stored whole.
+  Staging(NodeSelf& self, Store& store, NameIndex& names, std::uint64_t bytes_max)
+      : self_(self), store_(store), names_(names), bytes_max_(bytes_max) {}
 
   // What the applied log says of a payload; asked after a payload was synced, and now and then.
   void SetWanted(std::function<StagingWish(const OpId&, const CommitmentId&)> wanted) {
@@ -39,6 +50,9 @@ class Staging {
   // `done` gets OK when all of them are synced here.
   void Put(const std::vector<PayloadPtr>& payloads, std::function<void(absl::Status)> done);
   void Get(const CommitmentId& commitment, std::function<void(absl::StatusOr<PayloadPtr>)> done);
+  // The same for a sibling, which is told what came of it.
+  void TakePut(NodeIndex from, const StagePut& put);
+  void Serve(NodeIndex from, const StageGet& request);
   // Staged here and synced.
   bool Has(const CommitmentId& commitment) const { return synced_.contains(commitment); }
   std::uint64_t stored_bytes() const { return stored_bytes_; }
@@ -68,8 +82,10 @@ class Staging {
   void Shrink(const CommitmentId& commitment);
   void FlushDrops();
 
-  NodeContext& context_;
+  NodeSelf& self_;
+  Store& store_;
   NameIndex& names_;
+  const std::uint64_t bytes_max_;
   std::function<StagingWish(const OpId&, const CommitmentId&)> wanted_;
   absl::flat_hash_map<CommitmentId, PayloadPtr> memory_;
   std::deque<CommitmentId> memory_order_;  // oldest first; may name dropped ones
@@ -81,6 +97,8 @@ class Staging {
   std::deque<CommitmentId> held_;
   std::vector<StoreWrite> drops_;
   bool drop_timer_ = false;
+  std::size_t put_bytes_under_way_ = 0;
+  std::size_t gets_under_way_ = 0;
 };
 
 }  // namespace worldb::engine

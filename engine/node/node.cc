@@ -51,8 +51,8 @@ class RunningNode final : public Node {
   RunningNode(NodeParts parts, NodeOptions options)
       : context_(std::move(parts), options),
         peers_(context_),
-        names_(context_),
-        staging_(context_, names_),
+        names_(context_, *context_.parts.store, *context_.parts.secrets, *context_.parts.entropy),
+        staging_(context_, *context_.parts.store, names_, context_.options.staging_bytes_max),
         keys_(context_.parts.secrets->exchange),
         shares_(context_, *context_.parts.store, *context_.parts.secrets, keys_, context_.verifier),
         repairer_(context_, *context_.parts.secrets, keys_, context_.verifier, shares_.reader(),
@@ -60,10 +60,9 @@ class RunningNode final : public Node {
         share_desk_(context_, *context_.parts.store, *context_.parts.secrets, keys_,
                     shares_.reader(), [this](const VersionRef& v) { repairer_.Repair(v); }),
         repair_desk_(context_, *context_.parts.secrets, keys_, *context_.parts.entropy,
-                     shares_.reader(), [this](const VersionRef& v) { repairer_.Repair(v); }),
-        scrubber_(context_, *context_.parts.store, shares_, context_.options.scrub,
+                     shares_.reader(), [this](const VersionRef& v) { repairer_.Repair(v); }),        scrubber_(context_, *context_.parts.store, shares_, context_.options.scrub,
                   [this](const VersionRef& v) { repairer_.Repair(v); }),
-        checkpointer_(context_, RuleOf(options)),
+        checkpointer_(context_, *context_.parts.store, RuleOf(options)),
         home_(context_, *context_.parts.log, staging_, checkpointer_, names_, RuleOf(options)),
         sequencer_(context_,
                    {.log = *context_.parts.log,
@@ -276,31 +275,17 @@ class RunningNode final : public Node {
   void Handle(NodeIndex from, WatchOpen& m) { sequencer_.Ask(from, std::move(m)); }
   void Handle(NodeIndex from, WatchBatch& m) { watcher_.TakeBatch(from, m); }
   void Handle(NodeIndex from, WatchAck& m) { sequencer_.OnWatchAck(from, m); }
-  void Handle(NodeIndex from, NamesGet& m) { names_.On(from, m); }
-  void Handle(NodeIndex from, NamesGetReply& m) { names_.On(from, m); }
-  void Handle(NodeIndex from, StagePut& m) {
-    if (DataCenterOf(from) != context_.data_center()) return;
-    staging_.Put(m.payloads, [this, from, id = m.id](absl::Status status) {
-      context_.Send(from, StagePutReply{id, std::move(status)});
-    });
-  }
+  void Handle(NodeIndex from, NamesGet& m) { names_.Serve(from, m); }
+  void Handle(NodeIndex from, NamesGetReply& m) { names_.TakeNames(from, m); }
+  void Handle(NodeIndex from, StagePut& m) { staging_.TakePut(from, m); }
   void Handle(NodeIndex from, StagePutReply& m) {
     sequencer_.OnStaged(from, m);
     scatterer_.TakeStaged(from, m);
   }
   void Handle(NodeIndex from, CheckpointSynced& m) { sequencer_.OnCheckpointSynced(from, m); }
-  void Handle(NodeIndex from, CheckpointGet& m) { checkpointer_.On(from, m); }
-  void Handle(NodeIndex from, CheckpointGetReply& m) { checkpointer_.On(from, m); }
-  void Handle(NodeIndex from, StageGet& m) {
-    if (DataCenterOf(from) != context_.data_center()) return;
-    staging_.Get(m.commitment, [this, from, id = m.id](absl::StatusOr<PayloadPtr> payload) {
-      StageGetReply reply;
-      reply.id = id;
-      reply.status = payload.status();
-      if (payload.ok()) reply.payload = *std::move(payload);
-      context_.Send(from, std::move(reply));
-    });
-  }
+  void Handle(NodeIndex from, CheckpointGet& m) { checkpointer_.Serve(from, m); }
+  void Handle(NodeIndex from, CheckpointGetReply& m) { checkpointer_.TakePage(from, m); }
+  void Handle(NodeIndex from, StageGet& m) { staging_.Serve(from, m); }
   void Handle(NodeIndex from, StageGetReply& m) { scatterer_.TakePayload(from, m); }
   void Handle(NodeIndex from, PutShares& m) { shares_.intake().Take(from, std::move(m)); }
   void Handle(NodeIndex from, PutSharesReply& m) { scatterer_.TakeReceipts(from, m); }
