@@ -14,7 +14,6 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <optional>
 #include <system_error>
@@ -26,6 +25,7 @@
 #include "cryptoscatter/base/check.h"
 #include "cryptoscatter/base/key_order.h"
 #include "cryptoscatter/base/status_macros.h"
+#include "engine/rocks/rocks_log_file.h"
 #include "engine/rocks/rocks_options.h"
 
 namespace worldb::engine {
@@ -33,62 +33,6 @@ namespace {
 
 constexpr int kOpenFilesMax = 64;
 constexpr std::size_t kCacheBytes = std::size_t{4} << 20;
-
-// How RocksDB lays out a log: blocks, in which a record lies as one or more fragments behind a header
-// each: a checksum, the fragment's length and its type.
-constexpr std::uint64_t kLogBlockBytes = 32 * 1024;
-constexpr std::uint64_t kLogHeaderBytes = 7;
-enum LogFragment : std::uint8_t { kWhole = 1, kFirst = 2, kMiddle = 3, kLast = 4 };
-
-// No header begins in what is left of a block when it does not fit.
-std::uint64_t NextFragment(std::uint64_t at) {
-  const std::uint64_t left = kLogBlockBytes - at % kLogBlockBytes;
-  return left < kLogHeaderBytes ? at + left : at;
-}
-// Where the record of `bytes` ends that was written behind `at`.
-std::uint64_t EndOfRecord(std::uint64_t at, std::uint64_t bytes) {
-  do {
-    at = NextFragment(at);
-    const std::uint64_t room = kLogBlockBytes - at % kLogBlockBytes - kLogHeaderBytes;
-    const std::uint64_t here = std::min(bytes, room);
-    at += kLogHeaderBytes + here;
-    bytes -= here;
-  } while (bytes > 0);
-  return at;
-}
-
-// Whether a log goes on behind `at` as one does whose writer was stopped: with one record that is longer
-// than the file. Zeros instead may be what a power cut left of unsynced records, or the loss of any number.
-bool EndsTorn(const std::string& path, std::uint64_t at, std::uint64_t file_bytes) {
-  std::ifstream in(path, std::ios::binary);
-  while (true) {
-    at = NextFragment(at);
-    if (at + kLogHeaderBytes > file_bytes) return true;
-    std::array<char, kLogHeaderBytes> header;
-    if (!in.seekg(static_cast<std::streamoff>(at)).read(header.data(), header.size())) return false;
-    const auto byte = [&header](std::size_t i) { return static_cast<std::uint8_t>(header[i]); };
-    const std::uint64_t length = byte(4) | std::uint64_t{byte(5)} << 8;
-    const std::uint8_t type = byte(6);
-    const std::uint64_t end = at + kLogHeaderBytes + length;
-    if (type < kWhole || type > kLast) return false;
-    if (end > at - at % kLogBlockBytes + kLogBlockBytes) return false;
-    if (end > file_bytes) return true;
-    if (type == kWhole || type == kLast) return false;  // RocksDB would have taken it
-    at = end;
-  }
-}
-
-std::string LogName(std::uint64_t number) {
-  std::string digits = absl::StrCat(number);
-  if (digits.size() < 6) digits.insert(0, 6 - digits.size(), '0');
-  return digits + ".log";
-}
-// Zero when it is no log's name.
-std::uint64_t LogNumberOf(const std::string& file_name) {
-  std::uint64_t number = 0;
-  if (!absl::EndsWith(file_name, ".log")) return 0;
-  return absl::SimpleAtoi(file_name.substr(0, file_name.size() - 4), &number) ? number : 0;
-}
 
 // What RocksDB makes of a store's logs when it opens the store. It tells in messages alone what it
 // dropped, and some things it drops in silence: so the records that it took are added up, too.
@@ -108,7 +52,7 @@ class LogReplay final : public rocksdb::Logger, public rocksdb::WalFilter {
                                      const rocksdb::WriteBatch& batch, rocksdb::WriteBatch*,
                                      bool*) override {
     Log& log = logs_[number];
-    log.end = EndOfRecord(log.end, batch.GetDataSize());
+    log.end = EndOfLogRecord(log.end, batch.GetDataSize());
     log.is_exact = log.drops == 0;
     return WalProcessingOption::kContinueProcessing;
   }
@@ -278,7 +222,7 @@ class RocksReader::Impl {
         cut.reason = log.drops > 0 ? log.reason : status.ok() ? kNoKnownForm : status.ToString();
       }
       if (is_new && log.is_exact) {
-        cut.hole_begin = NextFragment(log.end);
+        cut.hole_begin = NextLogFragment(log.end);
         cut.hole_end = cut.hole_begin - cut.hole_begin % kLogBlockBytes + kLogBlockBytes;
       } else if (cut.end == UINT64_MAX) {
         cut.end = files->LastBlock(number);
@@ -319,24 +263,13 @@ class RocksReader::Impl {
     db.reset();
   }
 
-  static std::vector<std::uint64_t> LogsIn(const std::string& dir) {
-    std::vector<std::uint64_t> logs;
-    std::error_code error;
-    for (std::filesystem::directory_iterator at(dir, error), end; !error && at != end;
-         at.increment(error)) {
-      if (const std::uint64_t number = LogNumberOf(at->path().filename())) logs.push_back(number);
-    }
-    std::sort(logs.begin(), logs.end());
-    return logs;
-  }
-
   // RocksDB took less than there is, said nothing, and it is no torn record either.
   static bool EndsInSilence(const std::string& dir, std::uint64_t number,
                             const LogReplay::Log& log) {
     const std::string path = absl::StrCat(dir, "/", LogName(number));
     std::error_code error;
     const std::uint64_t bytes = std::filesystem::file_size(path, error);
-    return !error && log.end < bytes && !EndsTorn(path, log.end, bytes);
+    return !error && log.end < bytes && !LogEndsTorn(path, log.end, bytes);
   }
 
   static bool IsDirectory(const std::string& dir, std::uint64_t number) {
@@ -375,7 +308,7 @@ class RocksReader::Impl {
       }
       if (log.drops == 0 && log.end >= bytes) continue;
       const bool last = number == logs.rbegin()->first;
-      if (log.drops == 0 && cut == cuts.end() && last && EndsTorn(path, log.end, bytes)) {
+      if (log.drops == 0 && cut == cuts.end() && last && LogEndsTorn(path, log.end, bytes)) {
         facts.torn.push_back(absl::StrCat("log ", LogName(number), " ends in ", bytes - log.end,
                                           " bytes of a torn record, as after a crash"));
         continue;

@@ -37,24 +37,6 @@ absl::Status Stopped() { return absl::UnavailableError("the store has been stopp
 
 }  // namespace
 
-class RocksResources::Impl {
- public:
-  explicit Impl(const Budget& budget)
-      : cache(rocksdb::NewLRUCache(budget.memory_bytes_max)),
-        memtables(std::make_shared<rocksdb::WriteBufferManager>(budget.memtable_bytes_max, cache)) {
-    rocksdb::Env* env = rocksdb::Env::Default();
-    env->SetBackgroundThreads(budget.background_thread_count, rocksdb::Env::LOW);
-    env->SetBackgroundThreads(budget.background_thread_count, rocksdb::Env::HIGH);
-  }
-
-  const std::shared_ptr<rocksdb::Cache> cache;
-  // Charges memtables to the cache, so that one number bounds both.
-  const std::shared_ptr<rocksdb::WriteBufferManager> memtables;
-};
-
-RocksResources::RocksResources(const Budget& budget) : impl_(std::make_unique<Impl>(budget)) {}
-RocksResources::~RocksResources() = default;
-
 // Kept alive by work the pool still holds. Such work counts itself in before it touches the
 // database or the executor, and does nothing once the store is stopped; Stop() waits for those
 // counted in.
@@ -63,7 +45,7 @@ class RocksStore::Core : public std::enable_shared_from_this<RocksStore::Core> {
   Core(Executor& completions, const Options& options)
       : options_(options), completions_(completions) {}
 
-  absl::Status Open(const std::string& dir, RocksResources::Impl& resources);
+  absl::Status Open(const std::string& dir, RocksResources& resources);
   void Commit(std::vector<StoreWrite> writes, bool sync, std::function<void(absl::Status)> done);
   void GetMany(RowFamily family, std::vector<std::string> keys,
                std::function<void(std::vector<absl::StatusOr<Bytes>>)> done);
@@ -145,10 +127,10 @@ class RocksStore::Core : public std::enable_shared_from_this<RocksStore::Core> {
   std::uint64_t write_count_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
-absl::Status RocksStore::Core::Open(const std::string& dir, RocksResources::Impl& resources) {
+absl::Status RocksStore::Core::Open(const std::string& dir, RocksResources& resources) {
   dir_ = dir;
-  cache_ = resources.cache;
-  memtables_ = resources.memtables;
+  cache_ = resources.cache();
+  memtables_ = resources.memtables();
   return OpenDatabase();
 }
 
@@ -377,7 +359,7 @@ absl::StatusOr<std::unique_ptr<RocksStore>> RocksStore::Open(const std::string& 
                                                              Executor& completions,
                                                              const Options& options) {
   auto core = std::make_shared<Core>(completions, options);
-  if (absl::Status status = core->Open(dir, *resources.impl_); !status.ok()) return status;
+  if (absl::Status status = core->Open(dir, resources); !status.ok()) return status;
   return std::unique_ptr<RocksStore>(new RocksStore(std::move(core)));
 }
 

@@ -24,33 +24,9 @@
 #include "absl/strings/string_view.h"
 #include "engine/ports/executor.h"
 #include "engine/ports/store.h"
+#include "engine/rocks/rocks_resources.h"
 
 namespace worldb::engine {
-
-// What all stores of one process share, so that twelve of them cost little more than one.
-class RocksResources {
- public:
-  struct Budget {
-    // Block cache and memtables together.
-    std::size_t memory_bytes_max = std::size_t{256} << 20;
-    // The part of it memtables may take before they are flushed early.
-    std::size_t memtable_bytes_max = std::size_t{128} << 20;
-    // Threads for flushes and for compactions, each.
-    int background_thread_count = 2;
-  };
-  class Impl;
-
-  RocksResources() : RocksResources(Budget{}) {}
-  explicit RocksResources(const Budget& budget);
-  // REQUIRES: every store opened with these resources is destroyed.
-  ~RocksResources();
-  RocksResources(const RocksResources&) = delete;
-  RocksResources& operator=(const RocksResources&) = delete;
-
- private:
-  friend class RocksStore;
-  std::unique_ptr<Impl> impl_;
-};
 
 class RocksStore final : public Store {
  public:
