@@ -55,7 +55,8 @@ class DeskTest : public ::testing::Test {
   engine::NodeContext context_{Parts(), {}};
 
  protected:
-  engine::NameIndex names_{context_};
+  engine::NameIndex names_{context_, *context_.parts.store, *context_.parts.secrets,
+                           *context_.parts.entropy};
 };
 
 }  // namespace worldb::testing

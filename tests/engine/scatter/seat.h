@@ -104,9 +104,12 @@ class Seat {
   MemoryDisk disk_;
   MemoryStore store_;
   engine::NodeContext context_;
-  engine::NameIndex names_{context_};
-  engine::Staging earlier_staging_{context_, names_};  // of an earlier life
-  engine::Staging staging_{context_, names_};
+  engine::NameIndex names_{context_, *context_.parts.store, *context_.parts.secrets,
+                           *context_.parts.entropy};
+  engine::Staging earlier_staging_{context_, *context_.parts.store, names_,
+                                   context_.options.staging_bytes_max};  // of an earlier life
+  engine::Staging staging_{context_, *context_.parts.store, names_,
+                           context_.options.staging_bytes_max};
   engine::PeerTable peers_{context_};
   NodeSet up_ = NodeSet::All();
   int sealed_count_ = 0;
