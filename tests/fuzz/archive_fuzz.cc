@@ -5,7 +5,7 @@
 
 #include "cryptoscatter/base/check.h"
 #include "tools/files.h"
-#include "tools/recover/archive.h"
+#include "tools/recover/files/archive.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace worldb;         // NOLINT: nothing else lives here

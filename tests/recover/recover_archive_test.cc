@@ -18,8 +18,8 @@
 #include "engine/shares/share_store.h"
 #include "tests/recover/recover_fixture.h"
 #include "tests/support/seeded_entropy.h"
-#include "tools/recover/archive.h"
-#include "tools/recover/catalog.h"
+#include "tools/recover/files/archive.h"
+#include "tools/recover/sources/catalog.h"
 
 namespace worldb::testing {
 namespace {

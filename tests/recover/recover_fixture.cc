@@ -4,7 +4,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "tools/recover/file_name.h"
+#include "tools/recover/outputs/file_name.h"
 
 namespace worldb::testing {
 

@@ -13,7 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/recover/recover_fixture.h"
-#include "tools/recover/file_name.h"
+#include "tools/recover/outputs/file_name.h"
 
 namespace worldb::testing {
 namespace {

@@ -22,7 +22,7 @@
 #include "tests/recover/raw_stores.h"
 #include "tests/recover/recover_fixture.h"
 #include "tests/support/temp_directory.h"
-#include "tools/recover/file_name.h"
+#include "tools/recover/outputs/file_name.h"
 
 namespace worldb::testing {
 namespace {

@@ -11,8 +11,8 @@
 #include "absl/strings/str_cat.h"
 #include "tests/recover/raw_stores.h"
 #include "tests/support/temp_directory.h"
-#include "tools/recover/catalog.h"
-#include "tools/recover/recovery.h"
+#include "tools/recover/judging/recovery.h"
+#include "tools/recover/sources/catalog.h"
 
 namespace worldb::testing {
 namespace {
@@ -59,7 +59,7 @@ TEST(RecoverSubsetsTest, EverySetThatMayReadDoesAndNoOther) {
     int deleted = 0;
     int lost = 0;
     const absl::Status status = recovery.Run(
-        [](const tools::VersionName&, const Hash256&) { return false; },
+        [](const engine::VersionRef&, const Hash256&) { return false; },
         [&](const tools::VersionReport& report, SecretBytes value) {
           if (report.status == tools::VersionReport::Status::kLost) {
             ++lost;

@@ -48,6 +48,16 @@ ROOMS = {
              "sequencer"),
 }
 
+# The rooms of tools/recover/ below its commands, each with the rooms it may include, and what of tools/ all may.
+RECOVER_ROOMS = {
+    "files": (),
+    "judging": (),
+    "sources": ("files", "judging"),
+    "outputs": ("files", "judging"),
+    "split": ("files",),
+}
+TOOLS_COMMON = ("tools/files.h", "tools/output_file.h", "tools/print.h", "tools/stop_signals.h")
+
 # The longest matching prefix of a file's path decides.
 ARROWS = {
     "cryptoscatter/base": ("cryptoscatter/base",),
@@ -59,6 +69,11 @@ ARROWS = {
        for room, others in ROOMS.items()},
     "transport": ("transport", "engine", "arbiter", "cryptoscatter"),
     "tools": ("tools", "transport", "engine", "arbiter", "cryptoscatter"),
+    "tools/recover": ("tools", "engine", "arbiter", "cryptoscatter"),
+    **{f"tools/recover/{room}": (f"tools/recover/{room}",
+                                 *(f"tools/recover/{other}" for other in others), *TOOLS_COMMON,
+                                 "engine", "arbiter", "cryptoscatter")
+       for room, others in RECOVER_ROOMS.items()},
     "tests": FOLDERS,
 }
 
@@ -72,7 +87,7 @@ LIBRARIES = (
     ("ISA-L", r"(isa-l|isal)(\.h|/)|(erasure_code|gf_vect_mul|raid)\.h$", ("cryptoscatter",), False, None),
     ("OpenSSL", r"openssl/", ("cryptoscatter",), False, None),
     ("CLI11", r"CLI/", ("tools",), True, None),
-    ("libarchive", r"archive(_entry)?\.h$", ("tools",), False, "tools/recover/archive"),
+    ("libarchive", r"archive(_entry)?\.h$", ("tools",), False, "tools/recover/files/archive"),
     ("GoogleTest", r"g(test|mock)/", ("tests",), True, None),
     ("rapidcheck", r"rapidcheck(\.h|/)", ("tests",), True, None),
     ("benchmark", r"benchmark/", ("tests",), True, None),

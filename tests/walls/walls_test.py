@@ -84,6 +84,27 @@ class WallsTest(unittest.TestCase):
                                     f"{room} -> {other}: {found}")
                 (self.root / name).unlink()
 
+    def test_no_room_of_recover_includes_another_against_the_map(self):
+        for room, allowed in walls.RECOVER_ROOMS.items():
+            for other in walls.RECOVER_ROOMS:
+                name = f"tools/recover/{room}/planted.cc"
+                self.write(f"tools/recover/{other}/thing.h", header(f"tools/recover/{other}/thing.h"))
+                self.write(name, f'#include "tools/recover/{other}/thing.h"\n')
+                found = walls.breaches(self.root)
+                if other == room or other in allowed:
+                    self.assertEqual(found, [], f"{room} -> {other}")
+                else:
+                    self.assertTrue(found and found[0].startswith(f"{name}:1: arrow: "),
+                                    f"{room} -> {other}: {found}")
+                (self.root / name).unlink()
+
+    def test_recovery_works_without_the_commands_and_without_transport(self):
+        self.write("tools/recover/command.h", header("tools/recover/command.h"))
+        self.expect("tools/recover/judging/a.cc", '#include "tools/recover/command.h"\n', "arrow")
+        (self.root / "tools/recover/judging/a.cc").unlink()
+        self.write("transport/client.h", header("transport/client.h"))
+        self.expect("tools/recover/a.cc", '#include "transport/client.h"\n', "arrow")
+
     def test_engine_has_no_source_beside_its_rooms(self):
         self.expect("engine/a.cc", "\n", "room")
 

@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "cryptoscatter/base/status_macros.h"
-#include "tools/recover/archive.h"
+#include "tools/recover/files/archive.h"
 #include "tools/stop_signals.h"
 
 namespace worldb::tools {
@@ -23,6 +23,15 @@ void AddSourceOptions(CLI::App& command, SourceOptions& options) {
       ->check(WholeNumber(1, std::uint64_t{1} << 20))
       ->type_name("GIB");
   AddFormatOption(command, options.format);
+}
+
+void AddKeyOptions(CLI::App& command, KeyPaths& paths) {
+  command.add_option("--secrets", paths.secrets, "nodes' own secrets files: nodes/NAME/secrets")
+      ->type_name("FILE...");
+  command.add_option("--keys", paths.exports, "key exports, made with export-keys")
+      ->type_name("FILE...");
+  command.add_option("--recovery-key", paths.recovery_key, "what opens the key exports")
+      ->type_name("FILE");
 }
 
 absl::StatusOr<std::unique_ptr<Catalog>> ReadSources(const SourceOptions& options,

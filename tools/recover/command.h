@@ -13,9 +13,10 @@
 #include "tools/exit_codes.h"
 #include "tools/option_checks.h"
 #include "tools/print.h"
-#include "tools/recover/catalog.h"
-#include "tools/recover/evidence_directory.h"
+#include "tools/recover/files/key_files.h"
+#include "tools/recover/outputs/evidence_directory.h"
 #include "tools/recover/progress.h"
+#include "tools/recover/sources/catalog.h"
 
 namespace worldb::tools {
 
@@ -29,6 +30,9 @@ struct SourceOptions {
 };
 // Adds SOURCE... and the options.
 void AddSourceOptions(CLI::App& command, SourceOptions& options);
+
+// --secrets, --keys, --recovery-key.
+void AddKeyOptions(CLI::App& command, KeyPaths& paths);
 
 // Reads the sources, showing progress. NotFound when one of them is not there at all; Cancelled once
 // WasStopped().

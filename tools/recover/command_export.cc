@@ -6,9 +6,9 @@
 #include "absl/strings/str_format.h"
 #include "cryptoscatter/base/status_macros.h"
 #include "tools/recover/command.h"
-#include "tools/recover/keys.h"
-#include "tools/recover/output_directory.h"
-#include "tools/recover/share_files.h"
+#include "tools/recover/files/key_files.h"
+#include "tools/recover/files/output_lock.h"
+#include "tools/recover/files/share_files.h"
 
 namespace worldb::tools {
 namespace {

@@ -10,8 +10,8 @@
 #include "absl/strings/str_cat.h"
 #include "cryptoscatter/base/status_macros.h"
 #include "tools/recover/command.h"
-#include "tools/recover/join_file.h"
-#include "tools/recover/share_set.h"
+#include "tools/recover/split/join_file.h"
+#include "tools/recover/split/share_set.h"
 
 namespace worldb::tools {
 namespace {
@@ -60,7 +60,11 @@ absl::StatusOr<Joined> Join(const JoinArguments& arguments, ShareSet& set, std::
     if (absl::IsPermissionDenied(group.status())) next = "the same as a user who may read them";
     return group.status();
   }
-  absl::StatusOr<JoinResult> result = JoinFile(*group, arguments.options);
+  ProgressLine line;
+  absl::StatusOr<JoinResult> result =
+      JoinFile(*group, arguments.options, [&line](std::uint64_t done, std::uint64_t total) {
+        line.ShowBytes("worldb-recover: join", done, total);
+      });
   if (!result.ok()) {
     if (arguments.options.output == "-" && absl::IsResourceExhausted(result.status())) {
       next = "the same command, with standard output to where there is room";

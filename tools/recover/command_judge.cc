@@ -7,9 +7,9 @@
 #include "cryptoscatter/base/status_macros.h"
 #include "cryptoscatter/evidence.h"
 #include "tools/recover/command.h"
-#include "tools/recover/evidence_directory.h"
-#include "tools/recover/hex_id.h"
-#include "tools/recover/keys.h"
+#include "tools/recover/files/key_files.h"
+#include "tools/recover/outputs/evidence_directory.h"
+#include "tools/recover/outputs/hex_id.h"
 
 namespace worldb::tools {
 namespace {

@@ -8,7 +8,7 @@
 #include "cryptoscatter/key_export.h"
 #include "tools/files.h"
 #include "tools/recover/command.h"
-#include "tools/recover/keys.h"
+#include "tools/recover/files/key_files.h"
 
 namespace worldb::tools {
 namespace {

@@ -10,11 +10,11 @@
 #include "absl/strings/str_replace.h"
 #include "cryptoscatter/base/status_macros.h"
 #include "tools/recover/command.h"
-#include "tools/recover/evidence_directory.h"
-#include "tools/recover/file_name.h"
-#include "tools/recover/keys.h"
-#include "tools/recover/output_directory.h"
-#include "tools/recover/recovery.h"
+#include "tools/recover/files/key_files.h"
+#include "tools/recover/judging/recovery.h"
+#include "tools/recover/outputs/evidence_directory.h"
+#include "tools/recover/outputs/file_name.h"
+#include "tools/recover/outputs/output_directory.h"
 
 namespace worldb::tools {
 namespace {
@@ -33,7 +33,7 @@ constexpr char kNoKeys[] =
 
 struct RunArguments {
   SourceOptions sources;
-  KeyOptions keys;
+  KeyPaths keys;
   std::string out;
   std::string evidence;
   std::vector<std::string> key;  // at most one; it may be empty text
@@ -331,7 +331,7 @@ absl::Status Recover(const RunArguments& arguments, const Catalog& catalog,
     progress.Show(absl::StrCat("recovering: ", ++versions, " versions so far"));
   };
   absl::Status status = recovery.Run(
-      [&](const VersionName& name, const Hash256& digest) -> absl::StatusOr<bool> {
+      [&](const engine::VersionRef& name, const Hash256& digest) -> absl::StatusOr<bool> {
         std::vector<Json> events = out->Find(name, digest);
         if (!std::all_of(events.begin(), events.end(), IsVersionEvent)) return false;
         seen();

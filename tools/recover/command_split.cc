@@ -11,8 +11,8 @@
 #include "absl/strings/str_cat.h"
 #include "cryptoscatter/base/status_macros.h"
 #include "tools/recover/command.h"
-#include "tools/recover/share_files.h"
-#include "tools/recover/split_file.h"
+#include "tools/recover/files/share_files.h"
+#include "tools/recover/split/split_file.h"
 #include "tools/script_choice.h"
 
 namespace worldb::tools {
@@ -68,7 +68,10 @@ absl::StatusOr<SplitResult> Split(SplitArguments arguments) {
           " bytes, more than the ", NAME_MAX, " of a file name: a shorter --name NAME"));
     }
   }
-  return SplitFile(options);
+  ProgressLine line;
+  return SplitFile(options, [&line](std::uint64_t done, std::uint64_t total) {
+    line.ShowBytes("worldb-recover: split", done, total);
+  });
 }
 
 void Print(const SplitArguments& arguments, const SplitResult& result) {

@@ -7,10 +7,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "cryptoscatter/base/status_macros.h"
-#include "tools/recover/claims.h"
 #include "tools/recover/command.h"
-#include "tools/recover/evidence_directory.h"
-#include "tools/recover/keys.h"
+#include "tools/recover/files/key_files.h"
+#include "tools/recover/judging/claims.h"
+#include "tools/recover/outputs/evidence_directory.h"
 #include "tools/stop_signals.h"
 
 namespace worldb::tools {
@@ -27,7 +27,7 @@ constexpr std::size_t kVerifiedBatchesKept = std::size_t{1} << 16;
 
 struct VerifyArguments {
   SourceOptions sources;
-  KeyOptions keys;
+  KeyPaths keys;
   std::string evidence;
 };
 

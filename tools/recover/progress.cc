@@ -29,12 +29,9 @@ void ProgressLine::Clear() {
   if (std::exchange(shown_, false)) std::fprintf(stderr, "\r\033[K");
 }
 
-ByteProgress::ByteProgress(std::string verb, std::uint64_t total)
-    : verb_(std::move(verb)), total_(total) {}
-
-void ByteProgress::Show() {
-  line_.Show(absl::StrCat(verb_, " ", FormatBytes(done_),
-                          total_ == 0 ? "" : absl::StrCat(" of ", FormatBytes(total_))));
+void ProgressLine::ShowBytes(const std::string& verb, std::uint64_t done, std::uint64_t total) {
+  Show(absl::StrCat(verb, " ", FormatBytes(done),
+                    total == 0 ? "" : absl::StrCat(" of ", FormatBytes(total))));
 }
 
 }  // namespace worldb::tools

@@ -2,7 +2,6 @@
 #ifndef WORLDB_TOOLS_RECOVER_PROGRESS_H_
 #define WORLDB_TOOLS_RECOVER_PROGRESS_H_
 
-#include <atomic>
 #include <cstdint>
 #include <string>
 
@@ -21,6 +20,8 @@ class ProgressLine {
 
   // Shows `text`, but not more often than a few times a second.
   void Show(const std::string& text);
+  // "<verb> 512.0 MiB of 1.0 GiB"; `total` is 0 when nobody knows it.
+  void ShowBytes(const std::string& verb, std::uint64_t done, std::uint64_t total);
   // Makes room for other output.
   void Clear();
 
@@ -28,23 +29,6 @@ class ProgressLine {
   const bool terminal_;
   bool shown_ = false;
   absl::Time next_ = absl::InfinitePast();
-};
-
-// "<verb> 512.0 MiB of 1.0 GiB".
-// Threads: Add from any thread; the rest by one owner.
-class ByteProgress {
- public:
-  // `total` is 0 when nobody knows it.
-  ByteProgress(std::string verb, std::uint64_t total);
-
-  void Add(std::uint64_t bytes) { done_ += bytes; }
-  void Show();
-
- private:
-  const std::string verb_;
-  const std::uint64_t total_;
-  std::atomic<std::uint64_t> done_{0};
-  ProgressLine line_;
 };
 
 }  // namespace worldb::tools
