@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <memory>
+#include <optional>
+#include <set>
 #include <system_error>
+#include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
 #include "cryptoscatter/base/status_macros.h"
 #include "tools/recover/command.h"
 #include "tools/recover/files/key_files.h"
@@ -15,6 +18,8 @@
 #include "tools/recover/outputs/evidence_directory.h"
 #include "tools/recover/outputs/file_name.h"
 #include "tools/recover/outputs/output_directory.h"
+#include "tools/recover/run_report.h"
+#include "tools/recover/version_event.h"
 
 namespace worldb::tools {
 namespace {
@@ -41,257 +46,6 @@ struct RunArguments {
   bool staged = false;
 };
 
-// Several values of one key never share a name, and no name of a key has an '@'.
-constexpr std::size_t kCommitmentDigits = 32;
-std::string FileOf(const VersionReport& report, ByteSpan key, bool all_versions) {
-  std::string name = FileNameOf(key);
-  if (report.name.version.value() == 0)
-    return absl::StrCat(name, "@staged.", report.commitment.Hex().substr(0, kCommitmentDigits));
-  if (all_versions || report.conflict) {
-    absl::StrAppend(&name, "@", report.name.slot_epoch.value(), ".", report.name.version.value());
-  }
-  if (report.conflict) {
-    absl::StrAppend(&name, ".", report.commitment.Hex().substr(0, kCommitmentDigits));
-  }
-  return name;
-}
-
-Json Indices(NodeSet set) {
-  Json out = Json::array();
-  for (int i = 0; i < kNodeCount; ++i) {
-    if (set.Has(i)) out.push_back(i);
-  }
-  return out;
-}
-
-std::string SoFar(const VersionReport& report, const engine::Cell* cell) {
-  const auto& shortfall = report.shortfall;
-  if (!report.why_lost.empty()) return report.why_lost;
-  const std::string no_key =
-      report.locked.empty()
-          ? ""
-          : absl::StrCat("; no key given opens the shares of ", NodeNames(report.locked, cell));
-  if (shortfall.need == 0) return "its script is not known to this build";
-  return absl::StrCat(
-      shortfall.have, " of ", shortfall.need, " so far; with ", NodeNames(shortfall.missing, cell),
-      " it would be enough. Its script says ",
-      absl::StrReplaceAll(shortfall.script_text.substr(0, shortfall.script_text.find('\n')),
-                          {{"key: ", ""}}),
-      no_key);
-}
-
-Json ToEvent(const VersionReport& report, const engine::Cell* cell) {
-  Json event = {{"event", "version"}, {"status", StatusName(report.status)}};
-  if (report.key.has_value()) {
-    AddKeyText(*report.key, event);
-  } else {
-    event["key"] = Json();
-    event["key_base64"] = Json();
-  }
-  event["key_tag"] = report.name.key_tag.Hex();
-  event["slot_epoch"] = report.name.slot_epoch.value();
-  event["version"] = report.name.version.value();
-  event["kind"] = report.kind == cryptoscatter::ValueKind::kTombstone ? "delete" : "set";
-  event["core"] = report.core.Hex();
-  event["commitment"] = report.commitment.Hex();
-  event["conflict"] = report.conflict;
-  event["file"] = nullptr;
-  event["instead_of"] = nullptr;
-  event["retired"] = nullptr;
-  event["older_than"] = nullptr;
-  event["bytes"] = report.value_bytes;
-  event["good"] = Indices(report.good);
-  event["bad"] = Indices(report.bad);
-  event["locked"] = Indices(report.locked);
-  event["missing"] = Indices(report.missing());
-  event["bad_shares"] = report.bad_shares;
-  if (report.status == VersionReport::Status::kLost) {
-    event["so_far"] = SoFar(report, cell);
-    event["have"] = report.shortfall.have;
-    event["need"] = report.shortfall.need;
-    event["would_do"] = Indices(report.shortfall.missing);
-  }
-  return event;
-}
-
-// Whether a journal's event has what Teller needs: anybody may have written to it.
-bool IsVersionEvent(const Json& event) {
-  const auto is = [&event](const char* field, bool (Json::*kind)() const noexcept) {
-    return event.contains(field) && (event[field].*kind)();
-  };
-  for (const char* field : {"status", "kind", "key_tag", "core", "commitment"}) {
-    if (!is(field, &Json::is_string)) return false;
-  }
-  for (const char* field : {"version", "bytes"}) {
-    if (!is(field, &Json::is_number_unsigned)) return false;
-  }
-  for (const char* field : {"good", "bad", "locked", "missing", "bad_shares"}) {
-    if (!is(field, &Json::is_array)) return false;
-  }
-  for (const char* field : {"key", "key_base64", "file", "instead_of"}) {
-    if (!is(field, &Json::is_string) && !is(field, &Json::is_null)) return false;
-  }
-  if (event["instead_of"].is_string() && !event["file"].is_string()) return false;
-  return event["bad_shares"].empty() && event["status"] != "lost" &&
-         is("conflict", &Json::is_boolean);
-}
-
-// Tells what became of each version, and counts.
-class Teller {
- public:
-  Teller(OutputFormat format, const Catalog& catalog, ProgressLine& progress)
-      : format_(format), catalog_(catalog), progress_(progress) {}
-
-  void Tell(Json event, bool again) {
-    progress_.Clear();
-    const std::string status = event["status"];
-    const bool deleted = event["kind"] == "delete" && status != "lost";
-    const bool older = !again && event["older_than"].is_object();
-    ++(older                   ? older_
-       : deleted               ? deleted_
-       : status == "recovered" ? recovered_
-       : status == "degraded"  ? degraded_
-                               : lost_);
-    lost_for_keys_ += status == "lost" && !event["locked"].empty() ? 1 : 0;
-    again_ += again ? 1 : 0;
-    bad_ += event["bad_shares"].size();
-    conflicts_ += event["conflict"] == true ? 1 : 0;
-    if (event["instead_of"].is_string()) {
-      ++renamed_;
-      std::fprintf(stderr, "%s: another key has the file name %s, too: this one is %s\n",
-                   kRecoverProgram, Printable(event["instead_of"].get<std::string>()).c_str(),
-                   Printable(event["file"].get<std::string>()).c_str());
-    }
-    if (!again && event["retired"].is_object()) {
-      std::fprintf(stderr, "%s: %s held an older value: it is %s now\n", kRecoverProgram,
-                   Printable(event["retired"]["from"].get<std::string>()).c_str(),
-                   Printable(event["retired"]["to"].get<std::string>()).c_str());
-    }
-    for (const Json& reason : event["bad_shares"]) {
-      std::fprintf(stderr, "%s: bad share of %s: %s\n", kRecoverProgram, KeyOf(event).c_str(),
-                   Printable(reason.get<std::string>()).c_str());
-    }
-    event["again"] = again;
-    format_ == OutputFormat::kJson ? PrintJson(event)
-                                   : PrintLine(Line(event, older, deleted, again));
-  }
-
-  // `unknown`: versions that may be of the one key that was asked for.
-  ExitCode Finish(const std::string& out, const Recovery::Unknown& unknown) const {
-    const std::vector<std::string> locked = catalog_.LockedStores();
-    if (format_ == OutputFormat::kJson) {
-      PrintJson({{"event", "summary"},
-                 {"recovered", recovered_},
-                 {"degraded", degraded_},
-                 {"deleted", deleted_},
-                 {"lost", lost_},
-                 {"older", older_},
-                 {"again", again_},
-                 {"conflicts", conflicts_},
-                 {"renamed", renamed_},
-                 {"bad_shares", bad_},
-                 {"bad_sources", catalog_.bad().size()},
-                 {"locked_stores", locked},
-                 {"out", out}});
-    }
-    for (const std::string& store : locked) {
-      std::fprintf(stderr, "%s: no key given opens %s\n", kRecoverProgram,
-                   Printable(store).c_str());
-    }
-    std::fprintf(stderr,
-                 "%s: %llu recovered, %llu degraded, %llu deleted, %llu lost, %llu older than what "
-                 "is there; "
-                 "%llu bad shares; %llu were done before; values in %s\n",
-                 kRecoverProgram, recovered_, degraded_, deleted_, lost_, older_, bad_, again_,
-                 Printable(out).c_str());
-    const std::string next =
-        lost_for_keys_ > 0
-            ? "name the keys of those nodes, too, with --secrets or --keys, and run it again"
-            : "add the stores or share files of further nodes, and run it again";
-    if (bad_ > 0 || conflicts_ > 0 || !catalog_.bad().empty() || unknown.damaged) {
-      return ReportBad(
-          "run", catalog_, bad_ > 0 || conflicts_ > 0 || unknown.damaged,
-          {absl::StrCat("run: ", bad_, " bad shares, ", catalog_.bad().size(), " bad sources"),
-           "each is named above; nothing was written that did not verify", next});
-    }
-    if (lost_ > 0) {
-      PrintFailure({absl::StrCat("run: ", lost_, lost_ == 1 ? " version is" : " versions are",
-                                 " lost so far"),
-                    lost_for_keys_ > 0
-                        ? "the shares that the keys given open do not make a set that may read; "
-                          "each is named above"
-                        : "the good shares do not make a set that may read; each is named above",
-                    next},
-                   kRecoverProgram);
-      return kExitUnavailable;
-    }
-    return unknown.versions > 0 ? kExitUnavailable : kExitDone;
-  }
-  bool any() const { return recovered_ + degraded_ + deleted_ + lost_ + older_ > 0; }
-
- private:
-  static std::string KeyOf(const Json& event) {
-    return event["key"].is_null()
-               ? absl::StrCat("(key tag ", event["key_tag"].get<std::string>(), ")")
-               : Printable(event["key"].get<std::string>());
-  }
-
-  // "tokyo-1, tokyo-2".
-  std::string NamesOf(const Json& indices) const {
-    NodeSet nodes;
-    for (const Json& index : indices) {
-      const int i = index.is_number_integer() ? index.get<int>() : -1;
-      if (i >= 0 && i < kNodeCount) nodes.Add(NodeAt(i));
-    }
-    return NodeNames(nodes, catalog_.OnlyCell());
-  }
-
-  std::string Line(const Json& event, bool older, bool deleted, bool again) const {
-    std::string line = older ? "older" : deleted ? "deleted" : event["status"].get<std::string>();
-    line.resize(11, ' ');
-    absl::StrAppend(&line, KeyOf(event), "  ");
-    const std::uint64_t version = event["version"];
-    absl::StrAppend(&line, version == 0 ? "staged" : absl::StrCat("version ", version));
-    if (event["conflict"] == true) {
-      absl::StrAppend(&line, "  one of several values: commitment ",
-                      event["commitment"].get<std::string>().substr(0, kCommitmentDigits));
-    }
-    if (event["status"] == "lost") {
-      absl::StrAppend(&line, "  ", event["so_far"].get<std::string>());
-    } else if (!deleted) {
-      absl::StrAppend(&line, "  ", FormatBytes(event["bytes"].get<std::uint64_t>()));
-    }
-    if (event["status"] == "degraded") {
-      absl::StrAppend(&line, "  ", event["good"].size(), " good shares, ", event["bad"].size(),
-                      " bad, ", event["missing"].size(), " missing");
-      if (!event["locked"].empty()) {
-        absl::StrAppend(&line, ", ", event["locked"].size(), " locked: no key given for ",
-                        NamesOf(event["locked"]));
-      }
-    }
-    if (older) {
-      absl::StrAppend(&line, "  not written: version ",
-                      event["older_than"]["version"].get<std::uint64_t>(), " is there");
-    }
-    if (again) line += "  (done before)";
-    return line;
-  }
-
-  const OutputFormat format_;
-  const Catalog& catalog_;
-  ProgressLine& progress_;
-  unsigned long long recovered_ = 0;
-  unsigned long long degraded_ = 0;
-  unsigned long long deleted_ = 0;
-  unsigned long long lost_ = 0;
-  unsigned long long lost_for_keys_ = 0;  // of those: there are shares that no key given opens
-  unsigned long long older_ = 0;
-  unsigned long long again_ = 0;
-  unsigned long long conflicts_ = 0;
-  unsigned long long renamed_ = 0;
-  unsigned long long bad_ = 0;
-};
-
 bool IsSamePath(const std::string& a, const std::string& b) {
   std::error_code error;
   const auto plain = [&error](const std::string& path) {
@@ -313,66 +67,6 @@ std::uint64_t OnlyStagedKeys(const Catalog& catalog, const std::optional<std::se
   return count;
 }
 
-// `evidence` may be null.
-absl::Status Recover(const RunArguments& arguments, const Catalog& catalog,
-                     EvidenceDirectory* evidence, Teller& teller, ProgressLine& progress,
-                     Recovery::Unknown& unknown, absl::Status& evidence_status) {
-  WORLDB_ASSIGN_OR_RETURN(
-      const std::unique_ptr<OutputDirectory> out,
-      OutputDirectory::Open(arguments.out, arguments.all_versions,
-                            [&](const Json& event) { teller.Tell(event, false); }));
-  RecoveryOptions options;
-  options.all_versions = arguments.all_versions;
-  options.staged = arguments.staged;
-  if (!arguments.key.empty()) options.only_key = ToBytes(AsBytes(arguments.key.front()));
-  Recovery recovery(catalog, options);
-  std::uint64_t versions = 0;
-  const auto seen = [&] {
-    progress.Show(absl::StrCat("recovering: ", ++versions, " versions so far"));
-  };
-  absl::Status status = recovery.Run(
-      [&](const engine::VersionRef& name, const Hash256& digest) -> absl::StatusOr<bool> {
-        std::vector<Json> events = out->Find(name, digest);
-        if (!std::all_of(events.begin(), events.end(), IsVersionEvent)) return false;
-        seen();
-        for (Json& event : events) {
-          if (options.only_key.has_value() &&
-              event["key_base64"] != absl::Base64Escape(AsText(*options.only_key))) {
-            continue;
-          }
-          teller.Tell(std::move(event), true);
-        }
-        return !events.empty();
-      },
-      [&](VersionReport report, SecretBytes value) -> absl::Status {
-        seen();
-        const bool lost = report.status == VersionReport::Status::kLost;
-        const bool deleted = report.kind == cryptoscatter::ValueKind::kTombstone;
-        Json event = ToEvent(report, catalog.CellOf(report.cell));
-        // What is lost is tried again by the next run, so it stays out of the journal.
-        if (lost) {
-          teller.Tell(std::move(event), false);
-          return absl::OkStatus();
-        }
-        Output output{
-            report.name, report.cell, report.commitment, report.digest, report.value_count, "", ""};
-        if (!deleted) output.file = FileOf(report, *report.key, arguments.all_versions);
-        if (!arguments.all_versions && report.name.version.value() != 0) {
-          output.plain_file = FileNameOf(*report.key);
-        }
-        return out->Put(output, value.ExposeSecret(), std::move(event));
-      },
-      [&](std::span<const Spot> shares, const VersionClaims& claims) -> absl::Status {
-        // Values come first: what goes wrong with evidence is told once they are there.
-        if (evidence == nullptr || !evidence_status.ok()) return absl::OkStatus();
-        evidence_status = evidence->AddVersion(catalog, claims, shares);
-        return absl::OkStatus();
-      });
-  unknown = recovery.unknown();
-  status.Update(out->Flush());
-  return status;
-}
-
 // Of one key that was asked for, when versions may be of it that do not open.
 absl::Status ToStatus(const Recovery::Unknown& unknown) {
   const std::string what = absl::StrCat(
@@ -380,6 +74,155 @@ absl::Status ToStatus(const Recovery::Unknown& unknown) {
       " versions that cannot be read here, nobody knows the key: one may be of this one");
   return unknown.damaged ? absl::DataLossError(what) : absl::UnavailableError(what);
 }
+
+// One run over what was read.
+class Running {
+ public:
+  // `evidence` may be null.
+  Running(const RunArguments& arguments, const Catalog& catalog, EvidenceDirectory* evidence,
+          ProgressLine& progress)
+      : arguments_(arguments),
+        catalog_(catalog),
+        evidence_(evidence),
+        progress_(progress),
+        report_(arguments.sources.format, catalog, progress) {
+    if (!arguments.key.empty()) only_key_ = ToBytes(AsBytes(arguments.key.front()));
+  }
+
+  ExitCode Run() {
+    only_staged_ = OnlyStagedKeys(
+        catalog_, only_key_.has_value() ? TagsOf(catalog_, *only_key_) : std::nullopt);
+    if (only_staged_ > 0 && !arguments_.staged) {
+      std::fprintf(stderr, "%s: %llu %s staged payloads only: --staged writes them, too\n",
+                   kRecoverProgram, static_cast<unsigned long long>(only_staged_),
+                   only_staged_ == 1 ? "key has" : "keys have");
+    }
+    const absl::Status status = Recover();
+    progress_.Clear();
+    if (evidence_ != nullptr && evidence_status_.ok()) {
+      evidence_status_ = FinishEvidence(*evidence_, format());
+    }
+    return Finish(status);
+  }
+
+ private:
+  OutputFormat format() const { return arguments_.sources.format; }
+
+  absl::Status Recover() {
+    WORLDB_ASSIGN_OR_RETURN(
+        out_, OutputDirectory::Open(arguments_.out, arguments_.all_versions,
+                                    [this](const Json& event) { report_.Tell(event, false); }));
+    Recovery recovery(catalog_, {.all_versions = arguments_.all_versions,
+                                 .staged = arguments_.staged,
+                                 .only_key = only_key_});
+    absl::Status status = recovery.Run(
+        [this](const engine::VersionRef& name, const Hash256& digest) {
+          return TellAgain(name, digest);
+        },
+        [this](const VersionReport& report, SecretBytes value) { return Put(report, value); },
+        [this](std::span<const Spot> shares, const VersionClaims& claims) {
+          // Values come first: what goes wrong with evidence is told once they are there.
+          if (evidence_ != nullptr && evidence_status_.ok()) {
+            evidence_status_ = evidence_->AddVersion(catalog_, claims, shares);
+          }
+          return absl::OkStatus();
+        });
+    unknown_ = recovery.unknown();
+    status.Update(out_->Flush());
+    out_.reset();
+    return status;
+  }
+
+  void ShowProgress() {
+    progress_.Show(absl::StrCat("recovering: ", ++versions_, " versions so far"));
+  }
+
+  // Tells what an earlier run made of this version; false when it is to be done now.
+  bool TellAgain(const engine::VersionRef& name, const Hash256& digest) {
+    std::vector<Json> events = out_->Find(name, digest);
+    if (!std::all_of(events.begin(), events.end(), IsVersionEvent)) return false;
+    ShowProgress();
+    for (Json& event : events) {
+      if (only_key_.has_value() && event["key_base64"] != absl::Base64Escape(AsText(*only_key_))) {
+        continue;
+      }
+      report_.Tell(std::move(event), true);
+    }
+    return !events.empty();
+  }
+
+  absl::Status Put(const VersionReport& report, const SecretBytes& value) {
+    ShowProgress();
+    Json event = ToEvent(report, catalog_.CellOf(report.cell));
+    // What is lost is tried again by the next run, so it stays out of the journal.
+    if (report.status == VersionReport::Status::kLost) {
+      report_.Tell(std::move(event), false);
+      return absl::OkStatus();
+    }
+    Output output{report.name, report.cell, report.commitment, report.digest, report.value_count,
+                  "",          ""};
+    if (report.kind != cryptoscatter::ValueKind::kTombstone) {
+      output.file = FileOf(report, *report.key, arguments_.all_versions);
+    }
+    if (!arguments_.all_versions && report.name.version.value() != 0) {
+      output.plain_file = FileNameOf(*report.key);
+    }
+    return out_->Put(output, value.ExposeSecret(), std::move(event));
+  }
+
+  ExitCode Finish(const absl::Status& status) const {
+    if (!status.ok()) {
+      const std::string next = NextOfWriting(status, "--out");
+      const bool goes_on = absl::IsCancelled(status) || absl::IsResourceExhausted(status);
+      return ReportFailure("run: stopped", status, format(),
+                           goes_on ? next + ": it goes on from here" : next);
+    }
+    if (!report_.any() && catalog_.bad().empty()) {
+      if (const auto code = ReportNoneTold()) return *code;
+    }
+    if (unknown_.versions > 0) {
+      std::fprintf(stderr, "%s: %s\n", kRecoverProgram,
+                   Printable(ToStatus(unknown_).message()).c_str());
+    }
+    const ExitCode code = report_.Finish(arguments_.out, unknown_);
+    return evidence_status_.ok() ? code : ReportNoEvidence("run", evidence_status_, format());
+  }
+
+  // Where no version was told of and no source is bad: why, if that is a failure.
+  std::optional<ExitCode> ReportNoneTold() const {
+    const auto not_found = [this] {
+      return absl::StrCat("run: ", Printable(arguments_.key.front()), " not found");
+    };
+    if (unknown_.versions > 0) {
+      return ReportFailure(not_found(), ToStatus(unknown_), format(),
+                           "name the cell file, too, which tells whose they are, and the stores or "
+                           "share files of further nodes");
+    }
+    if (!arguments_.staged && only_staged_ > 0) {
+      return ReportFailure(
+          "run: only staged payloads found",
+          absl::NotFoundError("they are of writes of which nobody knows whether they won"),
+          format(), "the same command with --staged");
+    }
+    if (only_key_.has_value()) {
+      return ReportFailure(not_found(), absl::NotFoundError("no value that opens has this name"),
+                           format(), "run it without --key to see what there is");
+    }
+    return std::nullopt;
+  }
+
+  const RunArguments& arguments_;
+  const Catalog& catalog_;
+  EvidenceDirectory* const evidence_;
+  ProgressLine& progress_;
+  RunReport report_;
+  std::optional<Bytes> only_key_;
+  std::unique_ptr<OutputDirectory> out_;
+  std::uint64_t only_staged_ = 0;  // keys with nothing but staged payloads
+  std::uint64_t versions_ = 0;
+  Recovery::Unknown unknown_;
+  absl::Status evidence_status_;
+};
 
 ExitCode Run(const RunArguments& arguments) {
   const OutputFormat format = arguments.sources.format;
@@ -410,52 +253,7 @@ ExitCode Run(const RunArguments& arguments) {
   if (catalog->spots().empty() && catalog->bad().empty()) {
     return ReportNothing("run", NothingFound(), format);
   }
-  const std::uint64_t only_staged = OnlyStagedKeys(
-      *catalog,
-      arguments.key.empty() ? std::nullopt : TagsOf(*catalog, AsBytes(arguments.key.front())));
-  if (only_staged > 0 && !arguments.staged) {
-    std::fprintf(stderr, "%s: %llu %s staged payloads only: --staged writes them, too\n",
-                 kRecoverProgram, static_cast<unsigned long long>(only_staged),
-                 only_staged == 1 ? "key has" : "keys have");
-  }
-  Teller teller(format, *catalog, progress);
-  Recovery::Unknown unknown;
-  absl::Status evidence_status;
-  absl::Status status =
-      Recover(arguments, *catalog, evidence->get(), teller, progress, unknown, evidence_status);
-  progress.Clear();
-  if (*evidence != nullptr && evidence_status.ok()) {
-    evidence_status = FinishEvidence(**evidence, format);
-  }
-  if (!status.ok()) {
-    const std::string next = NextOfWriting(status, "--out");
-    const bool goes_on = absl::IsCancelled(status) || absl::IsResourceExhausted(status);
-    return ReportFailure("run: stopped", status, format,
-                         goes_on ? next + ": it goes on from here" : next);
-  }
-  if (unknown.versions > 0 && !teller.any() && catalog->bad().empty()) {
-    return ReportFailure(absl::StrCat("run: ", Printable(arguments.key.front()), " not found"),
-                         ToStatus(unknown), format,
-                         "name the cell file, too, which tells whose they are, and the stores or "
-                         "share files of further nodes");
-  }
-  if (unknown.versions > 0) {
-    std::fprintf(stderr, "%s: %s\n", kRecoverProgram,
-                 Printable(ToStatus(unknown).message()).c_str());
-  }
-  if (!teller.any() && !arguments.staged && only_staged > 0 && catalog->bad().empty()) {
-    return ReportFailure(
-        "run: only staged payloads found",
-        absl::NotFoundError("they are of writes of which nobody knows whether they won"), format,
-        "the same command with --staged");
-  }
-  if (!teller.any() && !arguments.key.empty() && catalog->bad().empty()) {
-    return ReportFailure(absl::StrCat("run: ", Printable(arguments.key.front()), " not found"),
-                         absl::NotFoundError("no value that opens has this name"), format,
-                         "run it without --key to see what there is");
-  }
-  const ExitCode code = teller.Finish(arguments.out, unknown);
-  return evidence_status.ok() ? code : ReportNoEvidence("run", evidence_status, format);
+  return Running(arguments, *catalog, evidence->get(), progress).Run();
 }
 
 }  // namespace

@@ -7,12 +7,13 @@
 #ifndef WORLDB_TOOLS_RECOVER_JUDGING_CLAIMS_H_
 #define WORLDB_TOOLS_RECOVER_JUDGING_CLAIMS_H_
 
-#include <algorithm>
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "cryptoscatter/opener.h"
 #include "tools/recover/judging/share_source.h"
 
@@ -53,6 +54,10 @@ class VersionClaims {
  private:
   std::map<CoreId, Tally<std::pair<SlotEpoch, Version>>> contested_;
 };
+
+// Runs for the shares that claim one version when something is wrong with any of them.
+using BadVersion =
+    std::function<absl::Status(std::span<const Spot> shares, const VersionClaims& claims)>;
 
 }  // namespace worldb::tools
 

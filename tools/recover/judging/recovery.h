@@ -22,34 +22,10 @@
 #include "engine/offline/offline_reader.h"
 #include "tools/recover/judging/claims.h"
 #include "tools/recover/judging/share_source.h"
+#include "tools/recover/judging/version_reading.h"
+#include "tools/recover/judging/version_report.h"
 
 namespace worldb::tools {
-
-struct VersionReport {
-  enum class Status { kRecovered, kDegraded, kLost };
-
-  engine::VersionRef name;  // version zero: a staged payload, of which nobody knows whether it won
-  Status status = Status::kLost;
-  std::optional<Bytes> key;  // nullopt when it could not be found out
-  CellId cell;               // as core
-  CoreId core;               // zero when no share gives it
-  CommitmentId commitment;   // as core
-  cryptoscatter::ValueKind kind = cryptoscatter::ValueKind::kValue;
-  // Two different values stand under this name; each has a report of its own.
-  bool conflict = false;
-  std::size_t value_count = 1;  // that stand under this name
-  std::uint64_t value_bytes = 0;
-  NodeSet good;    // fragment and key share verified
-  NodeSet bad;     // indices of shares with something wrong
-  NodeSet locked;  // no key of their node is at hand
-  std::vector<std::string> bad_shares;
-  engine::OfflineValue::Shortfall shortfall;
-  std::string why_lost;
-  Hash256 digest;  // of what was there to read it from, and of the keys
-
-  NodeSet missing() const { return NodeSet::All().Minus(good | bad | locked); }
-};
-const char* StatusName(VersionReport::Status status);
 
 struct RecoveryOptions {
   bool all_versions = false;
@@ -75,10 +51,6 @@ class Recovery {
   using Done =
       std::function<absl::StatusOr<bool>(const engine::VersionRef& name, const Hash256& digest)>;
 
-  // Runs for the shares that claim one version when something is wrong with any of them.
-  using BadVersion =
-      std::function<absl::Status(std::span<const Spot> shares, const VersionClaims& claims)>;
-
   // `source` must outlive it and be unlocked.
   Recovery(const ShareSource& source, RecoveryOptions options);
   absl::Status Run(const Done& done, const Sink& sink, const BadVersion& bad = {});
@@ -87,12 +59,23 @@ class Recovery {
 
  private:
   using Spots = std::span<const Spot>;
-  struct Reading;  // a version being read
+  // What all versions of one key have in common.
+  struct Key {
+    Spots scattered;  // all but staged payloads
+    Spots staged;
+    const VersionClaims& claims;
+    Hash256 digest;
+  };
 
   absl::Status RunKey(Spots spots, const Done& done, const Sink& sink);
+  absl::Status RunScattered(const Key& key, const Done& done, const Sink& sink);
+  // What was staged and never scattered.
+  absl::Status RunStaged(const Key& key, const Done& done, const Sink& sink);
   // Reports all values that stand under one version; true when one of them was readable.
   absl::StatusOr<bool> RunVersion(Spots spots, Spots staged, const VersionClaims& claims,
                                   const Hash256& digest, const Sink& sink);
+  // What became of one of them; its value if it opens.
+  SecretBytes OpenInto(const Candidate& candidate, VersionReport& report) const;
   // What is wrong with the name that was sealed with a value, or nothing.
   std::string WrongNameOf(const VersionReport& report, ByteSpan key_name) const;
   Hash256 DigestOf(Spots key_spots) const;

@@ -8,7 +8,6 @@
 #include <fstream>
 #include <numeric>
 #include <system_error>
-#include <tuple>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -20,7 +19,7 @@
 #include "tools/recover/files/key_files.h"
 #include "tools/recover/files/output_lock.h"
 #include "tools/recover/files/share_files.h"
-
+#include "tools/recover/judging/spot_groups.h"
 #include "tools/stop_signals.h"
 
 namespace worldb::tools {
@@ -36,12 +35,6 @@ constexpr char kCellFileName[] = "cell";
 
 std::string RowKeyOf(const Spot& spot) {
   return engine::ShareRow::Key(spot.key_tag, spot.slot_epoch, spot.version);
-}
-
-auto Order(const Spot& spot) {
-  // Newest first: complements.
-  return std::tuple(spot.key_tag, ~spot.slot_epoch.value(), ~spot.version.value(), spot.core,
-                    spot.kind, spot.source, spot.detail);
 }
 
 // Of a failure to read: what of it lies in this machine, and is no damage of what is stored.
@@ -76,8 +69,7 @@ std::unique_ptr<Catalog> Catalog::Read(const std::vector<std::string>& sources,
   std::unique_ptr<Catalog> catalog(new Catalog(limits, progress));
   for (const std::string& source : sources) catalog->AddPath(source, source, 0);
   catalog->RetryBadRows();
-  std::sort(catalog->spots_.begin(), catalog->spots_.end(),
-            [](const Spot& a, const Spot& b) { return Order(a) < Order(b); });
+  std::sort(catalog->spots_.begin(), catalog->spots_.end(), IsBefore);
   return catalog;
 }
 
