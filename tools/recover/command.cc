@@ -66,14 +66,14 @@ ExitCode ReportNothing(const std::string& command, const absl::Status& status,
 }
 
 void ReportBadSources(const Catalog& catalog, OutputFormat format) {
-  for (const std::string& where : catalog.skipped()) {
+  for (const std::string& where : catalog.report().skipped) {
     std::fprintf(stderr, "%s: skipped %s: it holds recovered values\n", kRecoverProgram,
                  Printable(where).c_str());
   }
-  for (const std::string& remark : catalog.remarks()) {
+  for (const std::string& remark : catalog.report().remarks) {
     std::fprintf(stderr, "%s: %s\n", kRecoverProgram, Printable(remark).c_str());
   }
-  for (const std::string& where : catalog.not_known()) {
+  for (const std::string& where : catalog.report().not_known) {
     std::fprintf(
         stderr, "%s: skipped %s: it is no share file (.wds), and no archive by its name (%s)\n",
         kRecoverProgram, Printable(where).c_str(), absl::StrJoin(kArchiveEndings, ", ").c_str());

@@ -139,6 +139,40 @@ std::string ToText(const std::string& file, const Judged& judged, const Cell& ce
   return text;
 }
 
+void PrintFinding(const std::string& file, const absl::StatusOr<Judged>& judged, const Cell& cell,
+                  OutputFormat format) {
+  if (format == OutputFormat::kJson) {
+    PrintJson(judged.ok() ? ToJson(file, *judged, cell)
+                          : Json{{"event", "finding"},
+                                 {"file", file},
+                                 {"proven", false},
+                                 {"code", absl::StatusCodeToString(judged.status().code())},
+                                 {"why", std::string(judged.status().message())}});
+  } else {
+    PrintLine(judged.ok() ? ToText(file, *judged, cell)
+                          : absl::StrCat("not proven  ", Printable(file), "  ",
+                                         Printable(judged.status().message())));
+  }
+}
+
+ExitCode Finish(std::uint64_t proven, std::uint64_t not_proven, OutputFormat format) {
+  if (format == OutputFormat::kJson) {
+    PrintJson({{"event", "judged"},
+               {"proven", proven},
+               {"not_proven", not_proven},
+               {"limits", kNotProven}});
+  } else {
+    PrintLine(kNotProven);
+  }
+  if (not_proven == 0) return kExitDone;
+  PrintFailure(
+      {absl::StrCat("judge: ", not_proven, " of ", proven + not_proven, " files prove nothing"),
+       "each is named above: changed, of another cell, or not at odds with what was signed",
+       "ask whoever made them for the bytes as they were written"},
+      kRecoverProgram);
+  return kExitBadData;
+}
+
 ExitCode Run(const JudgeArguments& arguments) {
   const OutputFormat format = arguments.format;
   const auto cell = CellOf(arguments);
@@ -161,34 +195,9 @@ ExitCode Run(const JudgeArguments& arguments) {
     const auto judged = bytes.ok() ? Judge(bytes->ExposeSecret(), cell->id)
                                    : absl::StatusOr<Judged>(bytes.status());
     ++(judged.ok() ? proven : not_proven);
-    if (format == OutputFormat::kJson) {
-      PrintJson(judged.ok() ? ToJson(file, *judged, *cell)
-                            : Json{{"event", "finding"},
-                                   {"file", file},
-                                   {"proven", false},
-                                   {"code", absl::StatusCodeToString(judged.status().code())},
-                                   {"why", std::string(judged.status().message())}});
-    } else {
-      PrintLine(judged.ok() ? ToText(file, *judged, *cell)
-                            : absl::StrCat("not proven  ", Printable(file), "  ",
-                                           Printable(judged.status().message())));
-    }
+    PrintFinding(file, judged, *cell, format);
   }
-  if (format == OutputFormat::kJson) {
-    PrintJson({{"event", "judged"},
-               {"proven", proven},
-               {"not_proven", not_proven},
-               {"limits", kNotProven}});
-  } else {
-    PrintLine(kNotProven);
-  }
-  if (not_proven == 0) return kExitDone;
-  PrintFailure(
-      {absl::StrCat("judge: ", not_proven, " of ", files->size(), " files prove nothing"),
-       "each is named above: changed, of another cell, or not at odds with what was signed",
-       "ask whoever made them for the bytes as they were written"},
-      kRecoverProgram);
-  return kExitBadData;
+  return Finish(proven, not_proven, format);
 }
 
 }  // namespace

@@ -1,6 +1,9 @@
 // worldb-recover keygen, worldb-recover export-keys
 
 #include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "cryptoscatter/base/entropy.h"
@@ -52,6 +55,38 @@ absl::Status Keygen(const KeygenArguments& arguments) {
   return absl::OkStatus();
 }
 
+// The keys of one node of the cell, out of its secrets file.
+absl::StatusOr<cryptoscatter::ExportedNode> ReadNode(const std::string& path,
+                                                     const engine::Cell& cell,
+                                                     const std::string& cell_path) {
+  WORLDB_ASSIGN_OR_RETURN(engine::NodeSecrets secrets, ReadSecretsFile(path));
+  cryptoscatter::ExportedNode node;
+  node.id = cryptoscatter::NodeIdOf(secrets.signing.public_key());
+  for (int i = 0; i < kNodeCount; ++i) {
+    if (cell.node(NodeAt(i)).id != node.id) continue;
+    node.index = NodeAt(i);
+    node.name = cell.node(NodeAt(i)).name;
+  }
+  if (node.name.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": of no node of the cell in ", cell_path));
+  }
+  node.storage_key = std::move(secrets.storage_key);
+  node.exchange_secret = secrets.exchange.PrivateKey();
+  return node;
+}
+
+// Puts them in order. InvalidArgument when one is there twice.
+absl::Status Sort(std::vector<cryptoscatter::ExportedNode>& nodes) {
+  std::sort(nodes.begin(), nodes.end(),
+            [](const auto& a, const auto& b) { return a.index < b.index; });
+  const auto twice = std::adjacent_find(
+      nodes.begin(), nodes.end(), [](const auto& a, const auto& b) { return a.index == b.index; });
+  if (twice == nodes.end()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("the secrets of ", twice->name, " are named twice"));
+}
+
 absl::Status ExportKeys(const ExportKeysArguments& arguments) {
   WORLDB_ASSIGN_OR_RETURN(const auto recovery_key,
                           cryptoscatter::ParseRecoveryPublicKey(arguments.to));
@@ -59,32 +94,11 @@ absl::Status ExportKeys(const ExportKeysArguments& arguments) {
   cryptoscatter::KeyExport keys;
   keys.cell = cell->id();
   for (const std::string& path : arguments.secrets) {
-    WORLDB_ASSIGN_OR_RETURN(engine::NodeSecrets secrets, ReadSecretsFile(path));
-    const NodeId id = cryptoscatter::NodeIdOf(secrets.signing.public_key());
-    cryptoscatter::ExportedNode node;
-    for (int i = 0; i < kNodeCount; ++i) {
-      if (cell->node(NodeAt(i)).id != id) continue;
-      node.index = NodeAt(i);
-      node.name = cell->node(NodeAt(i)).name;
-    }
-    if (node.name.empty()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(path, ": of no node of the cell in ", arguments.cell));
-    }
-    node.id = id;
-    node.storage_key = std::move(secrets.storage_key);
-    node.exchange_secret = secrets.exchange.PrivateKey();
+    WORLDB_ASSIGN_OR_RETURN(cryptoscatter::ExportedNode node,
+                            ReadNode(path, *cell, arguments.cell));
     keys.nodes.push_back(std::move(node));
   }
-  const auto by_index = [](const auto& a, const auto& b) { return a.index < b.index; };
-  std::sort(keys.nodes.begin(), keys.nodes.end(), by_index);
-  const auto twice =
-      std::adjacent_find(keys.nodes.begin(), keys.nodes.end(),
-                         [](const auto& a, const auto& b) { return a.index == b.index; });
-  if (twice != keys.nodes.end()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the secrets of ", twice->name, " are named twice"));
-  }
+  WORLDB_RETURN_IF_ERROR(Sort(keys.nodes));
   WORLDB_ASSIGN_OR_RETURN(const Bytes sealed,
                           cryptoscatter::SealKeyExport(keys, recovery_key, SystemEntropy()));
   WORLDB_RETURN_IF_ERROR(WriteNewFile(arguments.out, sealed));

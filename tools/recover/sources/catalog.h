@@ -24,10 +24,11 @@
 #include "absl/status/statusor.h"
 #include "engine/cell/cell.h"
 #include "engine/offline/offline_reader.h"
-#include "engine/rocks/rocks_reader.h"
-#include "tools/files.h"
 #include "tools/recover/files/archive.h"
 #include "tools/recover/judging/share_source.h"
+#include "tools/recover/sources/raw_store.h"
+#include "tools/recover/sources/source_report.h"
+#include "tools/recover/sources/source_walk.h"
 
 namespace worldb::tools {
 
@@ -40,13 +41,6 @@ struct StoreFacts {
   std::uint64_t share_count() const;
   // The index most of its shares have: that of its node.
   NodeIndex index() const;
-};
-
-struct BadSource {
-  std::string where;
-  std::string why;
-  // Not OK when that is no damage, but lies in this machine: no permission, no room to unpack.
-  absl::Status of_machine = absl::OkStatus();
 };
 
 class Catalog final : public ShareSource {
@@ -62,14 +56,9 @@ class Catalog final : public ShareSource {
   std::span<const Spot> spots() const override { return spots_; }
   const std::vector<StoreFacts>& stores() const { return facts_; }
   std::uint64_t share_file_count() const { return files_.size(); }
-  // Unreadable sources, damaged stretches of stores, share files that do not decode.
-  const std::vector<BadSource>& bad() const { return bad_; }
-  // What is worth saying of the sources, but nothing bad.
-  const std::vector<std::string>& remarks() const { return remarks_; }
-  // Directories below a source with recovered values: those are no shares.
-  const std::vector<std::string>& skipped() const { return skipped_; }
-  // Files named as sources that are no share files and, by their names, no archives.
-  const std::vector<std::string>& not_known() const { return not_known_; }
+  // What cannot be read or is damaged.
+  const std::vector<BadSource>& bad() const { return report_.bad; }
+  const SourceReport& report() const { return report_; }
   const std::set<CellId>& cells() const override { return cells_; }
   // Those that shares name.
   const std::set<ScriptId>& scripts() const { return scripts_; }
@@ -102,20 +91,15 @@ class Catalog final : public ShareSource {
   std::optional<Bytes> NameOf(const KeyTag& key_tag) const override;
 
  private:
-  Catalog(const UnpackLimits& limits, Progress progress);
-  void AddPath(const std::string& path, const std::string& where, int depth);
-  void AddFile(const std::string& path, const std::string& where, int depth);
-  void AddArchive(const std::string& path, const std::string& where, int depth);
+  explicit Catalog(Progress progress);
   void AddStore(const std::string& path, const std::string& where);
-  void AddShareFile(const std::string& path, const std::string& where);
   void AddShareRow(const engine::StoreRow& row);
+  void AddStagedRow(const engine::StoreRow& row);
+  void AddShareFile(const std::string& path, const std::string& where);
+  void AddCellFile(const std::string& path, const std::string& where);
   // Rows that did not decode, once more: a later source may have brought their script.
   void RetryBadRows();
-  // The share row at a spot, as it lies there now.
-  absl::StatusOr<engine::FoundRow> ReadRow(const Spot& spot) const;
-  void AddStagedRow(const engine::StoreRow& row);
   void NoteShare(const cryptoscatter::Share& share, std::uint32_t source);
-  void AddBad(const std::string& where, std::string why);
   void Note(const cryptoscatter::Core& core, const ScriptId& script, Spot spot);
 
   struct File {
@@ -123,15 +107,9 @@ class Catalog final : public ShareSource {
     std::string where;
   };
 
-  UnpackLimits left_;  // of all archives together
-  int archives_around_ = 0;
   const Progress progress_;
-  std::vector<std::unique_ptr<TemporaryDirectory>> unpacked_;
-  struct RawStore {
-    std::unique_ptr<engine::RocksReader> reader;
-    std::unique_ptr<engine::OfflineRows> rows;
-  };
-  std::vector<RawStore> stores_;  // facts_ goes with it
+  SourceWalk::Unpacked unpacked_;
+  std::vector<std::unique_ptr<RawStore>> stores_;  // facts_ goes with it
   const std::shared_ptr<engine::OfflineBatches> batches_ =
       std::make_shared<engine::OfflineBatches>();
   std::vector<StoreFacts> facts_;
@@ -141,10 +119,7 @@ class Catalog final : public ShareSource {
   std::vector<Spot> spots_;
   std::vector<CommitmentId> staged_rows_;
   std::vector<std::string> reasons_;
-  std::vector<BadSource> bad_;
-  std::vector<std::string> remarks_;
-  std::vector<std::string> skipped_;
-  std::vector<std::string> not_known_;
+  SourceReport report_;
   std::set<CellId> cells_;
   std::set<ScriptId> scripts_;
   engine::OfflineScripts known_scripts_;

@@ -8,8 +8,6 @@
 #include <array>
 #include <cerrno>
 #include <filesystem>
-#include <map>
-#include <tuple>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -320,15 +318,8 @@ absl::Status ShareSet::NoGoodShare() const {
   return absl::DataLossError("none of the files given is a good share");
 }
 
-absl::StatusOr<ShareGroup> ShareSet::Choose(absl::string_view which) {
-  using Key = std::tuple<CoreId, CommitmentId, std::array<std::uint8_t, 32>>;
-  std::map<Key, ShareGroup> groups;
-  const std::string prefix = absl::AsciiStrToLower(which);
-  if (!std::all_of(prefix.begin(), prefix.end(),
-                   [](char c) { return absl::ascii_isxdigit(static_cast<unsigned char>(c)); })) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--which ", which, ": expected hexadecimal digits"));
-  }
+ShareSet::Groups ShareSet::GroupsOf(absl::string_view prefix) const {
+  Groups groups;
   for (const auto& given : shares_) {
     if (given->reader() == nullptr) continue;
     const Share& share = given->share();
@@ -337,19 +328,31 @@ absl::StatusOr<ShareGroup> ShareSet::Choose(absl::string_view which) {
     if (!absl::StartsWith(core.Hex(), prefix) && !absl::StartsWith(commitment.Hex(), prefix)) {
       continue;
     }
-    ShareGroup& group = groups[Key{core, commitment, share.proof.signer.bytes}];
+    ShareGroup& group = groups[{core, commitment, share.proof.signer.bytes}];
     group.commitment = commitment;
     group.shares.push_back(given.get());
   }
+  return groups;
+}
+
+absl::StatusOr<ShareGroup> ShareSet::Choose(absl::string_view which) {
+  const std::string prefix = absl::AsciiStrToLower(which);
+  if (!std::all_of(prefix.begin(), prefix.end(),
+                   [](char c) { return absl::ascii_isxdigit(static_cast<unsigned char>(c)); })) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--which ", which, ": expected hexadecimal digits"));
+  }
+  Groups groups = GroupsOf(prefix);
   if (groups.empty()) {
     if (prefix.empty()) return NoGoodShare();
     return absl::NotFoundError(absl::StrCat("no good share is of ", Printable(prefix)));
   }
+  if (groups.size() == 1) return std::move(groups.begin()->second);
   // Another signer's leaves under the same core: they count as bad unless they, too, could be joined.
   const bool one_core = std::get<0>(groups.begin()->first) == std::get<0>(groups.rbegin()->first);
   const auto readable = std::count_if(groups.begin(), groups.end(),
                                       [](const auto& entry) { return entry.second.IsReadable(); });
-  if (groups.size() > 1 && !(one_core && readable == 1)) {
+  if (!one_core || readable != 1) {
     std::vector<std::string> names;
     for (const auto& [key, group] : groups) names.push_back(Describe(group));
     return absl::InvalidArgumentError(absl::StrCat(
@@ -357,7 +360,7 @@ absl::StatusOr<ShareGroup> ShareSet::Choose(absl::string_view which) {
   }
   ShareGroup chosen;
   for (auto& [key, group] : groups) {
-    if (groups.size() == 1 || group.IsReadable()) {
+    if (group.IsReadable()) {
       chosen = std::move(group);
       continue;
     }

@@ -10,10 +10,13 @@
 #ifndef WORLDB_TOOLS_RECOVER_SPLIT_SHARE_SET_H_
 #define WORLDB_TOOLS_RECOVER_SPLIT_SHARE_SET_H_
 
+#include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -118,6 +121,12 @@ class ShareSet {
   const GivenShare* Find(const std::string& path) const;
 
  private:
+  // By core, commitment and signer.
+  using Groups =
+      std::map<std::tuple<CoreId, CommitmentId, std::array<std::uint8_t, 32>>, ShareGroup>;
+
+  // Of the good shares whose core id or commitment begins with `prefix`.
+  Groups GroupsOf(absl::string_view prefix) const;
   absl::Status NoGoodShare() const;
 
   std::vector<std::unique_ptr<GivenShare>> shares_;
