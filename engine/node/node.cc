@@ -4,10 +4,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "cryptoscatter/records.h"
 #include "engine/cell/errors.h"
 #include "engine/cell/pairwise_keys.h"
 #include "engine/context/home_directory.h"
-#include "engine/context/node_context.h"
+#include "engine/context/node_parts.h"
+#include "engine/context/node_self.h"
 #include "engine/context/peer_table.h"
 #include "engine/edge/gatherer.h"
 #include "engine/gateway/cell_view.h"
@@ -49,44 +51,45 @@ absl::Status Stopping() {
 class RunningNode final : public Node {
  public:
   RunningNode(NodeParts parts, NodeOptions options)
-      : context_(std::move(parts), options),
-        peers_(context_),
-        names_(context_, *context_.parts.store, *context_.parts.secrets, *context_.parts.entropy),
-        staging_(context_, *context_.parts.store, names_, context_.options.staging_bytes_max),
-        keys_(context_.parts.secrets->exchange),
-        shares_(context_, *context_.parts.store, *context_.parts.secrets, keys_, context_.verifier),
-        repairer_(context_, *context_.parts.secrets, keys_, context_.verifier, shares_.reader(),
-                  shares_.mender(), peers_),
-        share_desk_(context_, *context_.parts.store, *context_.parts.secrets, keys_,
-                    shares_.reader(), [this](const VersionRef& v) { repairer_.Repair(v); }),
-        repair_desk_(context_, *context_.parts.secrets, keys_, *context_.parts.entropy,
-                     shares_.reader(), [this](const VersionRef& v) { repairer_.Repair(v); }),        scrubber_(context_, *context_.parts.store, shares_, context_.options.scrub,
+      : parts_(std::move(parts)),
+        self_(parts_.cell, parts_.index, *parts_.executor, *parts_.network, *parts_.entropy),
+        peers_(self_),
+        names_(self_, *parts_.store, *parts_.secrets, *parts_.entropy),
+        staging_(self_, *parts_.store, names_, options.staging_bytes_max),
+        keys_(parts_.secrets->exchange),
+        shares_(self_, *parts_.store, *parts_.secrets, keys_, verifier_),
+        repairer_(self_, *parts_.secrets, keys_, verifier_, shares_.reader(), shares_.mender(),
+                  peers_),
+        share_desk_(self_, *parts_.store, *parts_.secrets, keys_, shares_.reader(),
+                    [this](const VersionRef& v) { repairer_.Repair(v); }),
+        repair_desk_(self_, *parts_.secrets, keys_, *parts_.entropy, shares_.reader(),
+                     [this](const VersionRef& v) { repairer_.Repair(v); }),
+        scrubber_(self_, *parts_.store, shares_, options.scrub,
                   [this](const VersionRef& v) { repairer_.Repair(v); }),
-        checkpointer_(context_, *context_.parts.store, RuleOf(options)),
-        home_(context_, *context_.parts.log, staging_, checkpointer_, names_, RuleOf(options)),
-        sequencer_(context_,
-                   {.log = *context_.parts.log,
-                    .clock = *context_.parts.clock,
-                    .verifier = context_.verifier,
+        checkpointer_(self_, *parts_.store, RuleOf(options)),
+        home_(self_, *parts_.log, staging_, checkpointer_, names_, RuleOf(options)),
+        sequencer_(self_,
+                   {.log = *parts_.log,
+                    .clock = *parts_.clock,
+                    .verifier = verifier_,
                     .home = home_,
                     .notes = notes_,
                     .staging = staging_,
                     .names = names_,
                     .peers = peers_},
-                   context_.options),
-        outages_(context_, home_.state(), notes_, peers_),
-        scatterer_(context_, notes_, staging_, peers_, context_.verifier),
-        leadership_(context_, *context_.parts.log, home_, checkpointer_, names_, sequencer_,
-                    scatterer_),
-        homes_(context_),
-        ingress_(context_, homes_, *context_.parts.clock, options.clock_bound_max,
-                 *context_.parts.entropy, context_.parts.secrets->signing),
-        cell_view_(context_, peers_, homes_),
-        gatherer_(cell_view_, context_.executor(), *context_.parts.entropy, context_.verifier),
-        lists_(context_, homes_, peers_),
-        histories_(context_, homes_, peers_),
-        watcher_(context_, *context_.parts.entropy, homes_, peers_),
-        tickets_(context_, homes_) {
+                   options),
+        outages_(self_, home_.state(), notes_, peers_),
+        scatterer_(self_, notes_, staging_, peers_, verifier_),
+        leadership_(self_, *parts_.log, home_, checkpointer_, names_, sequencer_, scatterer_),
+        homes_(self_),
+        ingress_(self_, homes_, *parts_.clock, options.clock_bound_max, *parts_.entropy,
+                 parts_.secrets->signing),
+        cell_view_(self_, peers_, homes_),
+        gatherer_(cell_view_, self_.executor(), *parts_.entropy, verifier_),
+        lists_(self_, homes_, peers_),
+        histories_(self_, homes_, peers_),
+        watcher_(self_, *parts_.entropy, homes_, peers_),
+        tickets_(self_, homes_) {
     peers_.OnReturn([this](NodeIndex node) {
       repairer_.WakeAll();
       if (leadership_.leading()) scatterer_.OnNodeReturned(node);
@@ -96,10 +99,10 @@ class RunningNode final : public Node {
   ~RunningNode() override { RunningNode::Stop(); }
 
   void Begin(std::function<void(absl::Status)> ready) {
-    context_.parts.network->SetHandler(
+    parts_.network->SetHandler(
         [this](NodeIndex from, PeerMessage message) { Receive(from, std::move(message)); });
-    context_.executor().Post([this, ready = std::move(ready)]() mutable {
-      StartUp::Run(*context_.parts.store,
+    self_.executor().Post([this, ready = std::move(ready)]() mutable {
+      StartUp::Run(*parts_.store,
                    {[this](StartUp::Done done) { names_.Load(std::move(done)); },
                     [this](StartUp::Done done) { staging_.Load(std::move(done)); }},
                    [this, ready = std::move(ready)](absl::StatusOr<StreamEpoch> epoch) {
@@ -127,7 +130,7 @@ class RunningNode final : public Node {
   }
 
   void Forget(CallId call) override {
-    context_.executor().Post([this, call] {
+    self_.executor().Post([this, call] {
       ingress_.Forget(call);
       watcher_.Forget(call);
     });
@@ -172,11 +175,11 @@ class RunningNode final : public Node {
   void Status(Done<NodeStatus> done) override {
     PostOrStop(done, [this, done] {
       NodeStatus status;
-      status.node = context_.index();
-      status.name = context_.cell().node(context_.index()).name;
-      status.data_center = context_.cell().data_center_name(context_.data_center());
-      status.cell = context_.cell().id();
-      status.clock_bound = context_.parts.clock->Now().bound;
+      status.node = self_.index();
+      status.name = self_.cell().node(self_.index()).name;
+      status.data_center = self_.cell().data_center_name(self_.data_center());
+      status.cell = self_.cell().id();
+      status.clock_bound = parts_.clock->Now().bound;
       status.may_stamp = ingress_.may_stamp();
       status.reachable = peers_.Reachable();
       status.shares_stored = shares_.writes().stored_count();
@@ -187,21 +190,20 @@ class RunningNode final : public Node {
       status.home = home_.Status();
       status.home.sequencer = leadership_.leading();
       status.home.log_epoch = leadership_.known_epoch();
-      status.home.serving =
-          status.home.serving &&
-          2 * status.reachable.CountIn(context_.data_center()) > kNodesPerDataCenter;
+      status.home.serving = status.home.serving &&
+                            2 * status.reachable.CountIn(self_.data_center()) > kNodesPerDataCenter;
       done(std::move(status));
     });
   }
 
   void DeclareOut(DataCenterIndex data_center) override {
-    context_.executor().Post([this, data_center] { outages_.DeclareOut(data_center); });
+    self_.executor().Post([this, data_center] { outages_.DeclareOut(data_center); });
   }
 
   void Stop() override {
     if (stopped_.exchange(true)) return;
     // From here on no task of this node runs or will run: its state is this thread's.
-    context_.executor().Shutdown();
+    self_.executor().Shutdown();
     ingress_.StopAll(Stopping());
     gatherer_.StopAll(Stopping());
     lists_.StopAll(Stopping());
@@ -229,7 +231,7 @@ class RunningNode final : public Node {
     };
     auto once = std::make_shared<Once>();
     once->stopped = std::move(stopped);
-    context_.executor().Post([once = std::move(once), task = std::move(task)] {
+    self_.executor().Post([once = std::move(once), task = std::move(task)] {
       once->stopped = nullptr;
       task();
     });
@@ -300,7 +302,9 @@ class RunningNode final : public Node {
   void Handle(NodeIndex, ShareDoubt& m) { repairer_.Repair(m.version); }
   void Handle(NodeIndex from, OwedShare& m) { repairer_.TakeOwed(from, m); }
 
-  NodeContext context_;
+  const NodeParts parts_;
+  NodeSelf self_;
+  cryptoscatter::BatchVerifier verifier_;
   PeerTable peers_;
   NameIndex names_;
   Staging staging_;

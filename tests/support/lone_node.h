@@ -28,6 +28,7 @@ class LoneNode {
         self_(cell_, index, executor_, network_, entropy_) {}
 
   engine::NodeSelf& self() { return self_; }
+  const engine::NodeSelf& self() const { return self_; }
   const engine::Cell& cell() const { return *cell_; }
   const engine::NodeSecrets& secrets(NodeIndex node) const { return secrets_[node.value()]; }
   SeededEntropy& entropy() { return entropy_; }

@@ -1,16 +1,18 @@
 // One triad node with staging, peers and a disk, in the place of a sequencer; the others are played by
 // the test. Versions are won by hand.
-#ifndef WORLDB_TESTS_ENGINE_SCATTER_SEAT_H_
-#define WORLDB_TESTS_ENGINE_SCATTER_SEAT_H_
+#ifndef WORLDB_TESTS_SUPPORT_SEAT_H_
+#define WORLDB_TESTS_SUPPORT_SEAT_H_
 
 #include <algorithm>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include "arbiter/home_state.h"
+#include "arbiter/op_id.h"
 #include "cryptoscatter/base/check.h"
-#include "engine/context/node_context.h"
+#include "cryptoscatter/records.h"
 #include "engine/context/peer_table.h"
 #include "engine/home/name_index.h"
 #include "engine/home/staging.h"
@@ -21,23 +23,19 @@ namespace worldb::testing {
 
 class Seat {
  public:
+  static constexpr std::uint64_t kStagingBytesMax = std::uint64_t{1} << 30;
+
   explicit Seat(NodeIndex index = NodeAt(0))
       : node_(index),
-        network_(node_.self()),
         session_(
             *cryptoscatter::WriterSession::Create(node_.cell().SealTargets(), node_.entropy())),
-        store_(disk_, node_.self().executor()),
-        context_({.cell = node_.self().shared_cell(),
-                  .index = index,
-                  .executor = &node_.self().executor(),
-                  .network = &network_,
-                  .store = &store_,
-                  .entropy = &node_.entropy()},
-                 {}) {}
+        store_(disk_, node_.self().executor()) {}
 
   LoneNode& node() { return node_; }
+  const LoneNode& node() const { return node_; }
+  cryptoscatter::BatchVerifier& verifier() { return verifier_; }
   MemoryDisk& disk() { return disk_; }
-  engine::NodeContext& self() { return context_; }
+  engine::NodeSelf& self() { return node_.self(); }
   engine::Staging& staging() { return staging_; }
   engine::PeerTable& peers() { return peers_; }
   void SetUp(NodeSet up) { up_ = up; }
@@ -56,13 +54,13 @@ class Seat {
     const std::string name = "key-" + std::to_string(++sealed_count_);
     const std::string value(value_bytes, 'v');
     const engine::Cell& cell = node_.cell();
-    OpId op;
-    op.bytes = node_.entropy().Draw<16>();
+    const OpId op = arbiter::MakeOpId(absl::FromUnixSeconds(1'700'000'000), node_.entropy());
     auto payload = std::make_shared<engine::Payload>();
     payload->sealed = *cryptoscatter::Seal(
         *cryptoscatter::Script::Nested(),
         {cell.id(), cell.KeyTagOf(AsBytes(name)), op, AsBytes(name), AsBytes(value)}, session_,
         node_.entropy());
+    payload->key = Bytes(name.begin(), name.end());
     payload->commitment = payload->sealed.Commitment();
     payload->sealed.proof = cryptoscatter::SignBatch(node_.secrets(NodeAt(0)).signing, cell.id(),
                                                      {&payload->commitment, 1})
@@ -83,38 +81,26 @@ class Seat {
     closed.commitment = payload.commitment;
     closed.script = cryptoscatter::Script::Nested()->id();
     closed.payload_bytes = payload.sealed.ciphertext.size();
-    closed.staged = NodeSet::Of(DataCenterOf(context_.index()));
+    closed.staged = NodeSet::Of(node_.self().data_center());
     return closed;
   }
 
  private:
-  // What the parts send is what the lone node keeps.
-  struct Network final : engine::PeerNetwork {
-    explicit Network(engine::NodeSelf& s) : self(s) {}
-    void Send(NodeIndex to, engine::PeerMessage message) override {
-      self.Send(to, std::move(message));
-    }
-    void SetHandler(std::function<void(NodeIndex, engine::PeerMessage)>) override {}
-    engine::NodeSelf& self;
-  };
-
   LoneNode node_;
-  Network network_;
   cryptoscatter::WriterSession session_;
   MemoryDisk disk_;
   MemoryStore store_;
-  engine::NodeContext context_;
-  engine::NameIndex names_{context_, *context_.parts.store, *context_.parts.secrets,
-                           *context_.parts.entropy};
-  engine::Staging earlier_staging_{context_, *context_.parts.store, names_,
-                                   context_.options.staging_bytes_max};  // of an earlier life
-  engine::Staging staging_{context_, *context_.parts.store, names_,
-                           context_.options.staging_bytes_max};
-  engine::PeerTable peers_{context_};
+  engine::NameIndex names_{node_.self(), store_, node_.secrets(node_.self().index()),
+                           node_.entropy()};
+  // Of an earlier life.
+  engine::Staging earlier_staging_{node_.self(), store_, names_, kStagingBytesMax};
+  engine::Staging staging_{node_.self(), store_, names_, kStagingBytesMax};
+  engine::PeerTable peers_{node_.self()};
+  cryptoscatter::BatchVerifier verifier_;
   NodeSet up_ = NodeSet::All();
   int sealed_count_ = 0;
 };
 
 }  // namespace worldb::testing
 
-#endif  // WORLDB_TESTS_ENGINE_SCATTER_SEAT_H_
+#endif  // WORLDB_TESTS_SUPPORT_SEAT_H_

@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "engine/context/node_context.h"
 #include "engine/home/name_index.h"
 #include "tests/engine/desks/fed_home.h"
 #include "tests/support/lone_node.h"
@@ -34,29 +33,11 @@ class DeskTest : public ::testing::Test {
   FedHome home_{node_};
 
  private:
-  struct Silence final : engine::PeerNetwork {
-    void Send(NodeIndex, engine::PeerMessage) override {}
-    void SetHandler(std::function<void(NodeIndex, engine::PeerMessage)>) override {}
-  };
-  engine::NodeParts Parts() {
-    engine::NodeParts parts;
-    parts.cell = node_.self().shared_cell();
-    parts.index = node_.self().index();
-    parts.secrets = &node_.secrets(parts.index);
-    parts.executor = &node_.self().executor();
-    parts.network = &silence_;
-    parts.store = &store_;
-    parts.entropy = &node_.entropy();
-    return parts;
-  }
-  Silence silence_;
   MemoryDisk disk_;
   MemoryStore store_{disk_, node_.self().executor()};
-  engine::NodeContext context_{Parts(), {}};
 
  protected:
-  engine::NameIndex names_{context_, *context_.parts.store, *context_.parts.secrets,
-                           *context_.parts.entropy};
+  engine::NameIndex names_{node_.self(), store_, node_.secrets(NodeAt(1)), node_.entropy()};
 };
 
 }  // namespace worldb::testing

@@ -13,7 +13,6 @@
 #include "absl/strings/str_cat.h"
 #include "arbiter/op_id.h"
 #include "engine/cell/errors.h"
-#include "engine/context/node_context.h"
 #include "engine/offline/offline_reader.h"
 #include "engine/rows/name_rows.h"
 #include "tests/support/sim_cell.h"

@@ -7,7 +7,7 @@
 
 #include <vector>
 
-#include "tests/engine/scatter/seat.h"
+#include "tests/support/seat.h"
 
 namespace worldb::engine {
 namespace {

@@ -12,7 +12,7 @@
 #include <variant>
 #include <vector>
 
-#include "tests/engine/scatter/seat.h"
+#include "tests/support/seat.h"
 
 namespace worldb::engine {
 namespace {
@@ -86,7 +86,7 @@ class ScattererTest : public ::testing::Test {
 
   Seat seat_;
   LogNotes notes_;
-  Scatterer scatterer_{seat_.self(), notes_, seat_.staging(), seat_.peers(), seat_.self().verifier};
+  Scatterer scatterer_{seat_.self(), notes_, seat_.staging(), seat_.peers(), seat_.verifier()};
 };
 
 TEST_F(ScattererTest, NineReceiptsAreFull) {

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cryptoscatter/base/status_macros.h"
+#include "engine/rows/staged_rows.h"
 #include "tools/recover/files/key_files.h"
 #include "tools/recover/files/share_files.h"
 #include "tools/recover/judging/spot_groups.h"
