@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -24,11 +25,21 @@ class LoneNode {
   explicit LoneNode(NodeIndex index, std::uint64_t seed = 1)
       : entropy_(seed),
         secrets_(MakeSecrets(entropy_)),
-        cell_(engine::Cell::Create({"virginia", "frankfurt", "tokyo"}, secrets_, entropy_)),
-        self_(cell_, index, executor_, network_, entropy_) {}
+        cell_(engine::Cell::Create({"virginia", "frankfurt", "tokyo"}, secrets_, entropy_)) {
+    Live(index);
+  }
 
-  engine::NodeSelf& self() { return self_; }
-  const engine::NodeSelf& self() const { return self_; }
+  // The node dies, and what it had under way with it, and lives again. REQUIRES: whatever stood on
+  // self() is gone.
+  void Restart() {
+    const NodeIndex index = self_->index();
+    self_.reset();
+    executor_.reset();
+    Live(index);
+  }
+
+  engine::NodeSelf& self() { return *self_; }
+  const engine::NodeSelf& self() const { return *self_; }
   const engine::Cell& cell() const { return *cell_; }
   const engine::NodeSecrets& secrets(NodeIndex node) const { return secrets_[node.value()]; }
   SeededEntropy& entropy() { return entropy_; }
@@ -70,13 +81,18 @@ class LoneNode {
     return {one(), one(), one(), one(), one(), one(), one(), one(), one()};
   }
 
+  void Live(NodeIndex index) {
+    executor_ = std::make_unique<SimExecutor>(world_);
+    self_.emplace(cell_, index, *executor_, network_, entropy_);
+  }
+
   SimWorld world_;
-  SimExecutor executor_{world_};
   Network network_;
   SeededEntropy entropy_;
   std::array<engine::NodeSecrets, kNodeCount> secrets_;
   std::shared_ptr<const engine::Cell> cell_;
-  engine::NodeSelf self_;
+  std::unique_ptr<SimExecutor> executor_;
+  std::optional<engine::NodeSelf> self_;
 };
 
 }  // namespace worldb::testing

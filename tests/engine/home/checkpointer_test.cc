@@ -34,6 +34,7 @@ class CheckpointerTest : public ::testing::Test {
   void Open() {
     checkpointer_.reset();
     store_.reset();
+    node_.Restart();
     store_ = std::make_unique<MemoryStore>(disk_, node_.self().executor());
     checkpointer_ = std::make_unique<Checkpointer>(node_.self(), *store_, arbiter::ContestRule());
     checkpointer_->SetSynced([this](LogIndex index) { synced_.push_back(index.value()); });

@@ -27,6 +27,7 @@ class NameIndexTest : public ::testing::Test {
   void Open() {
     names_.reset();
     store_.reset();
+    node_.Restart();
     store_ = std::make_unique<MemoryStore>(disk_, node_.self().executor());
     names_ = std::make_unique<NameIndex>(node_.self(), *store_, node_.secrets(NodeAt(1)),
                                          node_.entropy());
