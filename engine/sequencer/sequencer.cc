@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "cryptoscatter/base/check.h"
 #include "engine/cell/triad.h"
 #include "engine/home/ticket_facts.h"
 
