@@ -64,6 +64,9 @@ endforeach()
 list(REMOVE_DUPLICATES WORLDB_DEPENDENCIES)
 list(JOIN WORLDB_DEPENDENCIES "\n" WORLDB_DEPENDENCIES)
 
+if(TARGET worldb_shipped)
+  add_dependencies(worldb_shipped ${worldb_install_targets})
+endif()
 install(TARGETS ${worldb_install_targets} EXPORT WorlDbTargets
         ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT development)
 list(REMOVE_DUPLICATES worldb_install_folders)

@@ -35,12 +35,15 @@ endif()
 if(WORLDB_TSAN)
   list(APPEND worldb_sanitizer_flags -fsanitize=thread -fno-omit-frame-pointer)
 endif()
-if(WORLDB_FUZZ)
-  list(APPEND worldb_sanitizer_flags -fsanitize=fuzzer-no-link)
-endif()
 list(TRANSFORM worldb_sanitizer_flags REPLACE "(.+)" "$<BUILD_INTERFACE:\\1>")
 target_compile_options(worldb_options INTERFACE ${worldb_sanitizer_flags})
 target_link_options(worldb_options INTERFACE ${worldb_sanitizer_flags})
+if(WORLDB_FUZZ)
+  # The parsers live in libraries; a test's own branches lead no fuzzer anywhere.
+  target_compile_options(worldb_options INTERFACE
+    "$<BUILD_INTERFACE:$<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,STATIC_LIBRARY>:-fsanitize=fuzzer-no-link>>")
+  target_link_options(worldb_options INTERFACE "$<BUILD_INTERFACE:-fsanitize=fuzzer-no-link>")
+endif()
 
 # libstdc++'s own bounds and precondition checks, wherever speed is not what the build is for.
 target_compile_definitions(worldb_options INTERFACE

@@ -1,0 +1,1 @@
+// Nothing: the tests' precompiled headers need a source to belong to.
