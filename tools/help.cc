@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <sstream>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/string_view.h"
 #include "tools/exit_codes.h"
 #include "tools/print.h"
@@ -35,9 +38,54 @@ bool WantsJson(int argc, char** argv) {
   return false;
 }
 
+// CLI11 splits "[a,b]" at its commas wherever several values may stand. A word, or the part of one that is a value,
+// that begins so is hidden from it behind this byte, and gets its own bytes back before anything reads it.
+constexpr char kGuard = '\x01';
+
+bool BeginsAsList(absl::string_view value) {
+  return !value.empty() && (value.front() == '[' || value.front() == kGuard);
+}
+
+std::string Guarded(const std::string& word, bool options_ended) {
+  std::size_t value = 0;
+  if (!options_ended && word.size() > 1 && word[0] == '-') {
+    value = word[1] == '-' ? word.find('=') : 1;  // --name=VALUE, -nVALUE
+    if (value == std::string::npos) return word;
+    ++value;
+  }
+  if (!BeginsAsList(absl::string_view(word).substr(value))) return word;
+  return word.substr(0, value) + kGuard + word.substr(value);
+}
+
+std::string WithoutGuard(std::string value) {
+  if (!value.empty() && value.front() == kGuard) value.erase(0, 1);
+  return value;
+}
+
+void TakeGuardsOff(CLI::App& app) {
+  for (CLI::Option* option : app.get_options([](CLI::Option*) { return true; })) {
+    option->transform(WithoutGuard, "");
+  }
+  for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) {
+    TakeGuardsOff(*command);
+  }
+}
+
+void ParseWords(CLI::App& app, int argc, char** argv) {
+  TakeGuardsOff(app);
+  std::vector<std::string> words;
+  bool options_ended = false;
+  for (int i = 1; i < argc; ++i) {
+    words.push_back(Guarded(argv[i], options_ended));
+    options_ended |= words.back() == "--";
+  }
+  std::reverse(words.begin(), words.end());  // as CLI11 takes a vector
+  app.parse(std::move(words));
+}
+
 int Parse(CLI::App& app, int argc, char** argv, const int& exit_code) {
   try {
-    app.parse(argc, argv);
+    ParseWords(app, argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
     const auto commands = app.get_subcommands([](CLI::App*) { return true; });
@@ -46,7 +94,8 @@ int Parse(CLI::App& app, int argc, char** argv, const int& exit_code) {
         std::none_of(commands.begin(), commands.end(),
                      [argv](const CLI::App* c) { return c->check_name(argv[1]); });
     const absl::Status status = absl::InvalidArgumentError(
-        unknown_command ? absl::StrCat("there is no command ", Printable(argv[1])) : error.what());
+        unknown_command ? absl::StrCat("there is no command ", Printable(argv[1]))
+                        : absl::StrReplaceAll(error.what(), {{absl::string_view(&kGuard, 1), ""}}));
     PrintFailure({"cannot read the command line", std::string(status.message()),
                   absl::StrCat(app.get_name(), " --help")},
                  app.get_name());

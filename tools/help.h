@@ -16,7 +16,7 @@ class HelpFormatter final : public CLI::Formatter {
 };
 
 // Parses the command line; the command it names runs meanwhile and leaves its exit code in
-// `exit_code`. Returns what main() returns: kExitUnavailable for a command that ended well, but whose
+// `exit_code`. Each argument is taken as the bytes it is: no bracket or comma in it is syntax. Returns what main() returns: kExitUnavailable for a command that ended well, but whose
 // standard output did not take all it printed.
 int ParseAndRun(CLI::App& app, int argc, char** argv, const int& exit_code);
 

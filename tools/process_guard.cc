@@ -20,6 +20,14 @@ void Warn(absl::string_view program, absl::string_view what) {
   std::fputs(line.c_str(), stderr);
 }
 
+// Refused, it stays as it was.
+void RaiseToHardLimit(__rlimit_resource_t resource) {
+  rlimit limit{};
+  if (getrlimit(resource, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  static_cast<void>(setrlimit(resource, &limit));
+}
+
 }  // namespace
 
 void GuardProcess(absl::string_view program) {
@@ -33,12 +41,9 @@ void GuardProcess(absl::string_view program) {
   if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
     Warn(program, "core dumps cannot be turned off; one of this program would hold plaintext");
   }
-  rlimit lockable{};
-  if (getrlimit(RLIMIT_MEMLOCK, &lockable) == 0 && lockable.rlim_cur < lockable.rlim_max) {
-    lockable.rlim_cur = lockable.rlim_max;
-    // Refused, it stays as it was, and what is then not locked is told at the end.
-    static_cast<void>(setrlimit(RLIMIT_MEMLOCK, &lockable));
-  }
+  RaiseToHardLimit(RLIMIT_MEMLOCK);  // what is not locked all the same is told at the end
+  // Stores keep files open, and each client takes a descriptor: a shell's 1,024 are soon gone.
+  RaiseToHardLimit(RLIMIT_NOFILE);
 }
 
 void WarnOfUnlockedSecrets(absl::string_view program) {
