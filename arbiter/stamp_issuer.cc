@@ -11,17 +11,21 @@ StampIssuer::StampIssuer(NodeIndex node, StreamEpoch stream_epoch, absl::Duratio
 absl::StatusOr<Stamp> StampIssuer::Issue(DataCenterIndex home) {
   MutexLock lock(mu_);
   const ClockReading now = clock_.Now();
-  if (now.quality == ClockQuality::kNone || now.bound > bound_max_) {
-    return absl::UnavailableError(
-        absl::StrCat("NO_CLOCK: node ", node_.value(), " may not stamp: clock bound ",
-                     absl::FormatDuration(now.bound), ", licence needs at most ",
-                     absl::FormatDuration(bound_max_), "; try another node"));
-  }
   Stamp stamp{now.midpoint, now.bound, node_, stream_epoch_, FrameNumber()};
   const absl::Time lowest = last_ + absl::Nanoseconds(1);
   if (stamp.midpoint < lowest) {
     stamp.bound += lowest - stamp.midpoint;
     stamp.midpoint = lowest;
+  }
+  if (now.quality == ClockQuality::kNone || stamp.bound > bound_max_) {
+    const absl::Duration lift = stamp.bound - now.bound;
+    return absl::UnavailableError(absl::StrCat(
+        "NO_CLOCK: node ", node_.value(), " may not stamp: clock bound ",
+        absl::FormatDuration(now.bound),
+        lift > absl::ZeroDuration()
+            ? absl::StrCat(" and ", absl::FormatDuration(lift), " behind its last stamp")
+            : "",
+        ", licence needs at most ", absl::FormatDuration(bound_max_), "; try another node"));
   }
   last_ = stamp.midpoint;
   stamp.number = FrameNumber(++last_number_[home.value()]);

@@ -3,8 +3,9 @@
 // Midpoints of one node strictly increase: when the clock stands still or steps back the midpoint is
 // lifted above the last one and the lift is added to the half-width, so the interval still holds true
 // time. Numbers have no gaps per home. A number given out must be sent, with a frame or as void.
-// Errors:  Unavailable (NO_CLOCK) when the clock's quality is none or its bound is above the licence;
-//          nothing is consumed then.
+// Errors:  Unavailable (NO_CLOCK) when the clock's quality is none, or the bound above the licence, that of
+//          the clock or with the lift: a clock that was far ahead and was put right must come near its last
+//          stamp first. Nothing is consumed then.
 // Threads: may be called from any thread; meant for the I/O thread that saw the last byte.
 // Source:  docs/protocol.md 2; ARCHITECTURE.md invariants 10 and 11.
 #ifndef WORLDB_ARBITER_STAMP_ISSUER_H_

@@ -62,8 +62,10 @@ TEST(StampIssuer, IncreasesHoldsTrueTimeAndCountsWithoutGaps) {
     clock.reading.quality = static_cast<ClockQuality>(random() % 3);
     const DataCenterIndex home = DataCenterAt(static_cast<int>(random() % 3));
     const auto stamp = issuer.Issue(home);
+    const absl::Time lowest = last + absl::Nanoseconds(1);
+    const absl::Duration lift = std::max(lowest - clock.reading.midpoint, absl::ZeroDuration());
     const bool licensed =
-        clock.reading.quality != ClockQuality::kNone && clock.reading.bound <= kLicence;
+        clock.reading.quality != ClockQuality::kNone && clock.reading.bound + lift <= kLicence;
     ASSERT_EQ(stamp.ok(), licensed);
     if (!licensed) continue;
     EXPECT_GT(stamp->midpoint, last);
@@ -92,6 +94,22 @@ TEST(StampIssuer, NoLicenceNoStampAndNothingConsumed) {
   const Stamp first = *issuer.Issue(DataCenterAt(2));
   EXPECT_EQ(first.number, FrameNumber(1));
   EXPECT_EQ(first.midpoint, kZero);
+}
+
+// A clock stood an hour ahead and was put right: its node does not go on an hour ahead.
+TEST(StampIssuer, AStepBackBeyondTheLicenceEndsStampingUntilTimeIsThere) {
+  SetClock clock;
+  StampIssuer issuer(NodeAt(4), StreamEpoch(9), kLicence, clock);
+  clock.reading.midpoint = kZero + absl::Hours(1);
+  ASSERT_TRUE(issuer.Issue(DataCenterAt(0)).ok());
+  clock.reading.midpoint = kZero;
+  const auto refused = issuer.Issue(DataCenterAt(0));
+  EXPECT_THAT(std::string(refused.status().message()),
+              ::testing::AllOf(HasSubstr("NO_CLOCK"), HasSubstr("1h"), HasSubstr("last stamp")));
+  clock.reading.midpoint = kZero + absl::Hours(1) - absl::Milliseconds(40);
+  const Stamp stamp = *issuer.Issue(DataCenterAt(0));
+  EXPECT_EQ(stamp.number, FrameNumber(2)) << "nothing was consumed meanwhile";
+  EXPECT_LE(stamp.bound, kLicence);
 }
 
 // Number and midpoint are given out under one lock: in the order of numbers, midpoints increase
