@@ -40,8 +40,10 @@ rocksdb::DBOptions DatabaseOptions(bool create_if_missing, int open_files_max) {
   db.max_total_wal_size = 48 * kMiB;
   db.wal_bytes_per_sync = 512 * 1024;
   db.bytes_per_sync = kMiB;
-  // A log file that was synced and is now missing or short is found at the next opening.
+  // A log file that was synced and is now missing or short is found at the next opening, and one damaged in its
+  // middle is not read as a shorter one: only a last record that was cut off counts as never written.
   db.track_and_verify_wals_in_manifest = true;
+  db.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   db.allow_concurrent_memtable_write = false;  // there is one writer
   db.max_background_jobs = 2;
   db.listeners = {std::make_shared<ManualRecovery>()};

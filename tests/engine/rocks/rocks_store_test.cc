@@ -173,6 +173,71 @@ TEST_F(RocksStoreTest, DamagedFilesAreDataLoss) {
   EXPECT_EQ(driver.Scan(kRows, "", "", 9).status().code(), absl::StatusCode::kDataLoss);
 }
 
+// What a node would find after a crash: the rows are in the write-ahead log alone.
+class RocksStoreLogTest : public RocksStoreTest {
+ protected:
+  static constexpr int kCommits = 100;
+
+  void SetUp() override {
+    auto store = Open();
+    StoreDriver driver(world_, *store);
+    for (int i = 0; i < kCommits; ++i) {
+      ASSERT_TRUE(driver.Put(kRows, absl::StrCat(1000 + i), std::string(1000, 'x')).ok());
+    }
+    store.reset();
+    for (const auto& file : std::filesystem::directory_iterator(directory_.path())) {
+      if (file.path().extension() == ".log") log_ = file.path();
+    }
+    std::ifstream in(log_, std::ios::binary);
+    bytes_.assign(std::istreambuf_iterator<char>(in), {});
+    ASSERT_GT(bytes_.size(), std::size_t{kCommits} * 1000);
+    kept_ = std::make_unique<TempDirectory>();
+    std::filesystem::copy(directory_.path(), kept_->path() + "/store",
+                          std::filesystem::copy_options::recursive);
+  }
+  // Opens a copy of the store whose log is `bytes`, and answers how many rows it has.
+  absl::StatusOr<int> RowsWith(const std::string& bytes) {
+    const std::string dir = kept_->path() + "/damaged";
+    std::filesystem::remove_all(dir);
+    std::filesystem::copy(kept_->path() + "/store", dir, std::filesystem::copy_options::recursive);
+    std::ofstream(dir + "/" + log_.filename().string(), std::ios::binary) << bytes;
+    auto store = RocksStore::Open(dir, resources_, executor_);
+    if (!store.ok()) return store.status();
+    const auto rows = StoreDriver(world_, **store).Scan(kRows, "", "", kCommits + 1);
+    if (!rows.ok()) return rows.status();
+    return static_cast<int>(rows->size());
+  }
+
+  std::filesystem::path log_;
+  std::string bytes_;
+  std::unique_ptr<TempDirectory> kept_;
+};
+
+TEST_F(RocksStoreLogTest, AFlippedByteIsDataLossAndNeverAShorterHistory) {
+  ASSERT_EQ(*RowsWith(bytes_), kCommits);
+  // Everywhere within a record and its header, and all over the log but in its last block, where a length that
+  // reaches beyond the end is what a torn record looks like.
+  std::vector<std::size_t> places;
+  for (std::size_t at = 40'000; at < 41'100; at += 7) places.push_back(at);
+  for (std::size_t at = 0; at + (32 << 10) < bytes_.size(); at += 3001) places.push_back(at);
+  for (const std::size_t at : places) {
+    std::string damaged = bytes_;
+    damaged[at] = static_cast<char>(damaged[at] ^ 0x10);
+    const auto rows = RowsWith(damaged);
+    if (rows.ok()) {
+      EXPECT_EQ(*rows, kCommits) << at;
+    } else {
+      EXPECT_EQ(rows.status().code(), absl::StatusCode::kDataLoss) << at << ": " << rows.status();
+    }
+  }
+}
+
+TEST_F(RocksStoreLogTest, ALastRecordThatWasCutOffIsOneThatWasNotWritten) {
+  for (const std::size_t cut : {1, 7, 500, 999}) {
+    EXPECT_EQ(*RowsWith(bytes_.substr(0, bytes_.size() - cut)), kCommits - 1) << cut;
+  }
+}
+
 TEST_F(RocksStoreTest, AFullDiskHealsWhenSpaceComesBack) {
   const char* small_disk = std::getenv("WORLDB_SMALL_DISK");
   if (small_disk == nullptr) GTEST_SKIP() << "WORLDB_SMALL_DISK is not set";
