@@ -133,7 +133,7 @@ void HomeState::ApplyRecord(const LogEntry& entry, const Candidate& c,
     key.versions.At(round.version).fairness = Fairness::kRefuted;
     Touch(round);
   }
-  effects.push_back(OpAccepted{c.op, op.ingress, round, c.stamp, false});
+  effects.push_back(OpAccepted{c.op, op.ingress, round, c.stamp, false, op.identity()});
   effects.push_back(OpJudged{c.op, op.ingress, c.key_tag, op.outcome});
   effects.push_back(PayloadUnwanted{c.op, c.commitment});
 }
@@ -145,9 +145,7 @@ void HomeState::ApplyKnownOp(const LogEntry& entry, const Candidate& c, OpRecord
   const bool ended =
       op.outcome.kind != OutcomeKind::kPending && op.outcome.kind != OutcomeKind::kWon;
   const bool unwanted = ended || c.commitment != op.commitment;
-  const bool tags_differ =
-      op.content_tag.has_value() && c.content_tag.has_value() && *op.content_tag != *c.content_tag;
-  if (tags_differ || op.key_tag != c.key_tag) {
+  if (!op.identity().IsSameOpAs({c.key_tag, c.kind, c.content_tag})) {
     const ClosedVersion* newest = Newest(c.key_tag);
     effects.push_back(OpRefused{c.op, c.stamp.node, Refusal::kOpIdReused,
                                 newest != nullptr ? newest->id.version : Version(),
@@ -162,8 +160,8 @@ void HomeState::ApplyKnownOp(const LogEntry& entry, const Candidate& c, OpRecord
   if (unwanted) effects.push_back(PayloadUnwanted{c.op, c.commitment});
   Key& key = keys_[op.key_tag];
   if (op.outcome.kind != OutcomeKind::kPending) {
-    effects.push_back(
-        OpAccepted{c.op, op.ingress, {op.key_tag, op.outcome.version}, op.stamp, false});
+    effects.push_back(OpAccepted{
+        c.op, op.ingress, {op.key_tag, op.outcome.version}, op.stamp, false, op.identity()});
     effects.push_back(OpJudged{c.op, op.ingress, op.key_tag, op.outcome});
     if (op.outcome.kind == OutcomeKind::kWon) {
       ClosedVersion& won = key.versions.At(op.outcome.version);
@@ -193,8 +191,12 @@ void HomeState::ApplyKnownOp(const LogEntry& entry, const Candidate& c, OpRecord
       PutInFront(c.key_tag, round, place, effects);
     }
   }
-  effects.push_back(
-      OpAccepted{c.op, op.ingress, {c.key_tag, round.version}, op.stamp, place == round.leader});
+  effects.push_back(OpAccepted{c.op,
+                               op.ingress,
+                               {c.key_tag, round.version},
+                               op.stamp,
+                               place == round.leader,
+                               op.identity()});
 }
 
 HomeState::Judgement HomeState::Judge(const LogEntry& entry, const Candidate& c,
@@ -283,7 +285,12 @@ void HomeState::JoinRound(const LogEntry& entry, const Candidate& c, Key& key,
   round.contenders.push_back({c.op, c.stamp, rank});
   const std::size_t place = round.contenders.size() - 1;
   const bool leads = opens || rank < round.contenders[round.leader].rank;
-  effects.push_back(OpAccepted{c.op, c.stamp.node, {c.key_tag, round.version}, c.stamp, leads});
+  effects.push_back(OpAccepted{c.op,
+                               c.stamp.node,
+                               {c.key_tag, round.version},
+                               c.stamp,
+                               leads,
+                               {c.key_tag, c.kind, c.content_tag}});
   if (leads) {
     PutInFront(c.key_tag, round, place, effects);
   } else if (c.attempt == 0) {

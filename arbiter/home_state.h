@@ -43,6 +43,7 @@
 #include "absl/time/time.h"
 #include "arbiter/checkpoint.h"
 #include "arbiter/log_entry.h"
+#include "arbiter/op_id.h"
 #include "arbiter/outcome.h"
 #include "arbiter/stamp.h"
 #include "arbiter/version_line.h"
@@ -73,6 +74,8 @@ struct OpRecord {
   bool retried = false;  // an attempt above 0 was recorded
   Outcome outcome;
   RowSum row_sum;  // of its row in the last checkpoint
+
+  OpIdentity identity() const { return {key_tag, kind, content_tag}; }
 };
 
 // Effects, in the order they follow from the entry.
@@ -82,6 +85,7 @@ struct OpAccepted {  // recorded: hand out the ticket
   RoundId round;  // the one it competes in or was judged against
   Stamp stamp;
   bool leading = false;
+  OpIdentity identity;  // of the op on record
 };
 struct OpJudged {  // an outcome other than pending; WON is provisional until SAFE
   OpId op;
@@ -169,6 +173,8 @@ class HomeState {
   const std::set<RoundId>& unsettled() const { return unsettled_; }
   std::size_t open_round_count() const { return due_.size(); }
   std::size_t op_count() const { return ops_.size(); }
+  // An op of this id may have been on record and is not any more.
+  bool MayHaveForgotten(const OpId& op) const { return OpIdTime(op) < forgotten_until_; }
   std::size_t late_first_count() const { return late_first_count_; }
   // The earliest bound the log's clock readings have reached.
   absl::Time log_earliest() const { return log_earliest_; }

@@ -59,6 +59,19 @@ struct Candidate {
   friend bool operator==(const Candidate&, const Candidate&) = default;
 };
 
+// What makes two writes under one op id the same op. Without content tags nobody can tell, so the id decides.
+struct OpIdentity {
+  KeyTag key_tag;
+  OpKind kind = OpKind::kSet;
+  std::optional<ContentTag> content_tag;
+
+  bool IsSameOpAs(const OpIdentity& other) const {
+    return key_tag == other.key_tag && kind == other.kind &&
+           (content_tag == other.content_tag || !content_tag.has_value() ||
+            !other.content_tag.has_value());
+  }
+};
+
 struct RoundId {
   KeyTag key_tag;
   Version version;

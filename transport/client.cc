@@ -54,17 +54,18 @@ bool Note(const std::optional<SetEvent>& event, SetResult& result) {
   return true;
 }
 
-// What a failed Set means: without a reason of the server's own, nobody knows how it ends.
+// What a failed Set means: without a reason of the server's own, nobody knows how it ends. Nor when the last
+// server asked took nothing, and one before it may have.
 absl::Status SetError(const absl::Status& status, const SetResult& result, bool maybe_delivered) {
   engine::ErrorDetails details = {{"op_id", arbiter::FormatOpId(result.op)}};
   if (result.accepted.has_value()) details.emplace_back("ticket", result.accepted->ticket);
   const absl::Status named = WithDetails(status, details);
   const std::string reason = engine::ReasonOf(status);
-  const bool unknown = reason.empty() || reason == reason::kTimeout ||
-                       reason == reason::kNoEndpoint || reason == engine::reason::kNodeStopping;
-  const bool told = !absl::IsUnavailable(status) && !absl::IsCancelled(status) &&
-                    !absl::IsDeadlineExceeded(status) && !absl::IsUnknown(status);
-  if (!unknown || told || !maybe_delivered) return named;
+  const bool silent =
+      (reason.empty() || reason == reason::kTimeout || reason == reason::kNoEndpoint) &&
+      (absl::IsUnavailable(status) || absl::IsCancelled(status) ||
+       absl::IsDeadlineExceeded(status) || absl::IsUnknown(status));
+  if (!maybe_delivered || !(silent || TookNothing(status))) return named;
   const auto code = absl::IsDeadlineExceeded(status) ? absl::StatusCode::kDeadlineExceeded
                                                      : absl::StatusCode::kUnavailable;
   return engine::MakeError(code, engine::reason::kOutcomeUnknown, status.message(),

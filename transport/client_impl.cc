@@ -41,6 +41,13 @@ bool NeverConnected(const absl::Status& status) {
   return absl::StrContains(status.message(), "failed to connect to all addresses");
 }
 
+bool TookNothing(const absl::Status& status) {
+  const std::string reason = engine::ReasonOf(status);
+  return NeverConnected(status) || reason == engine::reason::kShed ||
+         reason == engine::reason::kNoClock || reason == engine::reason::kNodeStopping ||
+         reason == reason::kAskAnotherNode;
+}
+
 bool MayConnectAgain(const absl::Status& status) {
   return NeverConnected(status) && !absl::StrContains(status.message(), "Connection refused");
 }
@@ -51,6 +58,8 @@ bool MayTryAnother(const absl::Status& status) {
     // Nobody here cancels, so a cancelled call is a server that went away.
     return absl::IsUnavailable(status) || absl::IsCancelled(status);
   }
+  // A node that stops in the middle of a write says OUTCOME_UNKNOWN, and the same op id is safe elsewhere.
+  if (reason == engine::reason::kOutcomeUnknown) return absl::IsUnavailable(status);
   return reason == engine::reason::kNodeStopping || reason == engine::reason::kNoClock ||
          reason == reason::kAskAnotherNode;
 }

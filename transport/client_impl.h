@@ -31,6 +31,8 @@ std::string CauseOf(const absl::Status& status);
 absl::Status AtEndpoint(const absl::Status& status, const std::string& address);
 // The request cannot have reached the server.
 bool NeverConnected(const absl::Status& status);
+// Nor has it put anything on record: it was not reached, or refused the request in its own name.
+bool TookNothing(const absl::Status& status);
 // It did not, though nobody refused the connection: what failed may have been a moment's matter.
 bool MayConnectAgain(const absl::Status& status);
 // Another endpoint may do better, and this one has done nothing that counts.
@@ -86,7 +88,7 @@ class Client::Impl {
       });
       if (status.ok()) return status;
       status = AtEndpoint(status, endpoints_[i].address);
-      progress.maybe_delivered |= !NeverConnected(status);
+      progress.maybe_delivered |= !TookNothing(status);
       if (progress.heard || !MayTryAnother(status)) return NamedTimeout(status, timeout);
       causes.push_back(endpoints_[i].address + ": " + CauseOf(status));
     }

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/cell/key_name.h"
 #include "transport/call_support.h"
 #include "transport/grpc_log.h"
 #include "transport/health_reporter.h"
@@ -158,6 +159,10 @@ class ClusterService final : public v1::Cluster::CallbackService {
   grpc::ServerUnaryReactor* Locate(grpc::CallbackServerContext*, const v1::LocateRequest* request,
                                    v1::LocateResponse* response) override {
     const auto call = UnaryCall::Create();
+    if (absl::Status status = engine::CheckKeyName(AsBytes(request->key())); !status.ok()) {
+      call->Answer(status);
+      return call.get();
+    }
     const DataCenterIndex home =
         cell_->HomeOf(cell_->SlotOf(cell_->KeyTagOf(AsBytes(request->key()))));
     call->Answer(absl::OkStatus(),

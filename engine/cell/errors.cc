@@ -26,6 +26,11 @@ absl::Status MakeError(absl::StatusCode code, absl::string_view reason, absl::st
   return status;
 }
 
+absl::Status OpIdReused() {
+  return MakeError(absl::StatusCode::kAlreadyExists, reason::kOpIdReused,
+                   "the op id is on record with other content; make a new op id for a new op");
+}
+
 std::string ReasonOf(const absl::Status& status) {
   const auto payload = status.GetPayload(kReasonUrl);
   return payload.has_value() ? std::string(*payload) : std::string();

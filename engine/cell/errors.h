@@ -43,6 +43,8 @@ using ErrorDetails = std::vector<std::pair<std::string, std::string>>;
 // A status with `reason` and details such as {"ticket", "wt1_..."}; never a secret among them.
 absl::Status MakeError(absl::StatusCode code, absl::string_view reason, absl::string_view message,
                        const ErrorDetails& details = {});
+// AlreadyExists OP_ID_REUSED.
+absl::Status OpIdReused();
 // Empty without one.
 std::string ReasonOf(const absl::Status& status);
 ErrorDetails DetailsOf(const absl::Status& status);

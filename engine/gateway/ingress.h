@@ -45,7 +45,7 @@ class Ingress {
   }
   void Begin(AdmittedPtr set);
   void Forget(CallId call) { calls_.Forget(call); }
-  void StopAll(const absl::Status& status) { calls_.StopAll(status); }
+  void StopAll() { calls_.StopAll(); }
 
   // REQUIRES: started, and the directory believes it.
   void TakeBeat(const SequencerBeat& beat);

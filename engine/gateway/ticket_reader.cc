@@ -51,7 +51,8 @@ void TicketReader::Get(const std::string& text, std::optional<arbiter::Level> un
 void TicketReader::Ask(RequestId id, Whom whom) {
   const Call* call = calls_.Find(id);
   if (call == nullptr) return;
-  const TicketQuery query{id, call->ticket.op, call->until, call->deadline - self_.now()};
+  const TicketQuery query{id, call->ticket.op, call->ticket.key_tag, call->until,
+                          call->deadline - self_.now()};
   const auto sequencer = homes_.SequencerOf(call->ticket.home);
   if (sequencer.has_value() && whom == Whom::kSequencer) {
     self_.Send(*sequencer, query);
@@ -68,8 +69,18 @@ void TicketReader::Ask(RequestId id, Whom whom) {
 void TicketReader::TakeReply(NodeIndex from, const TicketReply& reply) {
   Call* call = calls_.Find(from, reply.id);
   if (call == nullptr) return;
-  if (reply.facts.has_value()) return TakeFacts(reply.id, *call, *reply.facts);
-  if (!reply.authoritative) return;
+  const bool of_this_key =
+      reply.facts.has_value() && reply.facts->identity.key_tag == call->ticket.key_tag;
+  if (of_this_key) return TakeFacts(reply.id, *call, *reply.facts);
+  if (!reply.authoritative && !reply.facts.has_value()) return;
+  if (reply.forgotten) {
+    return Finish(
+        reply.id,
+        MakeError(
+            absl::StatusCode::kNotFound, reason::kOpExpired,
+            "the op is older than its home remembers, and no version of its key is its: it did "
+            "not win, or never arrived, and never will"));
+  }
   Finish(reply.id,
          MakeError(absl::StatusCode::kNotFound, reason::kUnknownTicket,
                    "the op is not on record at its home: it was never accepted, and may still "

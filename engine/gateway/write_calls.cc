@@ -19,7 +19,7 @@ void WriteCalls::Start() { AskForQuietOnes(); }
 void WriteCalls::Begin(AdmittedSet& set) {
   Call call;
   call.op = set.request.op;
-  call.key_tag = set.key_tag;
+  call.identity = {set.key_tag, set.request.kind, set.request.content_tag};
   call.slot = set.slot;
   call.home = set.home;
   call.observer = std::move(set.observer);
@@ -63,7 +63,8 @@ void WriteCalls::Ask(const Call& call) {
   const std::optional<NodeIndex> sequencer = homes_.SequencerOf(call.home);
   if (!sequencer.has_value()) return;
   const RequestId id = asked_.Add(*sequencer, call.op);
-  self_.Send(*sequencer, TicketQuery{id, call.op, std::nullopt, absl::ZeroDuration()});
+  self_.Send(*sequencer,
+             TicketQuery{id, call.op, call.identity.key_tag, std::nullopt, absl::ZeroDuration()});
 }
 
 // The whole story, in the order in which it happened.
@@ -73,7 +74,7 @@ void WriteCalls::TakeTicket(NodeIndex from, const TicketReply& reply) {
   const TicketFacts& facts = *reply.facts;
   const DataCenterIndex home = DataCenterOf(from);
   Hear(home, {*op, NoticeAccepted{facts.stamp, facts.outcome.version, false, facts.out,
-                                  facts.within_reach}});
+                                  facts.within_reach, facts.identity}});
   Hear(home, {*op, facts.outcome});
   if (facts.level > arbiter::Level::kDecided) {
     Hear(home, {*op, NoticeLevel{facts.level, facts.outcome.version, facts.held}});
@@ -91,7 +92,9 @@ void WriteCalls::Hear(DataCenterIndex home, const OpNotice& notice) {
   // A copy: telling may end calls.
   const std::vector<CallId> ids = it->second;
   for (const CallId id : ids) {
-    Call& call = calls_.at(id);
+    const auto found = calls_.find(id);
+    if (found == calls_.end()) continue;  // ended with another one's news
+    Call& call = found->second;
     if (call.home != home) continue;  // the same op id under a key of another home
     call.heard = self_.now();
     std::visit([&](const auto& what) { Hear(id, call, what); }, notice.what);
@@ -99,6 +102,8 @@ void WriteCalls::Hear(DataCenterIndex home, const OpNotice& notice) {
 }
 
 void WriteCalls::Hear(CallId id, Call& call, const NoticeAccepted& accepted) {
+  // Another write has the id: its story is not this call's, whichever of the two is told first.
+  if (!call.identity.IsSameOpAs(accepted.identity)) return Fail(id, OpIdReused());
   if (std::exchange(call.accepted, true)) return;
   Tell(id, call,
        SetAccepted{TicketOf(call), accepted.stamp, call.home, accepted.version, accepted.leading,
@@ -138,8 +143,8 @@ void WriteCalls::Fail(CallId call, absl::Status status) {
 
 void WriteCalls::Forget(CallId call) { End(call); }
 
-void WriteCalls::StopAll(const absl::Status& status) {
-  while (!calls_.empty()) Fail(calls_.begin()->first, status);
+void WriteCalls::StopAll() {
+  while (!calls_.empty()) Fail(calls_.begin()->first, StoppedError(calls_.begin()->second));
 }
 
 void WriteCalls::End(CallId id) {
@@ -153,15 +158,28 @@ void WriteCalls::End(CallId id) {
 }
 
 std::string WriteCalls::TicketOf(const Call& call) const {
-  return arbiter::FormatTicket({call.home, call.slot, call.key_tag, call.op}, self_.cell().id(),
-                               self_.cell().ticket_key());
+  return arbiter::FormatTicket({call.home, call.slot, call.identity.key_tag, call.op},
+                               self_.cell().id(), self_.cell().ticket_key());
+}
+
+ErrorDetails WriteCalls::DetailsFor(const Call& call) const {
+  return {{"ticket", TicketOf(call)},
+          {"op_id", arbiter::FormatOpId(call.op)},
+          {"home", self_.cell().data_center_name(call.home)},
+          {"wanted", std::string(arbiter::LevelName(call.until))}};
+}
+
+absl::Status WriteCalls::StoppedError(const Call& call) const {
+  return MakeError(
+      absl::StatusCode::kUnavailable, reason::kOutcomeUnknown,
+      absl::StrCat("the node is stopping; the write ",
+                   call.accepted ? "is on record" : "may be on record",
+                   ": ask another node with the ticket, or retry there with the same op id"),
+      DetailsFor(call));
 }
 
 absl::Status WriteCalls::TimeoutError(const Call& call) const {
-  ErrorDetails details = {{"ticket", TicketOf(call)},
-                          {"op_id", arbiter::FormatOpId(call.op)},
-                          {"home", self_.cell().data_center_name(call.home)},
-                          {"wanted", std::string(arbiter::LevelName(call.until))}};
+  ErrorDetails details = DetailsFor(call);
   if (!call.accepted) return NotRecorded(call, details);
   if (!call.decided) return NotDecided(call, details);
   return LevelNotReached(call, std::move(details));

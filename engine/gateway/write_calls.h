@@ -56,7 +56,8 @@ class WriteCalls {
   // Both do nothing for a call that is over.
   void Fail(CallId call, absl::Status status);
   void Forget(CallId call);
-  void StopAll(const absl::Status& status);
+  // Unavailable OUTCOME_UNKNOWN for every call: what is stopped here may be on record at its home, or on its way.
+  void StopAll();
   // What the home had told of its calls may be lost: another sequencer leads it.
   void AskAbout(DataCenterIndex home);
 
@@ -71,7 +72,7 @@ class WriteCalls {
  private:
   struct Call {
     OpId op;
-    KeyTag key_tag;
+    arbiter::OpIdentity identity;  // what is on record under the id must be this
     Slot slot;
     DataCenterIndex home;
     SetObserver observer;
@@ -98,6 +99,8 @@ class WriteCalls {
   void End(CallId id);
 
   std::string TicketOf(const Call& call) const;
+  ErrorDetails DetailsFor(const Call& call) const;
+  absl::Status StoppedError(const Call& call) const;
   // Why the call knows no end when its time is up.
   absl::Status TimeoutError(const Call& call) const;
   absl::Status NotRecorded(const Call& call, const ErrorDetails& details) const;

@@ -22,8 +22,7 @@ absl::Status RefusalStatus(const arbiter::OpRefused& refused) {
                        "the op id is dated too far from the home's time, and the op is not on "
                        "record; check the client's clock and make a new op id");
     case arbiter::Refusal::kOpIdReused:
-      return MakeError(absl::StatusCode::kAlreadyExists, reason::kOpIdReused,
-                       "the op id is on record with other content; make a new op id for a new op");
+      return OpIdReused();
   }
   return absl::InternalError("unknown refusal");
 }
@@ -39,7 +38,8 @@ class Maker {
     Add(accepted.ingress, accepted.op,
         NoticeAccepted{
             accepted.stamp, accepted.round.version, accepted.leading, OutageOf(state_),
-            op != nullptr ? LevelWithinReach(cell_, state_, op->script) : arbiter::Level::kFull});
+            op != nullptr ? LevelWithinReach(cell_, state_, op->script) : arbiter::Level::kFull,
+            accepted.identity});
   }
   void operator()(const arbiter::OpJudged& judged) {
     Add(judged.ingress, judged.op, judged.outcome);

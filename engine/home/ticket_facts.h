@@ -22,9 +22,9 @@ std::vector<DataCenterIndex> OutageOf(const arbiter::HomeState& state);
 arbiter::Level LevelWithinReach(const Cell& cell, const arbiter::HomeState& state,
                                 const ScriptId& script);
 
-// Nullopt when the op is not on record.
+// Nullopt when the op is not on record, and no version of the key is its: a win outlives the record of its op.
 std::optional<TicketFacts> TicketFactsOf(const Cell& cell, const arbiter::HomeState& state,
-                                         const OpId& op);
+                                         const OpId& op, const KeyTag& key_tag);
 
 // The same as an answer to `query`. `authoritative`: the state includes a READ mark appended since the
 // query came in, so an op that is not on record here is on record nowhere.

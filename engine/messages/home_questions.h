@@ -20,11 +20,13 @@ namespace worldb::engine {
 struct TicketQuery {
   RequestId id = 0;
   OpId op;
+  KeyTag key_tag;  // where to look for a win whose op is forgotten
   // Answer again once the outcome is final or this level is reached, for as long as `patience`.
   std::optional<arbiter::Level> until;
   absl::Duration patience;
 };
 struct TicketFacts {
+  arbiter::OpIdentity identity;  // no content tag either when the home has forgotten the op itself
   arbiter::Stamp stamp;
   arbiter::Outcome outcome;
   arbiter::Level level = arbiter::Level::kAccepted;
@@ -36,6 +38,8 @@ struct TicketReply {
   RequestId id = 0;
   // Answered from the state applied with a READ mark: without facts, the op is not on record.
   bool authoritative = false;
+  // Without facts: it may have been on record, and is too old to be remembered.
+  bool forgotten = false;
   std::optional<TicketFacts> facts;
 };
 struct ReadQuery {

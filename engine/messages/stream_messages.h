@@ -57,6 +57,7 @@ struct NoticeAccepted {
   bool leading = false;
   std::vector<DataCenterIndex> out;  // data centers the log marks as gone for now
   arbiter::Level within_reach = arbiter::Level::kFull;
+  arbiter::OpIdentity identity;  // of the op on record
 };
 struct NoticeLevel {
   arbiter::Level level = arbiter::Level::kHeld;

@@ -204,7 +204,7 @@ class RunningNode final : public Node {
     if (stopped_.exchange(true)) return;
     // From here on no task of this node runs or will run: its state is this thread's.
     self_.executor().Shutdown();
-    ingress_.StopAll(Stopping());
+    ingress_.StopAll();
     gatherer_.StopAll(Stopping());
     lists_.StopAll(Stopping());
     histories_.StopAll(Stopping());

@@ -69,6 +69,8 @@ void Sequencer::Ask(NodeIndex from, ReadDesk::Query query) {
 }
 
 void Sequencer::AskTicket(NodeIndex from, const TicketQuery& query) {
+  // A state that is being replayed would take back what was told.
+  if (!doors_.home.caught_up()) return;
   // What is not on record here may be on record elsewhere: only a marked read can say that it is not.
   if (leading_ && state().FindOp(query.op) == nullptr) return Ask(from, query);
   self_.Send(from, AnswerTicket(self_.cell(), state(), query, /*authoritative=*/false));

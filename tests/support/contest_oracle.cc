@@ -250,9 +250,10 @@ std::optional<Refusal> ContestOracle::WhyRefused(const LogEntry& entry, const Ca
   if (known != ops_.end()) {
     // Never run twice, whatever the clock says now.
     if (known->second.forgotten) return Refusal::kOpExpired;
-    // The id alone decides, unless both carry a tag; another key is other content on its face.
+    // The id alone decides, unless both carry a tag; another key is other content on its face, and so is a Delete
+    // where there was a Set.
     const Candidate& first = known->second.first();
-    if (first.key_tag != c.key_tag) return Refusal::kOpIdReused;
+    if (first.key_tag != c.key_tag || first.kind != c.kind) return Refusal::kOpIdReused;
     if (first.content_tag && c.content_tag && *first.content_tag != *c.content_tag) {
       return Refusal::kOpIdReused;
     }
@@ -389,7 +390,8 @@ void ContestOracle::Record(const LogEntry& entry, const Candidate& c,
   order_.push_back(c.op);
   const RoundId round{c.key_tag, outcome.version};
   const bool leading = candidate && Ranking(round).front() == c.op;
-  effects.push_back(arbiter::OpAccepted{c.op, c.stamp.node, round, c.stamp, leading});
+  effects.push_back(arbiter::OpAccepted{
+      c.op, c.stamp.node, round, c.stamp, leading, {c.key_tag, c.kind, c.content_tag}});
   if (candidate) {
     LoseTheBeaten(round, effects);
   } else {
@@ -410,7 +412,13 @@ void ContestOracle::RecordAgain(const LogEntry& entry, const Candidate& c,
   }
   const RoundId round{op.first().key_tag, pending ? op.candidate_of : op.outcome.version};
   const bool leading = pending && Ranking(round).front() == c.op;
-  effects.push_back(arbiter::OpAccepted{c.op, c.stamp.node, round, CountingStamp(op), leading});
+  effects.push_back(
+      arbiter::OpAccepted{c.op,
+                          c.stamp.node,
+                          round,
+                          CountingStamp(op),
+                          leading,
+                          {op.first().key_tag, op.first().kind, op.first().content_tag}});
   if (!pending) {
     effects.push_back(arbiter::OpJudged{c.op, c.stamp.node, op.first().key_tag, op.outcome});
     if (op.outcome.kind == OutcomeKind::kWon && Announced(round) > Level::kDecided) {

@@ -602,6 +602,11 @@ TEST_F(NodeServiceTest, TicketIsWaitedForToTheLevelAskedFor) {
 
 TEST_F(NodeServiceTest, HomeOfAKeyIsTold) {
   EXPECT_EQ(*ClientOf({8})->Locate(AsBytes(KeyWithHome("located", 1)), kPatience), "frankfurt");
+  for (const std::string& no_key :
+       {std::string(), std::string(cryptoscatter::kKeyNameBytesMax + 1, 'k')}) {
+    EXPECT_EQ(engine::ReasonOf(ClientOf({8})->Locate(AsBytes(no_key), kPatience).status()),
+              "BAD_KEY");
+  }
 }
 
 TEST_F(NodeServiceTest, HealthFollowsTheNode) {

@@ -53,12 +53,13 @@ class TicketReaderTest : public GatewayTest {
   }
   void Tell(NodeIndex from, OutcomeKind outcome, Level level) {
     TicketFacts facts;
+    facts.identity.key_tag = ticket_.key_tag;
     facts.outcome.kind = outcome;
     facts.level = level;
-    reader_.TakeReply(from, {id_, /*authoritative=*/false, facts});
+    reader_.TakeReply(from, {id_, /*authoritative=*/false, /*forgotten=*/false, facts});
   }
-  void TellNothing(NodeIndex from, bool authoritative) {
-    reader_.TakeReply(from, {id_, authoritative, std::nullopt});
+  void TellNothing(NodeIndex from, bool authoritative, bool forgotten = false) {
+    reader_.TakeReply(from, {id_, authoritative, forgotten, std::nullopt});
   }
 
   arbiter::Ticket ticket_;
@@ -128,6 +129,24 @@ TEST_F(TicketReaderTest, ASilentHomeIsNamedAndABadTicketAsksNobody) {
   Asked();
   EXPECT_EQ(ReasonOf((*Get(std::nullopt, "wt1_no"))->status()), "BAD_TICKET");
   EXPECT_EQ(node_.sent_count(), 0u);
+}
+
+TEST_F(TicketReaderTest, AnOpThatIsForgottenIsNotSaidToBeUnderWay) {
+  const Answer answer = Get();
+  Asked();
+  TellNothing(NodeAt(7), /*authoritative=*/false, /*forgotten=*/true);
+  EXPECT_FALSE(answer->has_value()) << "a replica that lags may have forgotten less";
+  TellNothing(NodeAt(6), /*authoritative=*/true, /*forgotten=*/true);
+  EXPECT_TRUE(absl::IsNotFound((*answer)->status()));
+  EXPECT_EQ(ReasonOf((*answer)->status()), "OP_EXPIRED");
+}
+
+TEST_F(TicketReaderTest, FactsOfAnotherKeysOpAreNotTheTickets) {
+  const Answer answer = Get();
+  Asked();
+  ticket_.key_tag.bytes[0] ^= 1;
+  Tell(NodeAt(6), OutcomeKind::kWon, Level::kSafe);
+  EXPECT_EQ(ReasonOf((*answer)->status()), "UNKNOWN_TICKET");
 }
 
 TEST_F(TicketReaderTest, OneQuestionTooManyIsShedUntilThereIsRoom) {

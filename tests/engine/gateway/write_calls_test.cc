@@ -14,6 +14,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "arbiter/op_id.h"
 #include "tests/support/lone_node.h"
 
 namespace worldb::engine {
@@ -48,7 +49,7 @@ class WriteCallsTest : public ::testing::Test {
   }
   void Begin(CallId call, OpId op, Level until = Level::kFull, DataCenterIndex home = kHome,
              absl::Duration timeout = absl::Hours(1)) {
-    AdmittedSet set;
+    AdmittedSet set = std::exchange(next_, {});
     set.call = call;
     set.request.op = op;
     set.request.until = until;
@@ -86,7 +87,13 @@ class WriteCallsTest : public ::testing::Test {
     TicketFacts facts;
     facts.outcome = Outcome(kind);
     facts.level = level;
-    return {id, true, facts};
+    return {id, true, false, facts};
+  }
+  std::string Detail(const std::string& name) const {
+    for (const auto& [key, value] : DetailsOf(error_)) {
+      if (key == name) return value;
+    }
+    return "none";
   }
   // What callers were told since the last time.
   std::string Told() { return absl::StrJoin(std::exchange(told_, {}), ", "); }
@@ -97,7 +104,45 @@ class WriteCallsTest : public ::testing::Test {
   Budget budget_{100'000, 0};
   std::vector<std::string> told_;
   absl::Status error_;
+  AdmittedSet next_;  // what the next call is, beside its op
 };
+
+// A second write under an id hears of the first one's end, and is not told that it is its own.
+TEST_F(WriteCallsTest, WhatIsOnRecordUnderTheIdIsNoStoryOfAnotherWrite) {
+  const ContentTag tag_a{{1}}, tag_b{{2}};
+  next_.request.content_tag = tag_a;
+  Begin(1, Op(1));
+  NoticeAccepted accepted;
+  accepted.identity = {KeyTag(), arbiter::OpKind::kSet, tag_a};
+  Say(Op(1), accepted);
+  Say(Op(1), Outcome(OutcomeKind::kWon));
+  EXPECT_EQ(Told(), "1 accepted, 1 WON");
+  next_.request.content_tag = tag_b;
+  Begin(2, Op(1));  // other content
+  next_.request.kind = arbiter::OpKind::kDelete;
+  Begin(3, Op(1));  // another kind, without a tag
+  next_.key_tag = KeyTag{{7}};
+  next_.request.content_tag = tag_a;
+  Begin(4, Op(1));  // another key of the home
+  Begin(5, Op(1));  // without a tag: the same as far as anybody can tell
+  Say(Op(1), Reached(Level::kSafe));
+  EXPECT_EQ(Told(), "1 SAFE") << "the others ask first what is on record";
+  std::optional<TicketReply> story;
+  for (const RequestId id : Asked()) {
+    story = Story(id, OutcomeKind::kWon, Level::kSafe);
+    story->facts->identity = accepted.identity;
+    calls_.TakeTicket(kSequencer, *story);
+  }
+  EXPECT_EQ(Told(), "2 failed, 3 failed, 4 failed, 5 accepted, 5 WON, 5 SAFE");
+  EXPECT_EQ(ReasonOf(error_), "OP_ID_REUSED");
+  EXPECT_TRUE(calls_.Has(1));
+  Begin(6, Op(1));
+  Say(Op(1), accepted);
+  next_.request.content_tag = tag_b;
+  Begin(7, Op(1));
+  Say(Op(1), accepted);
+  EXPECT_EQ(Told(), "6 accepted, 7 failed") << "nor when the record is news";
+}
 
 TEST_F(WriteCallsTest, ACallerIsToldEachThingOnceUntilTheLevelItWaitsFor) {
   Begin(1, Op(1), Level::kSafe);
@@ -230,12 +275,6 @@ class WriteCallTimeoutTest : public WriteCallsTest {
     EXPECT_EQ(calls_.count(), 0u);
   }
   void BeginShort(Level until = Level::kFull) { Begin(1, Op(1), until, kHome, absl::Seconds(1)); }
-  std::string Detail(const std::string& name) const {
-    for (const auto& [key, value] : DetailsOf(error_)) {
-      if (key == name) return value;
-    }
-    return "none";
-  }
 };
 
 TEST_F(WriteCallTimeoutTest, NotOnRecord) {
@@ -294,8 +333,12 @@ TEST_F(WriteCallsTest, AForgottenCallIsToldNothingAndAStoppedOneWhy) {
   calls_.Forget(1);
   Say(Op(1), NoticeAccepted{});
   EXPECT_EQ(Told(), "2 accepted");
-  calls_.StopAll(absl::UnavailableError("stopping"));
-  EXPECT_EQ(Told(), "2 failed");
+  Begin(3, Op(3));
+  calls_.StopAll();
+  EXPECT_EQ(Told(), "2 failed, 3 failed");
+  EXPECT_EQ(ReasonOf(error_), "OUTCOME_UNKNOWN") << "its frame may be on its way";
+  EXPECT_EQ(Detail("op_id"), arbiter::FormatOpId(Op(3)));
+  EXPECT_NE(Detail("ticket"), "none");
   calls_.Fail(2, absl::AbortedError("again"));
   EXPECT_EQ(Told(), "");
   EXPECT_EQ(budget_.ops(), 0u);

@@ -20,7 +20,7 @@ using engine::TicketReply;
 class TicketFactsTest : public ::testing::Test {
  protected:
   std::optional<TicketFacts> FactsOf(const OpId& op) {
-    return engine::TicketFactsOf(node_.cell(), book_.state(), op);
+    return engine::TicketFactsOf(node_.cell(), book_.state(), op, book_.TagOf("k"));
   }
 
   LoneNode node_{NodeAt(0)};
@@ -62,11 +62,39 @@ TEST_F(TicketFactsTest, SayWhatIsWithinReachWhileADataCenterIsOut) {
 }
 
 TEST_F(TicketFactsTest, WhatIsNotOnRecordHasNone) {
-  const TicketReply reply = engine::AnswerTicket(node_.cell(), book_.state(), {7, OpId(), {}, {}},
-                                                 /*authoritative=*/true);
+  const TicketReply reply =
+      engine::AnswerTicket(node_.cell(), book_.state(), {7, OpId(), {}, {}, {}},
+                           /*authoritative=*/true);
   EXPECT_EQ(reply.id, 7u);
   EXPECT_TRUE(reply.authoritative);
   EXPECT_FALSE(reply.facts.has_value());
+}
+
+TEST_F(TicketFactsTest, AWinOutlivesTheRecordOfItsOp) {
+  const arbiter::Candidate winner = book_.CandidateFor("k");
+  book_.Record(winner);
+  book_.Wait(absl::Milliseconds(10));
+  const arbiter::Candidate loser = book_.CandidateFor("k");
+  book_.Record(loser);
+  book_.CloseAll();
+  book_.Reach({winner.key_tag, Version(1)}, Level::kFull);
+  book_.Wait(book_.state().rule().op_memory + absl::Hours(2));
+  arbiter::LogEntry entry;
+  entry.reading = book_.Reading();
+  entry.checkpoint = true;
+  book_.Apply(entry);
+  ASSERT_EQ(book_.state().FindOp(winner.op), nullptr);
+  EXPECT_EQ(FactsOf(winner.op)->outcome.kind, OutcomeKind::kWon);
+  EXPECT_EQ(FactsOf(winner.op)->outcome.version, Version(1));
+  EXPECT_EQ(FactsOf(winner.op)->level, Level::kFull);
+  EXPECT_EQ(FactsOf(winner.op)->identity.key_tag, winner.key_tag);
+  EXPECT_FALSE(FactsOf(loser.op).has_value());
+  const auto answer = [&](const OpId& op) {
+    return engine::AnswerTicket(node_.cell(), book_.state(), {7, op, winner.key_tag, {}, {}}, true);
+  };
+  EXPECT_FALSE(answer(winner.op).forgotten);
+  EXPECT_TRUE(answer(loser.op).forgotten);
+  EXPECT_FALSE(answer(book_.CandidateFor("k").op).forgotten) << "it may still come";
 }
 
 }  // namespace
