@@ -39,7 +39,7 @@ std::optional<ListQueryReply> KeyLister::List(const ListQuery& query) const {
       reply.told_to = std::prev(it)->first;
       break;
     }
-    const arbiter::ClosedVersion* newest = NewestNotVoid(state_.Versions(it->second));
+    const arbiter::ClosedVersion* newest = NewestVisible(state_.Versions(it->second));
     if (newest == nullptr || newest->kind == arbiter::OpKind::kDelete) continue;
     reply.keys.push_back(
         {it->first, newest->id.version, newest->announced, newest->payload_bytes, newest->op});

@@ -57,6 +57,15 @@ ReadAnswer Answer(const ReadQuery& query, SlotEpoch slot_epoch, const ClosedVers
   return reply;
 }
 
+std::span<const ClosedVersion> UpTo(std::span<const ClosedVersion> versions,
+                                    std::optional<Version> last) {
+  if (!last.has_value()) return versions;
+  const auto end =
+      std::partition_point(versions.begin(), versions.end(),
+                           [last](const ClosedVersion& v) { return v.id.version <= *last; });
+  return versions.first(end - versions.begin());
+}
+
 ReadAnswer AnswerLatest(std::span<const ClosedVersion> versions, SlotEpoch slot_epoch,
                         const ReadQuery& query) {
   const ClosedVersion* version = NewestNotVoid(versions);
@@ -72,10 +81,10 @@ ReadAnswer AnswerLatest(std::span<const ClosedVersion> versions, SlotEpoch slot_
 
 }  // namespace
 
-ReadAnswer AnswerRead(const arbiter::HomeState& state, SlotEpoch slot_epoch,
-                      const ReadQuery& query) {
+ReadAnswer AnswerRead(const arbiter::HomeState& state, SlotEpoch slot_epoch, const ReadQuery& query,
+                      std::optional<Version> up_to) {
   if (!query.version.has_value()) {
-    return AnswerLatest(state.Versions(query.key_tag), slot_epoch, query);
+    return AnswerLatest(UpTo(state.Versions(query.key_tag), up_to), slot_epoch, query);
   }
   const ClosedVersion* version = state.FindVersion({query.key_tag, *query.version});
   if (version == nullptr) {
@@ -98,6 +107,13 @@ ReadReply PatienceEnded(const ReadQuery& query, const ClosedVersion& version) {
 const ClosedVersion* NewestNotVoid(std::span<const ClosedVersion> versions) {
   const auto it = std::find_if(versions.rbegin(), versions.rend(), [](const ClosedVersion& v) {
     return v.outcome != OutcomeKind::kVoid;
+  });
+  return it == versions.rend() ? nullptr : &*it;
+}
+
+const ClosedVersion* NewestVisible(std::span<const ClosedVersion> versions) {
+  const auto it = std::find_if(versions.rbegin(), versions.rend(), [](const ClosedVersion& v) {
+    return v.outcome != OutcomeKind::kVoid && v.visible_at != LogIndex();
   });
   return it == versions.rend() ? nullptr : &*it;
 }

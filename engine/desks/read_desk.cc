@@ -59,10 +59,11 @@ void ReadDesk::AnswerMarked(const Question& question, const WatchOpen& query) {
   watches_.Open(question.from, query);
 }
 
-void ReadDesk::AnswerOrWait(const PatientRead& read) {
-  ReadAnswer answer = AnswerRead(state_, self_.cell().slot_epoch(), read.query);
+void ReadDesk::AnswerOrWait(PatientRead read) {
+  ReadAnswer answer = AnswerRead(state_, self_.cell().slot_epoch(), read.query, read.up_to);
   if (const auto* wait = std::get_if<NotVisibleYet>(&answer)) {
-    waiting_for_visible_.emplace(wait->id, read);
+    read.up_to = wait->id.version;
+    waiting_for_visible_.emplace(wait->id, std::move(read));
     return;
   }
   known_.erase({read.from, read.query.id});
@@ -116,7 +117,7 @@ void ReadDesk::TellReadersOf(const arbiter::RoundId& id) {
   std::vector<PatientRead> reads;
   for (auto it = begin; it != end; ++it) reads.push_back(std::move(it->second));
   waiting_for_visible_.erase(begin, end);
-  for (const PatientRead& read : reads) AnswerOrWait(read);
+  for (PatientRead& read : reads) AnswerOrWait(std::move(read));
 }
 
 void ReadDesk::Expire() {
@@ -126,7 +127,7 @@ void ReadDesk::Expire() {
 
 void ReadDesk::ExpireReads() {
   for (auto it = waiting_for_visible_.begin(); it != waiting_for_visible_.end();) {
-    const auto& [from, query, deadline] = it->second;
+    const auto& [from, query, deadline, up_to] = it->second;
     if (deadline > self_.now()) {
       ++it;
       continue;

@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <utility>
 #include <variant>
@@ -68,6 +69,7 @@ class ReadDesk {
     NodeIndex from;
     ReadQuery query;
     absl::Duration deadline;
+    std::optional<Version> up_to = std::nullopt;  // see AnswerRead()
   };
   struct HeldTicket {
     NodeIndex from;
@@ -82,7 +84,7 @@ class ReadDesk {
   void AnswerMarked(const Question& question, const ListQuery& query);
   void AnswerMarked(const Question& question, const HistoryQuery& query);
   void AnswerMarked(const Question& question, const WatchOpen& query);
-  void AnswerOrWait(const PatientRead& read);
+  void AnswerOrWait(PatientRead read);
   bool IsMet(const TicketQuery& query) const;
   void TellHoldersOf(const OpId& op);
   void TellReadersOf(const arbiter::RoundId& id);

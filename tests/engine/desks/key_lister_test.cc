@@ -12,6 +12,7 @@ namespace worldb::testing {
 namespace {
 
 using arbiter::OpKind;
+using arbiter::RoundId;
 using engine::HistoryQueryReply;
 using engine::KeyLister;
 using engine::ListQueryReply;
@@ -70,7 +71,7 @@ TEST_F(KeyListerTest, PagesOfAnySizeTellEveryKeyUnderThePrefixOnce) {
   EXPECT_EQ(page.keys[0].op, home_.state().Newest(home_.TagOf("b/"))->op);
 }
 
-TEST_F(KeyListerTest, DeletedAndVoidKeysAreLeftOutAndAnythingDecidedIsTold) {
+TEST_F(KeyListerTest, DeletedAndVoidKeysAreLeftOutAndSoIsWhatIsNotVisibleYet) {
   Show("deleted");
   Show("deleted", OpKind::kDelete);
   for (const char* key : {"decided", "never", "void", "void on top"}) Name(key);
@@ -78,8 +79,11 @@ TEST_F(KeyListerTest, DeletedAndVoidKeysAreLeftOutAndAnythingDecidedIsTold) {
   home_.Void(home_.Decide("void"));
   home_.Show("void on top");
   home_.Void(home_.Decide("void on top"));
-  EXPECT_THAT(ListAll("", 10), ElementsAre("decided", "void on top"));
+  const RoundId second = home_.Decide("void on top");
+  EXPECT_THAT(ListAll("", 10), ElementsAre("void on top"));
   EXPECT_EQ(List("void", {}, 10)->keys[0].version, Version(1));
+  home_.Announce(second);
+  EXPECT_EQ(List("void", {}, 10)->keys[0].version, second.version);
 }
 
 TEST_F(KeyListerTest, NothingIsToldWhileANeededNameIsMissing) {

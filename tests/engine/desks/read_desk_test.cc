@@ -104,6 +104,36 @@ TEST_F(ReadDeskTest, WhoeverWaitsForAVersionThatEndsVoidIsToldTheOneBelow) {
   EXPECT_THAT(replies[0].message.facts->void_versions, ::testing::ElementsAre(Version(2)));
 }
 
+// A key that is written all the time always has a version that is not visible yet.
+TEST_F(ReadDeskTest, NoNewerVersionIsWaitedForInstead) {
+  const RoundId first = home_.Decide("k");
+  desk_.Take(kAsker, Latest("k", 1));
+  Mark();
+  const RoundId second = home_.Decide("k");
+  home_.Announce(first);
+  const auto replies = node_.Take<ReadReply>();
+  ASSERT_EQ(replies.size(), 1u);
+  EXPECT_EQ(replies[0].message.facts->id, first);
+  desk_.Take(kAsker, Latest("k", 2));
+  Mark();
+  EXPECT_EQ(node_.sent_count(), 0u) << "asked since, it waits for what was the newest then";
+  home_.Announce(second);
+  EXPECT_EQ(node_.Take<ReadReply>().at(0).message.facts->id, second);
+}
+
+TEST_F(ReadDeskTest, BelowAVersionThatEndsVoidNothingNewerIsWaitedForEither) {
+  home_.Show("k");
+  const RoundId second = home_.Decide("k");
+  desk_.Take(kAsker, Latest("k", 1));
+  Mark();
+  home_.Decide("k");
+  home_.Void(second);
+  const auto replies = node_.Take<ReadReply>();
+  ASSERT_EQ(replies.size(), 1u);
+  EXPECT_EQ(replies[0].message.facts->id.version, Version(1));
+  EXPECT_THAT(replies[0].message.facts->void_versions, ::testing::ElementsAre(Version(2)));
+}
+
 TEST_F(ReadDeskTest, PatienceCountsFromTheArrivalOfTheQuestion) {
   const RoundId id = home_.Decide("k");
   desk_.Take(kAsker, Latest("k", 1, absl::Milliseconds(500)));
@@ -125,7 +155,7 @@ TEST_F(ReadDeskTest, PatienceCountsFromTheArrivalOfTheQuestion) {
 
 TEST_F(ReadDeskTest, ATicketIsHeldUntilItsLevel) {
   const OpId op = home_.Write("k");
-  desk_.Take(kAsker, TicketQuery{1, op, Level::kSafe, absl::Minutes(1)});
+  desk_.Take(kAsker, TicketQuery{1, op, KeyTag(), Level::kSafe, absl::Minutes(1)});
   Mark();
   auto replies = node_.Take<TicketReply>();
   ASSERT_EQ(replies.size(), 1u) << "what is known now";
@@ -147,15 +177,15 @@ TEST_F(ReadDeskTest, ATicketIsHeldUntilItsLevel) {
 
 TEST_F(ReadDeskTest, ATicketThatNeedsNoWaitIsNotHeld) {
   const OpId op = home_.Write("k");
-  desk_.Hold(kAsker, {1, op, std::nullopt, absl::Minutes(1)});      // wants what is known now
-  desk_.Hold(kAsker, {2, OpId(), Level::kSafe, absl::Minutes(1)});  // not on record
-  desk_.Hold(kAsker, {3, op, Level::kSafe, absl::Milliseconds(200)});
+  desk_.Hold(kAsker, {1, op, KeyTag(), std::nullopt, absl::Minutes(1)});  // wants what is known now
+  desk_.Hold(kAsker, {2, OpId(), KeyTag(), Level::kSafe, absl::Minutes(1)});  // not on record
+  desk_.Hold(kAsker, {3, op, KeyTag(), Level::kSafe, absl::Milliseconds(200)});
   node_.RunFor(absl::Milliseconds(200));
   desk_.Expire();
   home_.Close();
   home_.Announce(home_.NewestOf("k"));
   EXPECT_EQ(node_.sent_count(), 0u);
-  desk_.Take(kAsker, TicketQuery{4, OpId(), Level::kSafe, absl::Minutes(1)});
+  desk_.Take(kAsker, TicketQuery{4, OpId(), KeyTag(), Level::kSafe, absl::Minutes(1)});
   Mark();
   const auto replies = node_.Take<TicketReply>();
   ASSERT_EQ(replies.size(), 1u);
@@ -192,9 +222,9 @@ TEST_F(ReadDeskTest, OneQuestionTooManyIsIgnoredUntilThereIsRoom) {
   for (std::size_t i = 1; i < engine::ReadDesk::kReadsMax; ++i) {
     ASSERT_TRUE(desk_.Take(kAsker, Latest("k", i)));
   }
-  desk_.Hold(NodeAt(8), {1, op, Level::kSafe, absl::Minutes(1)});  // the last place
+  desk_.Hold(NodeAt(8), {1, op, KeyTag(), Level::kSafe, absl::Minutes(1)});  // the last place
   EXPECT_FALSE(desk_.Take(NodeAt(8), Latest("k", 2)));
-  desk_.Hold(NodeAt(8), {3, op, Level::kSafe, absl::Minutes(1)});
+  desk_.Hold(NodeAt(8), {3, op, KeyTag(), Level::kSafe, absl::Minutes(1)});
   home_.Close();
   home_.Announce(home_.NewestOf("k"));
   const auto replies = node_.Take<TicketReply>();

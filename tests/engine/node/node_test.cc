@@ -330,7 +330,33 @@ TEST_F(NodeTest, WhoeverCallsANodeThatStopsIsAnswered) {
   const auto set = cell_.Set(0, cell_.KeyAt(0), "v");
   cell_.StopNode(0);
   ASSERT_TRUE(set->failed().has_value());
-  EXPECT_EQ(engine::ReasonOf(*set->failed()), "NODE_STOPPING");
+  EXPECT_EQ(engine::ReasonOf(*set->failed()), "NODE_STOPPING") << "it had not begun";
+  const auto begun = cell_.Set(1, cell_.KeyAt(1), "v");
+  cell_.world().RunFor(absl::Milliseconds(5));
+  cell_.StopNode(1);
+  ASSERT_TRUE(begun->failed().has_value());
+  EXPECT_EQ(engine::ReasonOf(*begun->failed()), "OUTCOME_UNKNOWN") << "it may be on record";
+}
+
+// One writer, one reader. There is always a version that is closed and not SAFE.
+TEST_F(NodeTest, AKeyThatIsWrittenAllTheTimeCanBeRead) {
+  const std::string key = cell_.KeyAt(0);
+  ASSERT_TRUE(cell_.SetAndWait(0, key, "first")->outcome().has_value());
+  std::vector<std::shared_ptr<SetRecord>> sets;
+  bool writing = true;
+  std::function<void()> write = [&] {
+    if (!writing) return;
+    sets.push_back(cell_.Set(0, key, "v"));
+    cell_.world().At(absl::Milliseconds(10), write);
+  };
+  write();
+  for (int i = 0; i < 5; ++i) {
+    cell_.world().RunFor(absl::Milliseconds(500));
+    const auto reply = cell_.Get(4, key);
+    ASSERT_TRUE(reply.ok()) << reply.status();
+    EXPECT_GT(reply->version, Version(1));
+  }
+  writing = false;
 }
 
 TEST_F(NodeTest, ManyVersionsOfOneKeyAndSurvivingReturnsTheNewest) {
