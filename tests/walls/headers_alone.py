@@ -2,7 +2,8 @@
 """Compiles every header of the tree alone, with the flags of a source file beside it.
 
 A header whose own source (the one of the same name, or its test) includes it before anything else
-has been compiled alone by the build, and is not compiled again.
+has been compiled alone by the build, and is not compiled again; unless that source begins with
+precompiled headers, as tests do.
 
 A header's flags are those of the source with the same name, else of the nearest source in its
 folder, so include paths are never looser here than in the build. Objects are compiled without
@@ -47,8 +48,14 @@ def nearest_source(header, commands):
     return None
 
 
-def included_first(header, source, root):
+def is_precompiled(arguments):
+    return any(argument in ("-include", "-include-pch") for argument in arguments)
+
+
+def included_first(header, source, arguments, root):
     """Whether the build has shown that the header needs nothing before it."""
+    if is_precompiled(arguments):
+        return False
     first = re.search(r'^#include\s+["<]([^">]+)[">]', (root / source).read_text(encoding="utf-8"),
                       re.MULTILINE)
     return first is not None and first.group(1) == header
@@ -59,9 +66,9 @@ def compile_arguments(arguments, source, output):
     for argument in arguments:
         if skip:
             skip = False
-        elif argument in ("-o", "-c", "-MF", "-MT", "-MQ"):
-            skip = True
-        elif argument in ("-MD", "-MMD") or argument.startswith(("-O", "-g")):
+        elif argument in ("-o", "-c", "-MF", "-MT", "-MQ", "-include", "-Xclang"):
+            skip = True  # the last two only ever name precompiled headers
+        elif argument in ("-MD", "-MMD", "-Winvalid-pch") or argument.startswith(("-O", "-g")):
             pass
         else:
             kept.append(argument)
@@ -102,7 +109,7 @@ def main():
             if source is None:
                 failures.append(f"{header}: no source file to take compile flags from")
                 continue
-            if included_first(header, source, root):
+            if included_first(header, source, commands[source][1], root):
                 proven += 1
                 continue
             jobs.append(pool.submit(check, header, *commands[source], work_dir))
