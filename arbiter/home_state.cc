@@ -595,4 +595,11 @@ FrameNumber HomeState::Cursor(NodeIndex node, StreamEpoch epoch) const {
   return it == cursors_.end() ? FrameNumber() : it->second;
 }
 
+StreamEpoch HomeState::NewestStreamEpoch(NodeIndex node) const {
+  const auto behind = cursors_.upper_bound({node, StreamEpoch(~std::uint64_t{0})});
+  if (behind == cursors_.begin()) return StreamEpoch();
+  const auto& [newest_node, epoch] = std::prev(behind)->first;
+  return newest_node == node ? epoch : StreamEpoch();
+}
+
 }  // namespace worldb::arbiter

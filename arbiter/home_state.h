@@ -169,6 +169,8 @@ class HomeState {
   // The level the op's outcome has reached: of its version if it won, DECIDED if judged otherwise.
   Level LevelOf(const OpRecord& op) const;
   FrameNumber Cursor(NodeIndex node, StreamEpoch epoch) const;
+  // The highest of which something is recorded; 0 when nothing of the node's is.
+  StreamEpoch NewestStreamEpoch(NodeIndex node) const;
   // Won versions, not VOID, whose shares are not on all nine nodes yet, in key tag and version order.
   const std::set<RoundId>& unsettled() const { return unsettled_; }
   std::size_t open_round_count() const { return due_.size(); }

@@ -6,12 +6,19 @@ namespace worldb::arbiter {
 
 StampIssuer::StampIssuer(NodeIndex node, StreamEpoch stream_epoch, absl::Duration bound_max,
                          const Clock& clock)
-    : node_(node), stream_epoch_(stream_epoch), bound_max_(bound_max), clock_(clock) {}
+    : node_(node), bound_max_(bound_max), clock_(clock) {
+  stream_epochs_.fill(stream_epoch);
+}
+
+void StampIssuer::Raise(DataCenterIndex home, StreamEpoch stream_epoch) {
+  MutexLock lock(mu_);
+  stream_epochs_[home.value()] = stream_epoch;
+}
 
 absl::StatusOr<Stamp> StampIssuer::Issue(DataCenterIndex home) {
   MutexLock lock(mu_);
   const ClockReading now = clock_.Now();
-  Stamp stamp{now.midpoint, now.bound, node_, stream_epoch_, FrameNumber()};
+  Stamp stamp{now.midpoint, now.bound, node_, stream_epochs_[home.value()], FrameNumber()};
   const absl::Time lowest = last_ + absl::Nanoseconds(1);
   if (stamp.midpoint < lowest) {
     stamp.bound += lowest - stamp.midpoint;

@@ -28,16 +28,17 @@ class StampIssuer {
               const Clock& clock);
 
   absl::StatusOr<Stamp> Issue(DataCenterIndex home) ABSL_LOCKS_EXCLUDED(mu_);
-
-  StreamEpoch stream_epoch() const { return stream_epoch_; }
+  // From now on stamps for `home` are of this epoch; their numbers go on. It must be higher than any this node
+  // used for that home.
+  void Raise(DataCenterIndex home, StreamEpoch stream_epoch) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   const NodeIndex node_;
-  const StreamEpoch stream_epoch_;
   const absl::Duration bound_max_;
   const Clock& clock_;
 
   Mutex mu_;
+  std::array<StreamEpoch, kDataCenterCount> stream_epochs_ ABSL_GUARDED_BY(mu_);
   absl::Time last_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();
   std::array<std::uint64_t, kDataCenterCount> last_number_ ABSL_GUARDED_BY(mu_) = {};
 };

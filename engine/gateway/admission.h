@@ -67,6 +67,8 @@ class Admission {
 
   // Makes it ready to stamp. `stream_epoch` is higher than any this node used before.
   void Start(StreamEpoch stream_epoch);
+  // REQUIRES: started, and a higher one than before for this home.
+  void Raise(DataCenterIndex home, StreamEpoch stream_epoch) { issuer_->Raise(home, stream_epoch); }
 
   // Nothing is consumed on error.
   absl::StatusOr<AdmittedPtr> Admit(CallId call, SetRequest request, SetObserver observer);

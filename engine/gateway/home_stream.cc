@@ -7,22 +7,37 @@ namespace worldb::engine {
 
 void HomeStream::Keep(Frame frame, Budget::Charge charge) {
   const FrameNumber number = frame.number;
+  // Stamped just before the stream was raised.
+  if (frame.candidate.has_value()) frame.candidate->stamp.stream_epoch = stream_epoch_;
   frames_.emplace(number, KeptFrame{std::move(frame), std::move(charge)});
 }
 
-bool HomeStream::Hear(const HomeDirectory::Leader& leader, const arbiter::StreamCursor& cursor,
-                      absl::Duration now) {
-  const bool anew = std::exchange(leader_, leader) != leader;
-  if (cursor.stream_epoch == stream_epoch_ && cursor.number > cursor_) {
-    MoveCursor(cursor.number, now);
-  }
+HomeStream::Heard HomeStream::Hear(const HomeDirectory::Leader& leader,
+                                   const arbiter::StreamCursor& cursor, absl::Duration now) {
+  Heard heard;
+  heard.new_leader = std::exchange(leader_, leader) != leader;
+  const bool of_this_epoch = cursor.stream_epoch == stream_epoch_;
+  outdated_ = cursor.stream_epoch > stream_epoch_ || (of_this_epoch && cursor.number >= unsent_);
+  heard.outdated = outdated_;
+  if (outdated_) return heard;
+  if (of_this_epoch && cursor.number > cursor_) MoveCursor(cursor.number, now);
   const bool stuck = next_to_send_ > cursor_.Next() && now - moved_ > patience_;
   if (stuck) patience_ = std::min(2 * patience_, kStuckAfterMax);
-  if (anew || stuck) {
+  if (heard.new_leader || stuck) {
     next_to_send_ = cursor_.Next();
     moved_ = now;
   }
-  return anew;
+  return heard;
+}
+
+void HomeStream::Raise(StreamEpoch stream_epoch) {
+  stream_epoch_ = stream_epoch;
+  stream_first_ = cursor_.Next();
+  next_to_send_ = unsent_ = stream_first_;
+  outdated_ = false;
+  for (auto& [number, kept] : frames_) {
+    if (kept.frame.candidate.has_value()) kept.frame.candidate->stamp.stream_epoch = stream_epoch;
+  }
 }
 
 void HomeStream::MoveCursor(FrameNumber to, absl::Duration now) {
@@ -35,9 +50,9 @@ void HomeStream::MoveCursor(FrameNumber to, absl::Duration now) {
 
 std::optional<FrameBatch> HomeStream::NextBatch(absl::Duration now) {
   auto it = frames_.find(next_to_send_);
-  if (!leader_.has_value() || it == frames_.end()) return std::nullopt;
+  if (!leader_.has_value() || outdated_ || it == frames_.end()) return std::nullopt;
   if (next_to_send_ == cursor_.Next()) moved_ = now;  // nothing was under way: patience begins now
-  FrameBatch batch{home_, stream_epoch_, {}};
+  FrameBatch batch{home_, stream_epoch_, stream_first_, {}};
   while (it != frames_.end() && it->first == next_to_send_ &&
          batch.frames.size() < kFramesPerBatchMax &&
          it->first.value() <= cursor_.value() + kFramesUnderWayMax) {
@@ -46,6 +61,7 @@ std::optional<FrameBatch> HomeStream::NextBatch(absl::Duration now) {
     ++it;
   }
   if (batch.frames.empty()) return std::nullopt;
+  unsent_ = std::max(unsent_, next_to_send_);
   return batch;
 }
 

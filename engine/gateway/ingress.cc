@@ -45,7 +45,8 @@ Ingress::Ingress(NodeSelf& self, const HomeDirectory& homes, const arbiter::Cloc
                 Staged(set, payload, std::move(status));
               }) {}
 
-void Ingress::Start(StreamEpoch stream_epoch) {
+void Ingress::Start(StreamEpoch stream_epoch, Raise raise) {
+  raise_ = std::move(raise);
   streams_.reserve(kDataCenterCount);
   for (int i = 0; i < kDataCenterCount; ++i) streams_.emplace_back(DataCenterAt(i), stream_epoch);
   admission_.Start(stream_epoch);
@@ -103,9 +104,20 @@ void Ingress::Flush(DataCenterIndex home) {
 
 void Ingress::TakeBeat(const SequencerBeat& beat) {
   const std::optional<HomeDirectory::Leader> leader = homes_.LeaderOf(beat.home);
-  const bool anew = streams_[beat.home.value()].Hear(*leader, beat.cursor, self_.now());
-  if (anew) calls_.AskAbout(beat.home);
+  const HomeStream::Heard heard =
+      streams_[beat.home.value()].Hear(*leader, beat.cursor, self_.now());
+  if (heard.new_leader) calls_.AskAbout(beat.home);
+  if (heard.outdated) return RaiseStream(beat.home, beat.cursor.stream_epoch);
   Flush(beat.home);
+}
+
+// Stamps under the old epoch may still be given out meanwhile: the stream puts them right.
+void Ingress::RaiseStream(DataCenterIndex home, StreamEpoch above) {
+  raise_(above, [this, home](StreamEpoch stream_epoch) {
+    admission_.Raise(home, stream_epoch);
+    streams_[home.value()].Raise(stream_epoch);
+    Flush(home);
+  });
 }
 
 }  // namespace worldb::engine

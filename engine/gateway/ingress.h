@@ -36,8 +36,10 @@ class Ingress {
           absl::Duration clock_bound_max, Entropy& entropy,
           const cryptoscatter::SigningKeyPair& writer);
 
-  // Makes the node ready to stamp. `stream_epoch` is higher than any it used before.
-  void Start(StreamEpoch stream_epoch);
+  // Makes the node ready to stamp, under an epoch higher than any its store knows. `raise` finds one above
+  // another, and answers once no later life of this store will use it; or not at all, and is asked again.
+  using Raise = std::function<void(StreamEpoch above, std::function<void(StreamEpoch)> done)>;
+  void Start(StreamEpoch stream_epoch, Raise raise);
 
   // Checks and, for a value that rides in its frame, stamps. Consumes nothing on error.
   absl::StatusOr<AdmittedPtr> Admit(CallId call, SetRequest request, SetObserver observer) {
@@ -61,6 +63,7 @@ class Ingress {
   void Staged(const AdmittedPtr& set, const PayloadPtr& payload, absl::Status status);
   void Keep(AdmittedSet& set, Frame frame);
   void Flush(DataCenterIndex home);
+  void RaiseStream(DataCenterIndex home, StreamEpoch above);
 
   NodeSelf& self_;
   const HomeDirectory& homes_;
@@ -70,6 +73,7 @@ class Ingress {
   ValueStager stager_;
   std::vector<HomeStream> streams_;  // to each home, once started
   std::array<bool, kDataCenterCount> flush_posted_ = {};
+  Raise raise_;
 };
 
 }  // namespace worldb::engine

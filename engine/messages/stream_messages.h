@@ -31,6 +31,7 @@ inline constexpr std::size_t kFramesUnderWayMax = 16'384;
 struct FrameBatch {
   DataCenterIndex home;
   StreamEpoch stream_epoch;
+  FrameNumber stream_first;   // the number the stream of this epoch begins with
   std::vector<Frame> frames;  // numbers without gaps
 };
 // Stage a value too large for a frame; it has no place in line yet.
@@ -49,7 +50,8 @@ struct StageValueReply {
 struct SequencerBeat {
   DataCenterIndex home;
   LogEpoch log_epoch;
-  arbiter::StreamCursor cursor;  // the receiver's; number 0 when its stream is unknown
+  // Of the highest stream epoch of the receiver's that the home knows; number 0 when nothing of it is recorded.
+  arbiter::StreamCursor cursor;
 };
 struct NoticeAccepted {
   arbiter::Stamp stamp;

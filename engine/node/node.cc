@@ -89,7 +89,8 @@ class RunningNode final : public Node {
         lists_(self_, homes_, peers_),
         histories_(self_, homes_, peers_),
         watcher_(self_, *parts_.entropy, homes_, peers_),
-        tickets_(self_, homes_) {
+        tickets_(self_, homes_),
+        epochs_(*parts_.store) {
     peers_.OnReturn([this](NodeIndex node) {
       repairer_.WakeAll();
       if (leadership_.leading()) scatterer_.OnNodeReturned(node);
@@ -102,7 +103,7 @@ class RunningNode final : public Node {
     parts_.network->SetHandler(
         [this](NodeIndex from, PeerMessage message) { Receive(from, std::move(message)); });
     self_.executor().Post([this, ready = std::move(ready)]() mutable {
-      StartUp::Run(*parts_.store,
+      StartUp::Run(epochs_,
                    {[this](StartUp::Done done) { names_.Load(std::move(done)); },
                     [this](StartUp::Done done) { staging_.Load(std::move(done)); }},
                    [this, ready = std::move(ready)](absl::StatusOr<StreamEpoch> epoch) {
@@ -238,7 +239,9 @@ class RunningNode final : public Node {
   }
 
   void GoLive(StreamEpoch epoch) {
-    ingress_.Start(epoch);
+    ingress_.Start(epoch, [this](StreamEpoch above, std::function<void(StreamEpoch)> done) {
+      epochs_.RaiseAbove(above, std::move(done));
+    });
     home_.Start();
     leadership_.Start();
     peers_.Start();
@@ -329,6 +332,7 @@ class RunningNode final : public Node {
   HistoryReader histories_;
   Watcher watcher_;
   TicketReader tickets_;
+  StreamEpochs epochs_;
   bool live_ = false;
   std::atomic<bool> stopped_ = false;
   std::atomic<CallId> last_call_ = 0;

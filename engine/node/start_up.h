@@ -1,10 +1,9 @@
 // What a node does once before it goes live: it takes the next stream epoch, then reads what an earlier
 // run left in its store.
 //
-// The epoch is synced before anything is stamped under it, so that no two lives of a node number frames
-// in one stream (invariant 10). Each step begins when the one before it went well; the first that fails
-// ends the start, and what it says is why the node cannot run.
-// Errors:  InvalidArgument when the epoch's row does not decode; else what the store or a load said.
+// Each step begins when the one before it went well; the first that fails ends the start, and what it says is
+// why the node cannot run.
+// Errors:  what the store or a load said.
 // Threads: the node's executor.
 #ifndef WORLDB_ENGINE_NODE_START_UP_H_
 #define WORLDB_ENGINE_NODE_START_UP_H_
@@ -12,39 +11,34 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "cryptoscatter/base/bytes.h"
 #include "cryptoscatter/base/ids.h"
-#include "engine/ports/store.h"
+#include "engine/node/stream_epochs.h"
 
 namespace worldb::engine {
 
 class StartUp : public std::enable_shared_from_this<StartUp> {
  public:
-  static constexpr char kStreamEpochRow[] = "n/stream_epoch";
-
   using Done = std::function<void(absl::Status)>;
   // Reads one part's rows, then says how that went.
   using Load = std::function<void(Done)>;
   using Ready = std::function<void(absl::StatusOr<StreamEpoch>)>;
 
-  // `loads` run one after the other; `ready` gets the epoch of this life, or why there is none. `store`
+  // `loads` run one after the other; `ready` gets the epoch of this life, or why there is none. `epochs`
   // outlives the executor's tasks.
-  static void Run(Store& store, std::vector<Load> loads, Ready ready);
+  static void Run(StreamEpochs& epochs, std::vector<Load> loads, Ready ready);
 
  private:
-  StartUp(Store& store, std::vector<Load> loads, Ready ready)
-      : store_(store), loads_(std::move(loads)), ready_(std::move(ready)) {}
+  StartUp(std::vector<Load> loads, Ready ready)
+      : loads_(std::move(loads)), ready_(std::move(ready)) {}
 
-  void ReadEpoch();
-  void RaiseEpoch(const absl::StatusOr<Bytes>& row);
   // Those before `next` went well.
   void LoadFrom(std::size_t next);
 
-  Store& store_;
   const std::vector<Load> loads_;
   const Ready ready_;
   StreamEpoch epoch_;

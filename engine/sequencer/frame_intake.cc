@@ -30,10 +30,10 @@ void FrameIntake::Clear() {
 
 void FrameIntake::Take(NodeIndex from, FrameBatch batch) {
   Stream& stream = streams_[from.value()];
-  if (batch.stream_epoch < stream.epoch) return;
+  if (batch.stream_epoch < StreamEpochOf(from)) return;
   if (batch.stream_epoch > stream.epoch) {
     stream.epoch = batch.stream_epoch;
-    stream.next = state_.Cursor(from, batch.stream_epoch).Next();
+    stream.next = std::max(state_.Cursor(from, batch.stream_epoch).Next(), batch.stream_first);
   }
   for (Frame& frame : batch.frames) {
     if (stream.full()) break;

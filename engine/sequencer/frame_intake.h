@@ -11,6 +11,7 @@
 #ifndef WORLDB_ENGINE_SEQUENCER_FRAME_INTAKE_H_
 #define WORLDB_ENGINE_SEQUENCER_FRAME_INTAKE_H_
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -51,7 +52,8 @@ class FrameIntake {
               TriadStager& stager, ValueIntake& values, cryptoscatter::BatchVerifier& verifier,
               std::function<void()> ready);
 
-  // Only what follows what was taken before, without gaps; the rest is sent again.
+  // Only what follows what was taken before, without gaps; the rest is sent again. Nothing of an epoch below
+  // StreamEpochOf(): the sender learns that one with the next beat, and begins above it.
   void Take(NodeIndex from, FrameBatch batch);
   // Ready frames from the front, at most `count_max`.
   std::vector<ReadyFrame> Ready(std::size_t count_max) const;
@@ -60,8 +62,10 @@ class FrameIntake {
   // Every frame that arrived is numbered, from the first to the last one of this node's life.
   std::uint64_t first_sequence() const { return first_sequence_; }
   std::uint64_t end_sequence() const { return first_sequence_ + items_.size(); }
-  // Of the stream the node sends now, as far as this home knows.
-  StreamEpoch StreamEpochOf(NodeIndex node) const { return streams_[node.value()].epoch; }
+  // The highest of the node's that this home knows, recorded or not.
+  StreamEpoch StreamEpochOf(NodeIndex node) const {
+    return std::max(streams_[node.value()].epoch, state_.NewestStreamEpoch(node));
+  }
   // Forgets all that waits, and where streams stand: each begins anew at its logged cursor.
   void Clear();
 

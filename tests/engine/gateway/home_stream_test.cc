@@ -30,14 +30,18 @@ class HomeStreamTest : public ::testing::Test {
   }
   // The leader's beat; true if it is a new one.
   bool Beat(std::uint64_t cursor, HomeDirectory::Leader leader = Leader(6, 1)) {
-    return stream_.Hear(leader, {NodeAt(0), kEpoch, FrameNumber(cursor)}, now_);
+    const HomeStream::Heard heard =
+        stream_.Hear(leader, {NodeAt(0), epoch_, FrameNumber(cursor)}, now_);
+    EXPECT_FALSE(heard.outdated);
+    return heard.new_leader;
   }
   // Such as "1-256 257-300"; a batch with a gap shows as "!".
   std::string Sent() {
     std::string text;
     while (const std::optional<FrameBatch> batch = stream_.NextBatch(now_)) {
       EXPECT_EQ(batch->home, kHome);
-      EXPECT_EQ(batch->stream_epoch, kEpoch);
+      EXPECT_EQ(batch->stream_epoch, epoch_);
+      first_ = batch->stream_first.value();
       const std::uint64_t first = batch->frames.front().number.value();
       const std::uint64_t last = batch->frames.back().number.value();
       const bool dense = last - first + 1 == batch->frames.size();
@@ -54,6 +58,8 @@ class HomeStreamTest : public ::testing::Test {
 
   Budget budget_{100'000, 1'000'000'000};
   HomeStream stream_{kHome, kEpoch};
+  StreamEpoch epoch_ = kEpoch;  // of the stream, as far as the test knows
+  std::uint64_t first_ = 0;     // the number it begins with, as the last batch said
   absl::Duration now_ = absl::Seconds(100);
 };
 
@@ -82,6 +88,8 @@ TEST_F(HomeStreamTest, SoManyAreUnderWayAndNoMore) {
   EXPECT_EQ(sent.substr(sent.rfind(' ') + 1), "16129-16384");
   EXPECT_FALSE(Beat(100));
   EXPECT_EQ(Sent(), "16385-16484");
+  Beat(16'484);
+  Sent();
   Beat(20'000);
   EXPECT_EQ(Sent(), "");
   Keep(20'001, 20'001);
@@ -131,6 +139,59 @@ TEST_F(HomeStreamTest, ACursorOfAnEarlierLifeMovesNothing) {
   EXPECT_EQ(stream_.kept_count(), 3u);
   EXPECT_TRUE(Beat(0, Leader(8, 2)));
   EXPECT_EQ(Sent(), "1-3");
+}
+
+// A new disk under an old node: the home has frames 1 to 7 of a life under this epoch, or of one above it.
+TEST_F(HomeStreamTest, AnEpochThatTheHomeKnowsIsNotSentUnder) {
+  for (const std::uint64_t known : {5u, 9u}) {
+    HomeStream stream(kHome, kEpoch);
+    const arbiter::StreamCursor cursor{NodeAt(0), StreamEpoch(known), FrameNumber(7)};
+    EXPECT_TRUE(stream.Hear(Leader(6, 1), cursor, now_).outdated);
+    stream.Keep({FrameNumber(1), std::nullopt, nullptr}, *budget_.TryCharge(0));
+    EXPECT_EQ(stream.NextBatch(now_), std::nullopt);
+    EXPECT_TRUE(stream.Hear(Leader(6, 1), cursor, now_).outdated) << "until it is raised";
+    stream.Raise(StreamEpoch(known + 1));
+    EXPECT_FALSE(stream.Hear(Leader(6, 1), cursor, now_).outdated);
+    const std::optional<FrameBatch> batch = stream.NextBatch(now_);
+    ASSERT_TRUE(batch.has_value());
+    EXPECT_EQ(batch->stream_epoch, StreamEpoch(known + 1));
+    EXPECT_EQ(batch->stream_first, FrameNumber(1));
+  }
+}
+
+TEST_F(HomeStreamTest, ARaisedStreamGoesOnWithWhatTheLogLacks) {
+  Beat(0);
+  Keep(1, 5);
+  Sent();
+  Beat(2);
+  EXPECT_TRUE(
+      stream_.Hear(Leader(6, 1), {NodeAt(0), StreamEpoch(8), FrameNumber(1)}, now_).outdated);
+  Frame frame;
+  frame.number = FrameNumber(6);
+  frame.candidate.emplace().stamp.stream_epoch = kEpoch;
+  stream_.Keep(frame, *budget_.TryCharge(10));
+  epoch_ = StreamEpoch(9);
+  stream_.Raise(epoch_);
+  frame.number = FrameNumber(7);  // stamped before, ready after
+  stream_.Keep(frame, *budget_.TryCharge(10));
+  const std::optional<FrameBatch> batch = stream_.NextBatch(now_);
+  ASSERT_TRUE(batch.has_value());
+  EXPECT_EQ(batch->stream_epoch, epoch_);
+  EXPECT_EQ(batch->stream_first, FrameNumber(3));
+  ASSERT_EQ(batch->frames.size(), 5u);
+  EXPECT_EQ(batch->frames[3].candidate->stamp.stream_epoch, epoch_);
+  EXPECT_EQ(batch->frames[4].candidate->stamp.stream_epoch, epoch_);
+  Beat(7);
+  EXPECT_EQ(stream_.kept_count(), 0u);
+}
+
+TEST_F(HomeStreamTest, ACursorBeyondWhatWasSentIsAnothersUnderTheSameEpoch) {
+  Beat(0);
+  Keep(1, 3);
+  Sent();
+  Keep(5, 5);
+  EXPECT_TRUE(stream_.Hear(Leader(6, 1), {NodeAt(0), kEpoch, FrameNumber(4)}, now_).outdated);
+  EXPECT_EQ(stream_.kept_count(), 4u) << "nothing of it counts as recorded";
 }
 
 TEST_F(HomeStreamTest, TheCursorGivesTheBudgetBack) {

@@ -13,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/cell/errors.h"
+#include "engine/node/stream_epochs.h"
 #include "engine/offline/offline_reader.h"
 #include "engine/shares/share_store.h"
 #include "tests/support/sim_cell.h"
@@ -336,6 +337,33 @@ TEST_F(NodeTest, WhoeverCallsANodeThatStopsIsAnswered) {
   cell_.StopNode(1);
   ASSERT_TRUE(begun->failed().has_value());
   EXPECT_EQ(engine::ReasonOf(*begun->failed()), "OUTCOME_UNKNOWN") << "it may be on record";
+}
+
+// Its homes have logged streams that the new disk knows nothing of: of the epoch it would begin with, and above.
+TEST_F(NodeTest, ANodeWithANewDiskIsHeardAtEveryHome) {
+  for (int life = 0; life < 3; ++life) {
+    for (int i = 0; i < 30; ++i) {
+      const std::string key = cell_.KeyAt(i % 3);
+      ASSERT_GE(cell_.SetAndWait(4, key, "v")->level(), Level::kSafe) << life << ": " << i;
+    }
+    cell_.StopNode(4);
+    if (life != 1) cell_.disk(4).Wipe();
+    cell_.StartNode(4);
+    cell_.world().RunFor(absl::Seconds(2));
+  }
+  // Brought back from a copy that is older.
+  cell_.StopNode(4);
+  ByteWriter w;
+  w.U64(1);
+  cell_.disk(4).Tamper(engine::RowFamily::kRows, engine::StreamEpochs::kRow,
+                       std::make_shared<const Bytes>(std::move(w).Take()));
+  cell_.StartNode(4);
+  cell_.world().RunFor(absl::Seconds(2));
+  for (int home = 0; home < kDataCenterCount; ++home) {
+    const auto set = cell_.SetAndWait(4, cell_.KeyAt(home), "after");
+    EXPECT_GE(set->level(), Level::kSafe) << home;
+    EXPECT_EQ(set->outcome()->kind, OutcomeKind::kWon) << home;
+  }
 }
 
 // One writer, one reader. There is always a version that is closed and not SAFE.

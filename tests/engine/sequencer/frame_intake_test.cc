@@ -42,8 +42,10 @@ class FrameIntakeTest : public ::testing::Test {
     c.payload_bytes = payload->sealed.ciphertext.size();
     return {FrameNumber(number), c, payload};
   }
-  void Take(std::vector<Frame> frames, std::uint64_t stream_epoch = 1) {
-    intake_.Take(kFrom, FrameBatch{DataCenterAt(0), StreamEpoch(stream_epoch), std::move(frames)});
+  void Take(std::vector<Frame> frames, std::uint64_t stream_epoch = 1,
+            std::uint64_t stream_first = 1) {
+    intake_.Take(kFrom, FrameBatch{DataCenterAt(0), StreamEpoch(stream_epoch),
+                                   FrameNumber(stream_first), std::move(frames)});
     seat_.RunFor(absl::Milliseconds(10));
   }
   void Sync() {
@@ -95,6 +97,22 @@ TEST_F(FrameIntakeTest, AnEarlierLifeOfTheSenderIsNotHeard) {
   EXPECT_EQ(Ready(), "1- ");
   Take({Void(1)}, 3);
   EXPECT_EQ(Ready(), "1- 1- ") << "a new life counts anew";
+}
+
+TEST_F(FrameIntakeTest, NothingIsTakenUnderAnEpochBelowOneOnRecord) {
+  arbiter::LogEntry entry;
+  entry.reading = book_.Reading();
+  entry.cursors = {{kFrom, StreamEpoch(4), FrameNumber(9)}};
+  book_.Apply(entry);
+  EXPECT_EQ(intake_.StreamEpochOf(kFrom), StreamEpoch(4));
+  EXPECT_EQ(intake_.StreamEpochOf(NodeAt(8)), StreamEpoch());
+  Take({Void(1)}, 3);
+  EXPECT_EQ(Ready(), "");
+  Take({Void(11), Void(12)}, 5, /*stream_first=*/11);
+  EXPECT_EQ(Ready(), "11- 12- ") << "a stream may begin where the one before it ended";
+  EXPECT_EQ(intake_.StreamEpochOf(kFrom), StreamEpoch(5));
+  Take({Void(10)}, 4);
+  EXPECT_EQ(Ready(), "11- 12- ");
 }
 
 TEST_F(FrameIntakeTest, WhatIsRefusedKeepsItsPlaceAndIsTold) {
