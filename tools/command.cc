@@ -6,7 +6,6 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "tools/option_checks.h"
 
 namespace worldb::tools {
 namespace {
@@ -44,19 +43,19 @@ absl::StatusOr<std::unique_ptr<transport::Client>> ClientOptions::Connect() cons
   return transport::Client::Create(EndpointList());
 }
 
-void AddClientOptions(CLI::App& command, ClientOptions& options) {
+void AddClientOptions(Command command, ClientOptions& options) {
   command
-      .add_option("--endpoints", options.endpoints,
-                  "HOST:PORT,... tried in order (default 127.0.0.1:7070 to 7078)")
-      ->type_name("LIST")
-      ->envname("WORLDB_ENDPOINTS");
-  command.add_option("--timeout", options.timeout_text, "seconds, or with a unit: 500ms, 10s")
-      ->type_name("TIME")
-      ->capture_default_str();
-  command.add_option("-o,--output", options.format_text, "text or json, one object a line")
-      ->check(OneOf({"text", "json"}))
-      ->type_name("FORM")
-      ->capture_default_str();
+      .AddOption("--endpoints", &options.endpoints,
+                 "HOST:PORT,... tried in order (default 127.0.0.1:7070 to 7078)")
+      .ValueName("LIST")
+      .Env("WORLDB_ENDPOINTS");
+  command.AddOption("--timeout", &options.timeout_text, "seconds, or with a unit: 500ms, 10s")
+      .ValueName("TIME")
+      .ShowDefault();
+  command.AddOption("-o,--output", &options.format_text, "text or json, one object a line")
+      .OneOf({"text", "json"})
+      .ValueName("FORM")
+      .ShowDefault();
 }
 
 }  // namespace worldb::tools

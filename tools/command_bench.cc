@@ -15,7 +15,6 @@
 #include "cryptoscatter/records.h"
 #include "tools/command.h"
 #include "tools/load_run.h"
-#include "tools/option_checks.h"
 #include "tools/write_command.h"
 
 namespace worldb::tools {
@@ -48,7 +47,7 @@ constexpr std::size_t kInflightMax = 1'000'000;
 
 struct BenchArguments {
   std::string size = "256";
-  std::size_t inflight = 1000;
+  std::uint64_t inflight = 1000;
   std::string seconds = "10s";
   std::string warmup = "2s";
   std::int64_t keys = -1;  // not given
@@ -234,64 +233,57 @@ ExitCode RunAndReport(LoadPlan::Op op, const BenchArguments& arguments) {
   return status.ok() ? kExitDone : ReportError(what, status, format);
 }
 
-void AddCommon(CLI::App& command, BenchArguments& arguments) {
-  command.add_option("--size", arguments.size, "of each value: bytes, or with K or M")
-      ->type_name("BYTES")
-      ->capture_default_str();
-  command.add_option("--inflight", arguments.inflight, "ops under way at any time")
-      ->check(WholeNumber(1, kInflightMax))
-      ->type_name("N")
-      ->capture_default_str();
-  command.add_option("--seconds", arguments.seconds, "how long to measure; also 500ms, 2m")
-      ->type_name("TIME")
-      ->capture_default_str();
-  command.add_option("--warmup", arguments.warmup, "under load, before measuring; may be 0")
-      ->type_name("TIME")
-      ->capture_default_str();
-  command.add_option("--ops", arguments.ops, "start no more than N; 0: no bound but time")
-      ->type_name("N")
-      ->capture_default_str();
-  command.add_option("--seed", arguments.seed, "of values and of the keys drawn")
-      ->type_name("N")
-      ->capture_default_str();
-  command.add_option("--prefix", arguments.prefix, "of the keys")
-      ->type_name("TEXT")
-      ->capture_default_str();
+void AddCommon(Command command, BenchArguments& arguments) {
+  command.AddOption("--size", &arguments.size, "of each value: bytes, or with K or M")
+      .ValueName("BYTES")
+      .ShowDefault();
+  command.AddOption("--inflight", &arguments.inflight, "ops under way at any time")
+      .WholeNumber(1, kInflightMax)
+      .ValueName("N")
+      .ShowDefault();
+  command.AddOption("--seconds", &arguments.seconds, "how long to measure; also 500ms, 2m")
+      .ValueName("TIME")
+      .ShowDefault();
+  command.AddOption("--warmup", &arguments.warmup, "under load, before measuring; may be 0")
+      .ValueName("TIME")
+      .ShowDefault();
+  command.AddOption("--ops", &arguments.ops, "start no more than N; 0: no bound but time")
+      .ValueName("N")
+      .ShowDefault();
+  command.AddOption("--seed", &arguments.seed, "of values and of the keys drawn")
+      .ValueName("N")
+      .ShowDefault();
+  command.AddOption("--prefix", &arguments.prefix, "of the keys").ValueName("TEXT").ShowDefault();
   AddClientOptions(command, arguments.client);
 }
 
 }  // namespace
 
-void AddBenchCommand(CLI::App& app, int& exit_code) {
-  CLI::App* bench = app.add_subcommand("bench", kDescription);
-  bench->require_subcommand(1);
+void AddBenchCommand(CommandLine& program) {
+  const Command bench = program.AddSubcommand("bench", kDescription);
 
   const auto set_arguments = std::make_shared<BenchArguments>();
-  CLI::App* set = bench->add_subcommand("set", kSetDescription);
-  set->add_option("--keys", set_arguments->keys, "draw keys from N; 0 (default): a new one each")
-      ->check(WholeNumber(0))
-      ->type_name("N");
-  set->add_option("--wait", set_arguments->wait,
-                  "what counts: accepted, decided, held, safe or full")
-      ->type_name("LEVEL")
-      ->capture_default_str();
-  AddCommon(*set, *set_arguments);
-  set->callback([set_arguments, &exit_code] {
-    exit_code = RunAndReport(LoadPlan::Op::kSet, *set_arguments);
-  });
+  const Command set = bench.AddSubcommand("set", kSetDescription);
+  set.AddOption("--keys", &set_arguments->keys, "draw keys from N; 0 (default): a new one each")
+      .WholeNumber(0)
+      .ValueName("N");
+  set.AddOption("--wait", &set_arguments->wait,
+                "what counts: accepted, decided, held, safe or full")
+      .ValueName("LEVEL")
+      .ShowDefault();
+  AddCommon(set, *set_arguments);
+  set.OnRun([set_arguments] { return RunAndReport(LoadPlan::Op::kSet, *set_arguments); });
 
   const auto get_arguments = std::make_shared<BenchArguments>();
-  CLI::App* get = bench->add_subcommand("get", kGetDescription);
-  get->add_option("--keys", get_arguments->keys,
-                  "draw keys from N (default 10000, less if that is over 256 MiB)")
-      ->check(WholeNumber(1))
-      ->type_name("N");
-  get->add_flag("--no-fill", get_arguments->no_fill,
-                "the keys were set by an earlier run of the same --keys, --size, --seed, --prefix");
-  AddCommon(*get, *get_arguments);
-  get->callback([get_arguments, &exit_code] {
-    exit_code = RunAndReport(LoadPlan::Op::kGet, *get_arguments);
-  });
+  const Command get = bench.AddSubcommand("get", kGetDescription);
+  get.AddOption("--keys", &get_arguments->keys,
+                "draw keys from N (default 10000, less if that is over 256 MiB)")
+      .WholeNumber(1)
+      .ValueName("N");
+  get.AddFlag("--no-fill", &get_arguments->no_fill,
+              "the keys were set by an earlier run of the same --keys, --size, --seed, --prefix");
+  AddCommon(get, *get_arguments);
+  get.OnRun([get_arguments] { return RunAndReport(LoadPlan::Op::kGet, *get_arguments); });
 }
 
 }  // namespace worldb::tools

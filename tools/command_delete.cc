@@ -18,13 +18,13 @@ constexpr char kDescription[] =
 
 }  // namespace
 
-void AddDeleteCommand(CLI::App& app, int& exit_code) {
+void AddDeleteCommand(CommandLine& program) {
   const auto arguments = std::make_shared<WriteArguments>();
-  CLI::App* command = app.add_subcommand("delete", kDescription);
-  AddKeyArgument(*command, *arguments);
-  AddWriteOptions(*command, *arguments);
-  command->callback([arguments, &exit_code] {
-    exit_code = RunWrite(
+  const Command command = program.AddSubcommand("delete", kDescription);
+  AddKeyArgument(command, *arguments);
+  AddWriteOptions(command, *arguments);
+  command.OnRun([arguments] {
+    return RunWrite(
         "delete", *arguments,
         [&](transport::Client& client, const transport::SetOptions& options, const auto& on_event) {
           return client.Delete(AsBytes(arguments->key), options, on_event);

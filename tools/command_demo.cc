@@ -15,7 +15,6 @@
 #include "tools/demo_cell.h"
 #include "tools/demo_story.h"
 #include "tools/files.h"
-#include "tools/option_checks.h"
 
 namespace worldb::tools {
 namespace {
@@ -169,43 +168,40 @@ absl::Status Run(const DemoArguments& arguments) {
 
 }  // namespace
 
-void AddDemoCommand(CLI::App& app, int& exit_code) {
+void AddDemoCommand(CommandLine& program) {
   const auto arguments = std::make_shared<DemoArguments>();
-  CLI::App* command = app.add_subcommand("demo", kDescription);
-  command->add_flag("--once", arguments->once, "play the story and exit");
+  const Command command = program.AddSubcommand("demo", kDescription);
+  command.AddFlag("--once", &arguments->once, "play the story and exit");
   command
-      ->add_option("--data", arguments->data,
-                   "keep the nodes' data here (default: a temporary directory)")
-      ->type_name("DIR");
+      .AddOption("--data", &arguments->data,
+                 "keep the nodes' data here (default: a temporary directory)")
+      .ValueName("DIR");
   command
-      ->add_option("--port", arguments->port,
-                   "of the first endpoint, the others follow; 0: free ones "
-                   "(default 7070, with --once 0)")
-      ->check(WholeNumber(0, 65535 - kNodeCount + 1))
-      ->type_name("N");
+      .AddOption("--port", &arguments->port,
+                 "of the first endpoint, the others follow; 0: free ones "
+                 "(default 7070, with --once 0)")
+      .WholeNumber(0, 65535 - kNodeCount + 1)
+      .ValueName("N");
   command
-      ->add_option("--window", arguments->window, "how long a round stays open for earlier stamps")
-      ->type_name("MIN..MAX")
-      ->capture_default_str();
+      .AddOption("--window", &arguments->window, "how long a round stays open for earlier stamps")
+      .ValueName("MIN..MAX")
+      .ShowDefault();
   command
-      ->add_option("--window-factor", arguments->window_factor,
-                   "the window is this many times the longest delays, within --window (0.1 to 100)")
-      ->type_name("X")
-      ->capture_default_str();
+      .AddOption("--window-factor", &arguments->window_factor,
+                 "the window is this many times the longest delays, within --window (0.1 to 100)")
+      .ValueName("X")
+      .ShowDefault();
   command
-      ->add_option("--script", arguments->scripts,
-                   "adds a script to the cell: a name for --script of set, and its file")
-      ->type_name("NAME=FILE");
+      .AddOption("--script", &arguments->scripts,
+                 "adds a script to the cell: a name for --script of set, and its file")
+      .ValueName("NAME=FILE");
   command
-      ->add_option("--namespace", arguments->namespaces,
-                   "keys that begin with PREFIX are scattered under this script")
-      ->type_name("PREFIX=NAME");
-  command->callback([arguments, &exit_code] {
+      .AddOption("--namespace", &arguments->namespaces,
+                 "keys that begin with PREFIX are scattered under this script")
+      .ValueName("PREFIX=NAME");
+  command.OnRun([arguments] {
     const absl::Status status = Run(*arguments);
-    if (status.ok()) {
-      exit_code = kExitDone;
-      return;
-    }
+    if (status.ok()) return kExitDone;
     // Two scripts that differ are shown as they are, in lines.
     std::vector<std::string> lines =
         absl::StrSplit(ToString(AsBytes(status.message())), '\n', absl::SkipEmpty());
@@ -213,7 +209,7 @@ void AddDemoCommand(CLI::App& app, int& exit_code) {
                   absl::IsUnavailable(status) ? "worldb demo --port 0, or end what uses the port"
                                               : "worldb demo --help",
                   std::move(lines)});
-    exit_code = ExitCodeOf(status) == kExitDone ? kExitFailed : ExitCodeOf(status);
+    return ExitCodeOf(status) == kExitDone ? kExitFailed : ExitCodeOf(status);
   });
 }
 

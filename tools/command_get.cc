@@ -9,7 +9,6 @@
 #include "cryptoscatter/base/status_macros.h"
 #include "tools/command.h"
 #include "tools/files.h"
-#include "tools/option_checks.h"
 #include "tools/waiting.h"
 
 namespace worldb::tools {
@@ -95,21 +94,21 @@ ExitCode RunAndReport(const GetArguments& arguments) {
 
 }  // namespace
 
-void AddGetCommand(CLI::App& app, int& exit_code) {
+void AddGetCommand(CommandLine& program) {
   const auto arguments = std::make_shared<GetArguments>();
-  CLI::App* command = app.add_subcommand("get", kDescription);
-  command->add_option("KEY", arguments->key, "the key")->required()->type_name("");
-  CLI::Option* surviving =
-      command->add_flag("--surviving", arguments->surviving,
-                        "ask no home: the newest version the reachable nodes can read");
-  command->add_option("--version", arguments->version, "this version instead of the newest")
-      ->check(WholeNumber(1))
-      ->type_name("VERSION")
-      ->excludes(surviving);
-  command->add_option("--out", arguments->out, "write the value to this file, whole or not at all")
-      ->type_name("FILE");
-  AddClientOptions(*command, arguments->client);
-  command->callback([arguments, &exit_code] { exit_code = RunAndReport(*arguments); });
+  const Command command = program.AddSubcommand("get", kDescription);
+  command.AddPositional("KEY", &arguments->key, "the key").Required();
+  const Option surviving =
+      command.AddFlag("--surviving", &arguments->surviving,
+                      "ask no home: the newest version the reachable nodes can read");
+  command.AddOption("--version", &arguments->version, "this version instead of the newest")
+      .WholeNumber(1)
+      .ValueName("VERSION")
+      .Excludes(surviving);
+  command.AddOption("--out", &arguments->out, "write the value to this file, whole or not at all")
+      .ValueName("FILE");
+  AddClientOptions(command, arguments->client);
+  command.OnRun([arguments] { return RunAndReport(*arguments); });
 }
 
 }  // namespace worldb::tools

@@ -3,7 +3,6 @@
 #include "absl/strings/str_cat.h"
 #include "cryptoscatter/base/status_macros.h"
 #include "tools/command.h"
-#include "tools/option_checks.h"
 #include "tools/waiting.h"
 
 namespace worldb::tools {
@@ -54,19 +53,19 @@ absl::Status Run(const HistoryArguments& arguments) {
 
 }  // namespace
 
-void AddHistoryCommand(CLI::App& app, int& exit_code) {
+void AddHistoryCommand(CommandLine& program) {
   const auto arguments = std::make_shared<HistoryArguments>();
-  CLI::App* command = app.add_subcommand("history", kDescription);
-  command->add_option("KEY", arguments->key, "the key")->required()->type_name("");
-  command->add_option("--limit", arguments->limit, "stop after this many versions")
-      ->check(WholeNumber(1))
-      ->type_name("N");
-  AddClientOptions(*command, arguments->client);
-  command->callback([arguments, &exit_code] {
+  const Command command = program.AddSubcommand("history", kDescription);
+  command.AddPositional("KEY", &arguments->key, "the key").Required();
+  command.AddOption("--limit", &arguments->limit, "stop after this many versions")
+      .WholeNumber(1)
+      .ValueName("N");
+  AddClientOptions(command, arguments->client);
+  command.OnRun([arguments] {
     const absl::Status status = Run(*arguments);
-    exit_code = status.ok() ? kExitDone
-                            : ReportError(absl::StrCat("history ", Printable(arguments->key)),
-                                          status, arguments->client.format());
+    return status.ok() ? kExitDone
+                       : ReportError(absl::StrCat("history ", Printable(arguments->key)), status,
+                                     arguments->client.format());
   });
 }
 

@@ -7,7 +7,6 @@
 #include "arbiter/op_id.h"
 #include "cryptoscatter/base/status_macros.h"
 #include "tools/command.h"
-#include "tools/option_checks.h"
 #include "tools/waiting.h"
 
 namespace worldb::tools {
@@ -69,20 +68,20 @@ absl::Status Run(const ListArguments& arguments) {
 
 }  // namespace
 
-void AddListCommand(CLI::App& app, int& exit_code) {
+void AddListCommand(CommandLine& program) {
   const auto arguments = std::make_shared<ListArguments>();
-  CLI::App* command = app.add_subcommand("list", kDescription);
-  command->add_option("PREFIX", arguments->prefix, "what the keys begin with (default: all keys)")
-      ->type_name("");
-  command->add_option("--limit", arguments->limit, "stop after this many keys")
-      ->check(WholeNumber(1))
-      ->type_name("N");
-  AddClientOptions(*command, arguments->client);
-  command->callback([arguments, &exit_code] {
+  const Command command = program.AddSubcommand("list", kDescription);
+  command.AddPositional("PREFIX", &arguments->prefix,
+                        "what the keys begin with (default: all keys)");
+  command.AddOption("--limit", &arguments->limit, "stop after this many keys")
+      .WholeNumber(1)
+      .ValueName("N");
+  AddClientOptions(command, arguments->client);
+  command.OnRun([arguments] {
     const absl::Status status = Run(*arguments);
     const std::string what =
         arguments->prefix.empty() ? "list" : absl::StrCat("list ", Printable(arguments->prefix));
-    exit_code = status.ok() ? kExitDone : ReportError(what, status, arguments->client.format());
+    return status.ok() ? kExitDone : ReportError(what, status, arguments->client.format());
   });
 }
 

@@ -41,32 +41,28 @@ ExitCode RunAndReport(const NodeArguments& arguments, bool start) {
   return kExitDone;
 }
 
-void AddVerb(CLI::App& node, int& exit_code, bool start) {
+void AddVerb(Command node, bool start) {
   const auto arguments = std::make_shared<NodeArguments>();
-  CLI::App* command = node.add_subcommand(
+  const Command command = node.AddSubcommand(
       start ? "start" : "stop",
       start ? "Examples:\n  worldb node start tokyo-2\n  worldb node start tokyo-2 -o json\n\n"
               "Brings a stopped node of a demo back on its old data and port."
             : "Examples:\n  worldb node stop tokyo-2\n  worldb node stop tokyo-2 -o json\n\n"
               "Takes one node of a demo off: its endpoint refuses connections from then on.");
-  command->add_option("NAME", arguments->name, "of the node, such as tokyo-2")
-      ->required()
-      ->type_name("");
-  AddClientOptions(*command, arguments->client);
-  command->callback(
-      [arguments, start, &exit_code] { exit_code = RunAndReport(*arguments, start); });
+  command.AddPositional("NAME", &arguments->name, "of the node, such as tokyo-2").Required();
+  AddClientOptions(command, arguments->client);
+  command.OnRun([arguments, start] { return RunAndReport(*arguments, start); });
 }
 
 }  // namespace
 
-void AddNodeCommand(CLI::App& app, int& exit_code) {
-  CLI::App* node = app.add_subcommand(
+void AddNodeCommand(CommandLine& program) {
+  const Command node = program.AddSubcommand(
       "node",
       "Examples:\n  worldb node stop tokyo-2\n  worldb node start tokyo-2\n\nStops and starts "
       "single nodes of a demo.");
-  node->require_subcommand(1);
-  AddVerb(*node, exit_code, false);
-  AddVerb(*node, exit_code, true);
+  AddVerb(node, false);
+  AddVerb(node, true);
 }
 
 }  // namespace worldb::tools

@@ -9,7 +9,6 @@
 #include "absl/strings/strip.h"
 #include "cryptoscatter/base/status_macros.h"
 #include "tools/command.h"
-#include "tools/option_checks.h"
 #include "tools/script_choice.h"
 #include "tools/script_output.h"
 
@@ -120,55 +119,52 @@ ExitCode RunExplain(const ScriptArguments& arguments) {
       });
 }
 
-void AddNames(CLI::App& command, ScriptArguments& arguments) {
+void AddNames(Command command, ScriptArguments& arguments) {
   command
-      .add_option("--names", arguments.names_text,
-                  "the three data centers as the script calls them, A,B,C; nodes are A-1 to C-3")
-      ->type_name("LIST");
+      .AddOption("--names", &arguments.names_text,
+                 "the three data centers as the script calls them, A,B,C; nodes are A-1 to C-3")
+      .ValueName("LIST");
 }
 
 }  // namespace
 
-void AddScriptCommand(CLI::App& app, int& exit_code) {
-  CLI::App* script = app.add_subcommand(
+void AddScriptCommand(CommandLine& program) {
+  const Command script = program.AddSubcommand(
       "script",
       "Examples:\n  worldb script check two-each.script\n  worldb script explain nested\n\nChecks "
       "and explains how values are scattered.");
-  script->require_subcommand(1);
 
   const auto check_arguments = std::make_shared<ScriptArguments>();
-  CLI::App* check = script->add_subcommand("check", kCheckDescription);
-  check->add_option("FILE", check_arguments->script, "text of the script, - for standard input")
-      ->required()
-      ->type_name("");
-  AddNames(*check, *check_arguments);
-  check->add_option("-o,--output", check_arguments->format, "text (default) or json")
-      ->check(OneOf({"text", "json"}))
-      ->type_name("FORM");
-  check->callback([check_arguments, &exit_code] { exit_code = RunCheck(*check_arguments); });
+  const Command check = script.AddSubcommand("check", kCheckDescription);
+  check.AddPositional("FILE", &check_arguments->script, "text of the script, - for standard input")
+      .Required();
+  AddNames(check, *check_arguments);
+  check.AddOption("-o,--output", &check_arguments->format, "text (default) or json")
+      .OneOf({"text", "json"})
+      .ValueName("FORM");
+  check.OnRun([check_arguments] { return RunCheck(*check_arguments); });
 
   const auto arguments = std::make_shared<ScriptArguments>();
-  CLI::App* explain = script->add_subcommand("explain", kExplainDescription);
+  const Command explain = script.AddSubcommand("explain", kExplainDescription);
   explain
-      ->add_option("SCRIPT", arguments->script,
-                   "a file, - for standard input, or nested, flat, copy")
-      ->required()
-      ->type_name("");
-  AddNames(*explain, *arguments);
-  explain->add_flag("--subsets", arguments->subsets, "all 512 sets: who rebuilds, who reads");
-  explain->add_option("--node-failure", arguments->node_failure_text, "probability to lose a node")
-      ->type_name("P")
-      ->capture_default_str();
+      .AddPositional("SCRIPT", &arguments->script,
+                     "a file, - for standard input, or nested, flat, copy")
+      .Required();
+  AddNames(explain, *arguments);
+  explain.AddFlag("--subsets", &arguments->subsets, "all 512 sets: who rebuilds, who reads");
+  explain.AddOption("--node-failure", &arguments->node_failure_text, "probability to lose a node")
+      .ValueName("P")
+      .ShowDefault();
   explain
-      ->add_option("--site-failure", arguments->site_failure_text,
-                   "probability to lose a data center")
-      ->type_name("P")
-      ->capture_default_str();
-  explain->add_option("-o,--output", arguments->format, "table, json or svg")
-      ->check(OneOf({"table", "json", "svg"}))
-      ->type_name("FORM")
-      ->capture_default_str();
-  explain->callback([arguments, &exit_code] { exit_code = RunExplain(*arguments); });
+      .AddOption("--site-failure", &arguments->site_failure_text,
+                 "probability to lose a data center")
+      .ValueName("P")
+      .ShowDefault();
+  explain.AddOption("-o,--output", &arguments->format, "table, json or svg")
+      .OneOf({"table", "json", "svg"})
+      .ValueName("FORM")
+      .ShowDefault();
+  explain.OnRun([arguments] { return RunExplain(*arguments); });
 }
 
 }  // namespace worldb::tools

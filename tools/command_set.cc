@@ -48,31 +48,30 @@ absl::StatusOr<SecretBytes> ReadValue(const std::string& argument) {
 
 }  // namespace
 
-void AddSetCommand(CLI::App& app, int& exit_code) {
+void AddSetCommand(CommandLine& program) {
   const auto arguments = std::make_shared<SetArguments>();
-  CLI::App* command = app.add_subcommand("set", kDescription);
-  AddKeyArgument(*command, arguments->write);
+  const Command command = program.AddSubcommand("set", kDescription);
+  AddKeyArgument(command, arguments->write);
   command
-      ->add_option("VALUE", arguments->value,
-                   "text, @FILE, or - for standard input; at most 4 MiB (@@ for a text with one @)")
-      ->required()
-      ->type_name("");
+      .AddPositional(
+          "VALUE", &arguments->value,
+          "text, @FILE, or - for standard input; at most 4 MiB (@@ for a text with one @)")
+      .Required();
   command
-      ->add_option("--script", arguments->script,
-                   "how it is scattered: nested, flat, copy or a script of the cell's own "
-                   "(default: that of the "
-                   "key's namespace, or nested)")
-      ->type_name("NAME");
-  AddWriteOptions(*command, arguments->write);
-  command->callback([arguments, &exit_code] {
-    exit_code = RunWrite(
-        "set", arguments->write,
-        [&](transport::Client& client, transport::SetOptions options,
-            const auto& on_event) -> absl::StatusOr<transport::SetResult> {
-          WORLDB_ASSIGN_OR_RETURN(const SecretBytes value, ReadValue(arguments->value));
-          options.script = arguments->script;
-          return client.Set(AsBytes(arguments->write.key), value.ExposeSecret(), options, on_event);
-        });
+      .AddOption("--script", &arguments->script,
+                 "how it is scattered: nested, flat, copy or a script of the cell's own "
+                 "(default: that of the "
+                 "key's namespace, or nested)")
+      .ValueName("NAME");
+  AddWriteOptions(command, arguments->write);
+  command.OnRun([arguments] {
+    const StartWrite set = [&](transport::Client& client, transport::SetOptions options,
+                               const auto& on_event) -> absl::StatusOr<transport::SetResult> {
+      WORLDB_ASSIGN_OR_RETURN(const SecretBytes value, ReadValue(arguments->value));
+      options.script = arguments->script;
+      return client.Set(AsBytes(arguments->write.key), value.ExposeSecret(), options, on_event);
+    };
+    return RunWrite("set", arguments->write, set);
   });
 }
 

@@ -192,11 +192,11 @@ ExitCode RunAndReport(const ClientOptions& options) {
 
 }  // namespace
 
-void AddStatusCommand(CLI::App& app, int& exit_code) {
+void AddStatusCommand(CommandLine& program) {
   const auto options = std::make_shared<ClientOptions>();
-  CLI::App* command = app.add_subcommand("status", kDescription);
-  AddClientOptions(*command, *options);
-  command->callback([options, &exit_code] { exit_code = RunAndReport(*options); });
+  const Command command = program.AddSubcommand("status", kDescription);
+  AddClientOptions(command, *options);
+  command.OnRun([options] { return RunAndReport(*options); });
 }
 
 }  // namespace worldb::tools

@@ -121,36 +121,32 @@ ExitCode RunWait(const TicketArguments& arguments) {
   return ReportError("ticket wait", NotReached(arguments, *result, *until), format);
 }
 
-void AddVerb(CLI::App& ticket, int& exit_code, bool wait) {
+void AddVerb(Command ticket, bool wait) {
   const auto arguments = std::make_shared<TicketArguments>();
-  CLI::App* command =
-      ticket.add_subcommand(wait ? "wait" : "get", wait ? kWaitDescription : kGetDescription);
-  command->add_option("TICKET", arguments->ticket, "from the ACCEPTED line of a set or delete")
-      ->required()
-      ->type_name("");
+  const Command command =
+      ticket.AddSubcommand(wait ? "wait" : "get", wait ? kWaitDescription : kGetDescription);
+  command.AddPositional("TICKET", &arguments->ticket, "from the ACCEPTED line of a set or delete")
+      .Required();
   if (wait) {
     command
-        ->add_option("--until", arguments->until,
-                     "return once accepted, decided, held, safe or full")
-        ->type_name("LEVEL")
-        ->capture_default_str();
+        .AddOption("--until", &arguments->until,
+                   "return once accepted, decided, held, safe or full")
+        .ValueName("LEVEL")
+        .ShowDefault();
   }
-  AddClientOptions(*command, arguments->client);
-  command->callback([arguments, wait, &exit_code] {
-    exit_code = wait ? RunWait(*arguments) : RunGet(*arguments);
-  });
+  AddClientOptions(command, arguments->client);
+  command.OnRun([arguments, wait] { return wait ? RunWait(*arguments) : RunGet(*arguments); });
 }
 
 }  // namespace
 
-void AddTicketCommand(CLI::App& app, int& exit_code) {
-  CLI::App* ticket = app.add_subcommand(
+void AddTicketCommand(CommandLine& program) {
+  const Command ticket = program.AddSubcommand(
       "ticket",
       "Examples:\n  worldb ticket get wt1_...\n  worldb ticket wait wt1_... --until full\n\n"
       "Tickets: the claim checks of writes.");
-  ticket->require_subcommand(1);
-  AddVerb(*ticket, exit_code, /*wait=*/false);
-  AddVerb(*ticket, exit_code, /*wait=*/true);
+  AddVerb(ticket, /*wait=*/false);
+  AddVerb(ticket, /*wait=*/true);
 }
 
 }  // namespace worldb::tools

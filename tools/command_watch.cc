@@ -2,12 +2,12 @@
 
 #include <atomic>
 #include <cstdio>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "cryptoscatter/base/status_macros.h"
 #include "engine/cell/errors.h"
 #include "tools/command.h"
-#include "tools/option_checks.h"
 #include "tools/waiting.h"
 #include "transport/reasons.h"
 
@@ -23,15 +23,15 @@ constexpr char kDescription[] =
 
 struct WatchArguments {
   std::string key;
-  std::string prefix;
-  bool has_prefix = false;
+  std::optional<std::string> prefix;
   std::string from;
   std::uint64_t count = 0;  // 0: no end
   ClientOptions client;
 };
 
 std::string Target(const WatchArguments& arguments) {
-  return arguments.has_prefix ? absl::StrCat("--prefix ", arguments.prefix) : arguments.key;
+  return arguments.prefix.has_value() ? absl::StrCat("--prefix ", *arguments.prefix)
+                                      : arguments.key;
 }
 
 void Print(const transport::WatchUpdate& update, OutputFormat format) {
@@ -53,11 +53,11 @@ void Print(const transport::WatchUpdate& update, OutputFormat format) {
 }
 
 absl::Status Run(const WatchArguments& arguments) {
-  if (arguments.has_prefix == !arguments.key.empty()) {
+  if (arguments.prefix.has_value() == !arguments.key.empty()) {
     return absl::InvalidArgumentError("expected either KEY or --prefix");
   }
   transport::WatchOptions options;
-  options.prefix = arguments.has_prefix;
+  options.prefix = arguments.prefix.has_value();
   options.resume_token = arguments.from;
   WORLDB_ASSIGN_OR_RETURN(options.timeout, arguments.client.timeout());
   WORLDB_ASSIGN_OR_RETURN(const auto client, arguments.client.Connect());
@@ -67,7 +67,7 @@ absl::Status Run(const WatchArguments& arguments) {
   std::uint64_t told = 0;
   WORLDB_ASSIGN_OR_RETURN(
       const transport::WatchEnd end,
-      client->Watch(AsBytes(arguments.has_prefix ? arguments.prefix : arguments.key), options,
+      client->Watch(AsBytes(arguments.prefix.value_or(arguments.key)), options,
                     [&](const transport::WatchUpdate& update) {
                       if (!stands.exchange(true) && format == OutputFormat::kText) {
                         std::fprintf(stderr, "worldb: watching; --from %s begins here\n",
@@ -87,28 +87,26 @@ absl::Status Run(const WatchArguments& arguments) {
 
 }  // namespace
 
-void AddWatchCommand(CLI::App& app, int& exit_code) {
+void AddWatchCommand(CommandLine& program) {
   const auto arguments = std::make_shared<WatchArguments>();
   arguments->client.timeout_text = "24h";
-  CLI::App* command = app.add_subcommand("watch", kDescription);
-  command->add_option("KEY", arguments->key, "the key")->type_name("");
-  CLI::Option* prefix =
-      command->add_option("--prefix", arguments->prefix, "every key that begins with this")
-          ->type_name("P");
+  const Command command = program.AddSubcommand("watch", kDescription);
+  command.AddPositional("KEY", &arguments->key, "the key");
+  command.AddOption("--prefix", &arguments->prefix, "every key that begins with this")
+      .ValueName("P");
   command
-      ->add_option("--from", arguments->from,
-                   "resume_token of an earlier watch (default: from now on)")
-      ->type_name("TOKEN");
-  command->add_option("--count", arguments->count, "end after this many changes")
-      ->check(WholeNumber(1))
-      ->type_name("N");
-  AddClientOptions(*command, arguments->client);
-  command->callback([arguments, prefix, &exit_code] {
-    arguments->has_prefix = prefix->count() > 0;
+      .AddOption("--from", &arguments->from,
+                 "resume_token of an earlier watch (default: from now on)")
+      .ValueName("TOKEN");
+  command.AddOption("--count", &arguments->count, "end after this many changes")
+      .WholeNumber(1)
+      .ValueName("N");
+  AddClientOptions(command, arguments->client);
+  command.OnRun([arguments] {
     const absl::Status status = Run(*arguments);
-    exit_code = status.ok() ? kExitDone
-                            : ReportError(absl::StrCat("watch ", Printable(Target(*arguments))),
-                                          status, arguments->client.format());
+    return status.ok() ? kExitDone
+                       : ReportError(absl::StrCat("watch ", Printable(Target(*arguments))), status,
+                                     arguments->client.format());
   });
 }
 

@@ -153,22 +153,22 @@ absl::StatusOr<arbiter::Level> ParseLevel(absl::string_view option, const std::s
       absl::StrCat(option, " ", text, ": expected accepted, decided, held, safe or full"));
 }
 
-void AddKeyArgument(CLI::App& command, WriteArguments& arguments) {
-  command.add_option("KEY", arguments.key, "1 byte to 1 KiB")->required()->type_name("");
+void AddKeyArgument(Command command, WriteArguments& arguments) {
+  command.AddPositional("KEY", &arguments.key, "1 byte to 1 KiB").Required();
 }
 
-void AddWriteOptions(CLI::App& command, WriteArguments& arguments) {
-  command.add_option("--wait", arguments.wait, "return once accepted, decided, held, safe or full")
-      ->type_name("LEVEL")
-      ->capture_default_str();
+void AddWriteOptions(Command command, WriteArguments& arguments) {
+  command.AddOption("--wait", &arguments.wait, "return once accepted, decided, held, safe or full")
+      .ValueName("LEVEL")
+      .ShowDefault();
   command
-      .add_option("--base", arguments.base,
-                  "the version it builds on (set: or absent); STALE if that is outdated")
-      ->type_name("VERSION");
+      .AddOption("--base", &arguments.base,
+                 "the version it builds on (set: or absent); STALE if that is outdated")
+      .ValueName("VERSION");
   command
-      .add_option("--op-id", arguments.op_id,
-                  "of a write that was cut off: tried again under it, it happens only once")
-      ->type_name("UUID");
+      .AddOption("--op-id", &arguments.op_id,
+                 "of a write that was cut off: tried again under it, it happens only once")
+      .ValueName("UUID");
   AddClientOptions(command, arguments.client);
 }
 

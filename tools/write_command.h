@@ -2,7 +2,6 @@
 #ifndef WORLDB_TOOLS_WRITE_COMMAND_H_
 #define WORLDB_TOOLS_WRITE_COMMAND_H_
 
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <string>
 
@@ -12,7 +11,6 @@
 
 namespace worldb::tools {
 
-// CLI11 writes into it while it parses, so it lives as long as the app.
 struct WriteArguments {
   std::string key;
   std::string wait = "safe";
@@ -21,9 +19,10 @@ struct WriteArguments {
   ClientOptions client;
 };
 
-// Adds KEY, and in a second step --wait, --base, --op-id and those of every command.
-void AddKeyArgument(CLI::App& command, WriteArguments& arguments);
-void AddWriteOptions(CLI::App& command, WriteArguments& arguments);
+// Adds KEY, and in a second step --wait, --base, --op-id and those of every command. `arguments` outlives the
+// CommandLine of `command`.
+void AddKeyArgument(Command command, WriteArguments& arguments);
+void AddWriteOptions(Command command, WriteArguments& arguments);
 
 // "accepted" to "full", in any case; `option` is named in the error.
 absl::StatusOr<arbiter::Level> ParseLevel(absl::string_view option, const std::string& text);

@@ -86,7 +86,7 @@ LIBRARIES = (
     ("libsodium", r"sodium(\.h|/)", ("cryptoscatter",), False, None),
     ("ISA-L", r"(isa-l|isal)(\.h|/)|(erasure_code|gf_vect_mul|raid)\.h$", ("cryptoscatter",), False, None),
     ("OpenSSL", r"openssl/", ("cryptoscatter",), False, None),
-    ("CLI11", r"CLI/", ("tools",), True, None),
+    ("CLI11", r"CLI/", ("tools",), False, "tools/command_line"),
     ("libarchive", r"archive(_entry)?\.h$", ("tools",), False, "tools/recover/files/archive"),
     ("GoogleTest", r"g(test|mock)/", ("tests",), True, None),
     ("rapidcheck", r"rapidcheck(\.h|/)", ("tests",), True, None),

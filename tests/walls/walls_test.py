@@ -28,7 +28,8 @@ CLEAN = {
     "engine/ports/store.h": header("engine/ports/store.h", '"arbiter/round.h"', '"cryptoscatter/seal.h"'),
     "engine/rocks/store.cc": "#include <rocksdb/db.h>\n",
     "transport/wire.cc": '#include "transport/wire.pb.h"\n#include "engine/ports/store.h"\n',
-    "tools/main.cc": "#include <CLI/CLI.hpp>\n#include <grpcpp/grpcpp.h>\n",
+    "tools/command_line.cc": "#include <CLI/CLI.hpp>\n",
+    "tools/main.cc": "#include <grpcpp/grpcpp.h>\n",
     "tests/engine/ports/store_test.cc": '#include "engine/ports/store.h"\n#include <gtest/gtest.h>\n',
 }
 
@@ -113,6 +114,13 @@ class WallsTest(unittest.TestCase):
     def test_rocksdb_in_a_header(self):
         (self.root / "engine/rocks/store.cc").unlink()
         self.expect("engine/rocks/store.h", header("engine/rocks/store.h", "<rocksdb/db.h>"), "library")
+
+    def test_cli11_outside_its_file(self):
+        self.expect("tools/command_get.cc", "#include <CLI/CLI.hpp>\n", "library")
+
+    def test_cli11_in_a_header(self):
+        (self.root / "tools/command_line.cc").unlink()
+        self.expect("tools/command_line.h", header("tools/command_line.h", "<CLI/CLI.hpp>"), "library")
 
     def test_sodium_in_a_header(self):
         self.expect("cryptoscatter/a.h", header("cryptoscatter/a.h", "<sodium.h>"), "library")

@@ -11,27 +11,39 @@
 
 namespace worldb::tools {
 
-void AddSourceOptions(CLI::App& command, SourceOptions& options) {
+void AddSourceOptions(Command command, SourceOptions& options) {
   command
-      .add_option("SOURCE", options.sources,
-                  "directories, archives, share files: searched for stores and share files")
-      ->required()
-      ->type_name("...");
+      .AddPositional("SOURCE", &options.sources,
+                     "directories, archives, share files: searched for stores and share files")
+      .Required()
+      .ValueName("...");
   command
-      .add_option("--unpack-max", options.unpack_gib_max,
-                  "refuse an archive that unpacks to more than this many GiB (64)")
-      ->check(WholeNumber(1, std::uint64_t{1} << 20))
-      ->type_name("GIB");
+      .AddOption("--unpack-max", &options.unpack_gib_max,
+                 "refuse an archive that unpacks to more than this many GiB (64)")
+      .WholeNumber(1, std::uint64_t{1} << 20)
+      .ValueName("GIB");
   AddFormatOption(command, options.format);
 }
 
-void AddKeyOptions(CLI::App& command, KeyPaths& paths) {
-  command.add_option("--secrets", paths.secrets, "nodes' own secrets files: nodes/NAME/secrets")
-      ->type_name("FILE...");
-  command.add_option("--keys", paths.exports, "key exports, made with export-keys")
-      ->type_name("FILE...");
-  command.add_option("--recovery-key", paths.recovery_key, "what opens the key exports")
-      ->type_name("FILE");
+void AddFormatOption(Command command, OutputFormat& format) {
+  command
+      .AddOption(
+          "-o,--output",
+          [&format](const std::string& text) {
+            format = text == "json" ? OutputFormat::kJson : OutputFormat::kText;
+          },
+          "text (default) or json: one object on a line")
+      .OneOf({"text", "json"})
+      .ValueName("FORM");
+}
+
+void AddKeyOptions(Command command, KeyPaths& paths) {
+  command.AddOption("--secrets", &paths.secrets, "nodes' own secrets files: nodes/NAME/secrets")
+      .ValueName("FILE...");
+  command.AddOption("--keys", &paths.exports, "key exports, made with export-keys")
+      .ValueName("FILE...");
+  command.AddOption("--recovery-key", &paths.recovery_key, "what opens the key exports")
+      .ValueName("FILE");
 }
 
 absl::StatusOr<std::unique_ptr<Catalog>> ReadSources(const SourceOptions& options,
@@ -126,11 +138,11 @@ std::string NextOfWriting(const absl::Status& status, const std::string& option)
   return absl::StrCat("make room or name another ", option, ", and run it again");
 }
 
-void AddEvidenceOption(CLI::App& command, std::string& directory) {
+void AddEvidenceOption(Command command, std::string& directory) {
   command
-      .add_option("--evidence", directory,
-                  "writes evidence against bad shares here, which others can judge without keys")
-      ->type_name("DIR");
+      .AddOption("--evidence", &directory,
+                 "writes evidence against bad shares here, which others can judge without keys")
+      .ValueName("DIR");
 }
 
 ExitCode ReportNoEvidence(const std::string& command, const absl::Status& status,

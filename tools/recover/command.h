@@ -2,7 +2,6 @@
 #ifndef WORLDB_TOOLS_RECOVER_COMMAND_H_
 #define WORLDB_TOOLS_RECOVER_COMMAND_H_
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -10,8 +9,7 @@
 
 #include "absl/status/status.h"
 #include "cryptoscatter/base/node_set.h"
-#include "tools/exit_codes.h"
-#include "tools/option_checks.h"
+#include "tools/command_line.h"
 #include "tools/print.h"
 #include "tools/recover/files/key_files.h"
 #include "tools/recover/outputs/evidence_directory.h"
@@ -22,17 +20,20 @@ namespace worldb::tools {
 
 inline constexpr char kRecoverProgram[] = "worldb-recover";
 
-// Options of every command that reads sources.
+// Options of every command that reads sources. What an Add...() below writes to outlives its CommandLine.
 struct SourceOptions {
   std::vector<std::string> sources;
   std::uint64_t unpack_gib_max = 64;
   OutputFormat format = OutputFormat::kText;
 };
 // Adds SOURCE... and the options.
-void AddSourceOptions(CLI::App& command, SourceOptions& options);
+void AddSourceOptions(Command command, SourceOptions& options);
+
+// -o, --output text|json.
+void AddFormatOption(Command command, OutputFormat& format);
 
 // --secrets, --keys, --recovery-key.
-void AddKeyOptions(CLI::App& command, KeyPaths& paths);
+void AddKeyOptions(Command command, KeyPaths& paths);
 
 // Reads the sources, showing progress. NotFound when one of them is not there at all; Cancelled once
 // WasStopped().
@@ -54,7 +55,7 @@ void ReportBadSources(const Catalog& catalog, OutputFormat format);
 ExitCode ReportFailure(const std::string& command, const absl::Status& status, OutputFormat format,
                        const std::string& next);
 // --evidence DIR.
-void AddEvidenceOption(CLI::App& command, std::string& directory);
+void AddEvidenceOption(Command command, std::string& directory);
 // What to say, and exit with, when that cannot be used.
 ExitCode ReportNoEvidence(const std::string& command, const absl::Status& status,
                           OutputFormat format);
@@ -65,17 +66,16 @@ std::string NodeNames(NodeSet nodes, const engine::Cell* cell);
 // Adds key and key_base64.
 void AddKeyText(ByteSpan key, Json& out);
 
-// Each adds its command to `app`; when it was chosen, it runs while `app` is parsed and leaves its
-// exit code in `exit_code`, which outlives the app's parsing.
-void AddInspectCommand(CLI::App& app, int& exit_code);
-void AddVerifyCommand(CLI::App& app, int& exit_code);
-void AddRunCommand(CLI::App& app, int& exit_code);
-void AddExportCommand(CLI::App& app, int& exit_code);
-void AddKeygenCommand(CLI::App& app, int& exit_code);
-void AddExportKeysCommand(CLI::App& app, int& exit_code);
-void AddJoinCommand(CLI::App& app, int& exit_code);
-void AddJudgeCommand(CLI::App& app, int& exit_code);
-void AddSplitCommand(CLI::App& app, int& exit_code);
+// Each adds its command to `program`.
+void AddInspectCommand(CommandLine& program);
+void AddVerifyCommand(CommandLine& program);
+void AddRunCommand(CommandLine& program);
+void AddExportCommand(CommandLine& program);
+void AddKeygenCommand(CommandLine& program);
+void AddExportKeysCommand(CommandLine& program);
+void AddJoinCommand(CommandLine& program);
+void AddJudgeCommand(CommandLine& program);
+void AddSplitCommand(CommandLine& program);
 
 }  // namespace worldb::tools
 

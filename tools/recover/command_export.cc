@@ -128,22 +128,20 @@ ExitCode Run(const ExportArguments& arguments) {
 
 }  // namespace
 
-void AddExportCommand(CLI::App& app, int& exit_code) {
+void AddExportCommand(CommandLine& program) {
   const auto arguments = std::make_shared<ExportArguments>();
-  CLI::App* command = app.add_subcommand("export", kDescription);
-  command->add_option("STORE", arguments->store, "a node's store: nodes/NAME/store")
-      ->required()
-      ->type_name("");
+  const Command command = program.AddSubcommand("export", kDescription);
+  command.AddPositional("STORE", &arguments->store, "a node's store: nodes/NAME/store").Required();
   command
-      ->add_option("--out", arguments->out, "directory for the share files, made if it is missing")
-      ->required()
-      ->type_name("DIR");
+      .AddOption("--out", &arguments->out, "directory for the share files, made if it is missing")
+      .Required()
+      .ValueName("DIR");
   command
-      ->add_option("--cell", arguments->cell,
-                   "the cell directory file, so that the share files name their node")
-      ->type_name("FILE");
-  AddFormatOption(*command, arguments->format);
-  command->callback([arguments, &exit_code] { exit_code = Run(*arguments); });
+      .AddOption("--cell", &arguments->cell,
+                 "the cell directory file, so that the share files name their node")
+      .ValueName("FILE");
+  AddFormatOption(command, arguments->format);
+  command.OnRun([arguments] { return Run(*arguments); });
 }
 
 }  // namespace worldb::tools

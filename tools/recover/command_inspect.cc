@@ -152,11 +152,11 @@ ExitCode Run(const SourceOptions& options) {
 
 }  // namespace
 
-void AddInspectCommand(CLI::App& app, int& exit_code) {
+void AddInspectCommand(CommandLine& program) {
   const auto options = std::make_shared<SourceOptions>();
-  CLI::App* command = app.add_subcommand("inspect", kDescription);
-  AddSourceOptions(*command, *options);
-  command->callback([options, &exit_code] { exit_code = Run(*options); });
+  const Command command = program.AddSubcommand("inspect", kDescription);
+  AddSourceOptions(command, *options);
+  command.OnRun([options] { return Run(*options); });
 }
 
 }  // namespace worldb::tools

@@ -104,13 +104,13 @@ BadShares BadOnesOf(const ShareSet& set) {
   return bad;
 }
 
-int Finish(const JoinArguments& arguments, const ShareSet& set,
-           const absl::StatusOr<Joined>& joined, const std::string& next) {
+ExitCode Finish(const JoinArguments& arguments, const ShareSet& set,
+                const absl::StatusOr<Joined>& joined, const std::string& next) {
   const BadShares bad = BadOnesOf(set);
   const std::size_t given = set.shares().size();
   // That there is too little of it is what the shares are worth, not a condition of the program's.
-  const int code = absl::IsFailedPrecondition(joined.status()) ? int{kExitBadData}
-                                                               : int{ExitCodeOf(joined.status())};
+  const ExitCode code =
+      absl::IsFailedPrecondition(joined.status()) ? kExitBadData : ExitCodeOf(joined.status());
   if (arguments.format == OutputFormat::kJson) {
     Json line = joined.ok() ? Json{{"outcome", "joined"},
                                    {"name", joined->result.base_name},
@@ -145,25 +145,24 @@ int Finish(const JoinArguments& arguments, const ShareSet& set,
 
 }  // namespace
 
-void AddJoinCommand(CLI::App& app, int& exit_code) {
+void AddJoinCommand(CommandLine& program) {
   const auto arguments = std::make_shared<JoinArguments>();
-  CLI::App* command = app.add_subcommand("join", kDescription);
-  command->add_option("SHARE", arguments->paths, "share files, and directories with *.wds files")
-      ->required()
-      ->type_name("");
+  const Command command = program.AddSubcommand("join", kDescription);
+  command.AddPositional("SHARE", &arguments->paths, "share files, and directories with *.wds files")
+      .Required();
   command
-      ->add_option("--out", arguments->options.output,
-                   "the file to write, replaced when it is there; - for standard output")
-      ->required()
-      ->type_name("FILE|-");
+      .AddOption("--out", &arguments->options.output,
+                 "the file to write, replaced when it is there; - for standard output")
+      .Required()
+      .ValueName("FILE|-");
   command
-      ->add_option("--which", arguments->which,
-                   "of shares of several files, those whose core or commitment begins so")
-      ->type_name("HEX");
-  command->add_flag("--quick", arguments->options.quick,
-                    "read only as many shares as it takes, and leave the others unchecked");
-  AddFormatOption(*command, arguments->format);
-  command->callback([arguments, &exit_code] {
+      .AddOption("--which", &arguments->which,
+                 "of shares of several files, those whose core or commitment begins so")
+      .ValueName("HEX");
+  command.AddFlag("--quick", &arguments->options.quick,
+                  "read only as many shares as it takes, and leave the others unchecked");
+  AddFormatOption(command, arguments->format);
+  command.OnRun([arguments] {
     absl::StatusOr<ShareSet> set = ShareSet::Open(arguments->paths);
     if (!set.ok()) {
       const ExitCode code = ExitCodeOf(set.status());
@@ -173,12 +172,11 @@ void AddJoinCommand(CLI::App& app, int& exit_code) {
       PrintFailure({"join: the shares cannot be read", Printable(set.status().message()),
                     "worldb-recover join --help"},
                    kRecoverProgram);
-      exit_code = code;
-      return;
+      return code;
     }
     std::string next;
     const absl::StatusOr<Joined> joined = Join(*arguments, *set, next);
-    exit_code = Finish(*arguments, *set, joined, next);
+    return Finish(*arguments, *set, joined, next);
   });
 }
 

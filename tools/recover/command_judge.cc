@@ -202,21 +202,21 @@ ExitCode Run(const JudgeArguments& arguments) {
 
 }  // namespace
 
-void AddJudgeCommand(CLI::App& app, int& exit_code) {
+void AddJudgeCommand(CommandLine& program) {
   const auto arguments = std::make_shared<JudgeArguments>();
-  CLI::App* command = app.add_subcommand("judge", kDescription);
+  const Command command = program.AddSubcommand("judge", kDescription);
   command
-      ->add_option("FILE", arguments->files, "evidence as verify and run write it, or directories")
-      ->required()
-      ->type_name("...");
-  CLI::Option_group* cell = command->add_option_group("cell");
-  cell->add_option("--cell", arguments->cell_id, "the id of the cell")->type_name("HEX");
-  cell->add_option("--cell-file", arguments->cell_file,
-                   "the cell directory file: it also tells writers and nodes of the cell")
-      ->type_name("FILE");
-  cell->require_option(1);
-  AddFormatOption(*command, arguments->format);
-  command->callback([arguments, &exit_code] { exit_code = Run(*arguments); });
+      .AddPositional("FILE", &arguments->files,
+                     "evidence as verify and run write it, or directories")
+      .Required()
+      .ValueName("...");
+  const Command cell = command.AddMutuallyExclusiveGroup("cell");
+  cell.AddOption("--cell", &arguments->cell_id, "the id of the cell").ValueName("HEX");
+  cell.AddOption("--cell-file", &arguments->cell_file,
+                 "the cell directory file: it also tells writers and nodes of the cell")
+      .ValueName("FILE");
+  AddFormatOption(command, arguments->format);
+  command.OnRun([arguments] { return Run(*arguments); });
 }
 
 }  // namespace worldb::tools

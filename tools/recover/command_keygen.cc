@@ -115,44 +115,43 @@ absl::Status ExportKeys(const ExportKeysArguments& arguments) {
 
 }  // namespace
 
-void AddKeygenCommand(CLI::App& app, int& exit_code) {
+void AddKeygenCommand(CommandLine& program) {
   const auto arguments = std::make_shared<KeygenArguments>();
-  CLI::App* command = app.add_subcommand("keygen", kKeygenDescription);
-  command->add_option("--out", arguments->out, "file for the key, mode 0600")
-      ->required()
-      ->type_name("FILE");
-  AddFormatOption(*command, arguments->format);
-  command->callback([arguments, &exit_code] {
+  const Command command = program.AddSubcommand("keygen", kKeygenDescription);
+  command.AddOption("--out", &arguments->out, "file for the key, mode 0600")
+      .Required()
+      .ValueName("FILE");
+  AddFormatOption(command, arguments->format);
+  command.OnRun([arguments] {
     const absl::Status status = Keygen(*arguments);
-    exit_code = status.ok() ? kExitDone
-                            : ReportFailure("keygen", status, arguments->format,
-                                            "name a new file in a directory you may write to");
+    return status.ok() ? kExitDone
+                       : ReportFailure("keygen", status, arguments->format,
+                                       "name a new file in a directory you may write to");
   });
 }
 
-void AddExportKeysCommand(CLI::App& app, int& exit_code) {
+void AddExportKeysCommand(CommandLine& program) {
   const auto arguments = std::make_shared<ExportKeysArguments>();
-  CLI::App* command = app.add_subcommand("export-keys", kExportKeysDescription);
-  command->add_option("SECRETS", arguments->secrets, "nodes' secrets files: nodes/NAME/secrets")
-      ->required()
-      ->expected(1, kNodeCount)
-      ->type_name("...");
-  command->add_option("--cell", arguments->cell, "the cell directory file these nodes belong to")
-      ->required()
-      ->type_name("FILE");
-  command
-      ->add_option("--to", arguments->to, "public half of the recovery key, as keygen printed it")
-      ->required()
-      ->type_name("wrp1_...");
-  command->add_option("--out", arguments->out, "file for the export, mode 0600")
-      ->required()
-      ->type_name("FILE");
-  AddFormatOption(*command, arguments->format);
-  command->callback([arguments, &exit_code] {
+  const Command command = program.AddSubcommand("export-keys", kExportKeysDescription);
+  command.AddPositional("SECRETS", &arguments->secrets, "nodes' secrets files: nodes/NAME/secrets")
+      .Required()
+      .ValueCount(1, kNodeCount)
+      .ValueName("...");
+  command.AddOption("--cell", &arguments->cell, "the cell directory file these nodes belong to")
+      .Required()
+      .ValueName("FILE");
+  command.AddOption("--to", &arguments->to, "public half of the recovery key, as keygen printed it")
+      .Required()
+      .ValueName("wrp1_...");
+  command.AddOption("--out", &arguments->out, "file for the export, mode 0600")
+      .Required()
+      .ValueName("FILE");
+  AddFormatOption(command, arguments->format);
+  command.OnRun([arguments] {
     const absl::Status status = ExportKeys(*arguments);
-    exit_code = status.ok() ? kExitDone
-                            : ReportFailure("export-keys", status, arguments->format,
-                                            "worldb-recover export-keys --help");
+    return status.ok() ? kExitDone
+                       : ReportFailure("export-keys", status, arguments->format,
+                                       "worldb-recover export-keys --help");
   });
 }
 

@@ -41,7 +41,7 @@ struct RunArguments {
   KeyPaths keys;
   std::string out;
   std::string evidence;
-  std::vector<std::string> key;  // at most one; it may be empty text
+  std::optional<std::string> key;
   bool all_versions = false;
   bool staged = false;
 };
@@ -86,7 +86,7 @@ class Running {
         evidence_(evidence),
         progress_(progress),
         report_(arguments.sources.format, catalog, progress) {
-    if (!arguments.key.empty()) only_key_ = ToBytes(AsBytes(arguments.key.front()));
+    if (arguments.key.has_value()) only_key_ = ToBytes(AsBytes(*arguments.key));
   }
 
   ExitCode Run() {
@@ -191,7 +191,7 @@ class Running {
   // Where no version was told of and no source is bad: why, if that is a failure.
   std::optional<ExitCode> ReportNoneTold() const {
     const auto not_found = [this] {
-      return absl::StrCat("run: ", Printable(arguments_.key.front()), " not found");
+      return absl::StrCat("run: ", Printable(*arguments_.key), " not found");
     };
     if (unknown_.versions > 0) {
       return ReportFailure(not_found(), ToStatus(unknown_), format(),
@@ -258,21 +258,21 @@ ExitCode Run(const RunArguments& arguments) {
 
 }  // namespace
 
-void AddRunCommand(CLI::App& app, int& exit_code) {
+void AddRunCommand(CommandLine& program) {
   const auto arguments = std::make_shared<RunArguments>();
-  CLI::App* command = app.add_subcommand("run", kDescription);
-  AddSourceOptions(*command, arguments->sources);
-  AddKeyOptions(*command, arguments->keys);
-  command->add_option("--out", arguments->out, "directory for the values, made if it is missing")
-      ->required()
-      ->type_name("DIR");
-  AddEvidenceOption(*command, arguments->evidence);
-  command->add_option("--key", arguments->key, "only this key")->expected(1)->type_name("KEY");
-  command->add_flag("--all-versions", arguments->all_versions,
-                    "every version, not only the newest that can be read");
-  command->add_flag("--staged", arguments->staged,
-                    "also writes that were on record, but of which nobody knows whether they won");
-  command->callback([arguments, &exit_code] { exit_code = Run(*arguments); });
+  const Command command = program.AddSubcommand("run", kDescription);
+  AddSourceOptions(command, arguments->sources);
+  AddKeyOptions(command, arguments->keys);
+  command.AddOption("--out", &arguments->out, "directory for the values, made if it is missing")
+      .Required()
+      .ValueName("DIR");
+  AddEvidenceOption(command, arguments->evidence);
+  command.AddOption("--key", &arguments->key, "only this key").ValueName("KEY");
+  command.AddFlag("--all-versions", &arguments->all_versions,
+                  "every version, not only the newest that can be read");
+  command.AddFlag("--staged", &arguments->staged,
+                  "also writes that were on record, but of which nobody knows whether they won");
+  command.OnRun([arguments] { return Run(*arguments); });
 }
 
 }  // namespace worldb::tools

@@ -3,6 +3,7 @@
 #include <climits>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,7 +34,7 @@ constexpr char kDescription[] =
 
 struct SplitArguments {
   SplitOptions options;
-  std::vector<std::string> name;  // at most one; empty text is none that will do
+  std::optional<std::string> name;
   std::string script = "nested";
   std::string names;
   OutputFormat format = OutputFormat::kText;
@@ -41,7 +42,7 @@ struct SplitArguments {
 
 absl::StatusOr<SplitResult> Split(SplitArguments arguments) {
   SplitOptions& options = arguments.options;
-  options.base_name = !arguments.name.empty() ? arguments.name.front()
+  options.base_name = arguments.name.has_value() ? *arguments.name
                       : options.input == "-"
                           ? "stdin"
                           : std::filesystem::path(options.input).filename().string();
@@ -106,36 +107,35 @@ ExitCode Fail(const SplitArguments& arguments, const absl::Status& status) {
 
 }  // namespace
 
-void AddSplitCommand(CLI::App& app, int& exit_code) {
+void AddSplitCommand(CommandLine& program) {
   const auto arguments = std::make_shared<SplitArguments>();
-  CLI::App* command = app.add_subcommand("split", kDescription);
-  command->add_option("FILE", arguments->options.input, "the file, or - for standard input")
-      ->required()
-      ->type_name("");
+  const Command command = program.AddSubcommand("split", kDescription);
+  command.AddPositional("FILE", &arguments->options.input, "the file, or - for standard input")
+      .Required();
   command
-      ->add_option("--out", arguments->options.directory,
-                   "directory for the nine share files; made when it is not there")
-      ->required()
-      ->type_name("DIR");
+      .AddOption("--out", &arguments->options.directory,
+                 "directory for the nine share files; made when it is not there")
+      .Required()
+      .ValueName("DIR");
   command
-      ->add_option("--script", arguments->script,
-                   "who can read: nested (default), flat, copy, or a file with a script")
-      ->type_name("NAME|FILE");
+      .AddOption("--script", &arguments->script,
+                 "who can read: nested (default), flat, copy, or a file with a script")
+      .ValueName("NAME|FILE");
   command
-      ->add_option("--names", arguments->names,
-                   "what the three places are called, in the names of the shares")
-      ->type_name("A,B,C");
+      .AddOption("--names", &arguments->names,
+                 "what the three places are called, in the names of the shares")
+      .ValueName("A,B,C");
   command
-      ->add_option("--name", arguments->name,
-                   "what the file is called, when not as FILE is (stdin for -)")
-      ->expected(1)
-      ->type_name("NAME");
-  command->add_flag("--force", arguments->options.overwrite, "replace share files that are there");
-  AddFormatOption(*command, arguments->format);
-  command->callback([arguments, &exit_code] {
+      .AddOption("--name", &arguments->name,
+                 "what the file is called, when not as FILE is (stdin for -)")
+      .ValueName("NAME");
+  command.AddFlag("--force", &arguments->options.overwrite, "replace share files that are there");
+  AddFormatOption(command, arguments->format);
+  command.OnRun([arguments] {
     const absl::StatusOr<SplitResult> result = Split(*arguments);
-    exit_code = result.ok() ? kExitDone : Fail(*arguments, result.status());
-    if (result.ok()) Print(*arguments, *result);
+    if (!result.ok()) return Fail(*arguments, result.status());
+    Print(*arguments, *result);
+    return kExitDone;
   });
 }
 

@@ -120,13 +120,13 @@ ExitCode Run(const VerifyArguments& arguments) {
 
 }  // namespace
 
-void AddVerifyCommand(CLI::App& app, int& exit_code) {
+void AddVerifyCommand(CommandLine& program) {
   const auto arguments = std::make_shared<VerifyArguments>();
-  CLI::App* command = app.add_subcommand("verify", kDescription);
-  AddSourceOptions(*command, arguments->sources);
-  AddKeyOptions(*command, arguments->keys);
-  AddEvidenceOption(*command, arguments->evidence);
-  command->callback([arguments, &exit_code] { exit_code = Run(*arguments); });
+  const Command command = program.AddSubcommand("verify", kDescription);
+  AddSourceOptions(command, arguments->sources);
+  AddKeyOptions(command, arguments->keys);
+  AddEvidenceOption(command, arguments->evidence);
+  command.OnRun([arguments] { return Run(*arguments); });
 }
 
 }  // namespace worldb::tools
