@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -38,6 +39,7 @@ struct DemoArguments {
   double window_factor = arbiter::WindowLimits().factor;
   std::vector<std::string> scripts;     // NAME=FILE
   std::vector<std::string> namespaces;  // PREFIX=NAME
+  std::vector<std::string> new_disks;   // names of nodes
 };
 
 absl::StatusOr<arbiter::WindowLimits> ParseWindow(const std::string& text, double factor) {
@@ -137,6 +139,7 @@ absl::Status Run(const DemoArguments& arguments) {
                           ParseWindow(arguments.window, arguments.window_factor));
   WORLDB_RETURN_IF_ERROR(AddScripts(arguments, options.cell));
   options.port = arguments.port >= 0 ? arguments.port : arguments.once ? 0 : kDefaultPort;
+  options.new_disks = arguments.new_disks;
   umask(0077);  // what the demo writes is for its owner alone
 
   // Blocked before any thread is made, so that all of them inherit it and only sigwait() sees them.
@@ -199,6 +202,10 @@ void AddDemoCommand(CommandLine& program) {
       .AddOption("--namespace", &arguments->namespaces,
                  "keys that begin with PREFIX are scattered under this script")
       .ValueName("PREFIX=NAME");
+  command
+      .AddOption("--new-disk", &arguments->new_disks,
+                 "this node's store is gone for good: it starts on an empty one")
+      .ValueName("NODE");
   command.OnRun([arguments] {
     const absl::Status status = Run(*arguments);
     if (status.ok()) return kExitDone;
@@ -206,8 +213,10 @@ void AddDemoCommand(CommandLine& program) {
     std::vector<std::string> lines =
         absl::StrSplit(ToString(AsBytes(status.message())), '\n', absl::SkipEmpty());
     PrintFailure({arguments->once ? "demo --once: a step did not hold" : "demo: cannot run", "",
-                  absl::IsUnavailable(status) ? "worldb demo --port 0, or end what uses the port"
-                                              : "worldb demo --help",
+                  absl::StrContains(status.message(), "cannot listen")
+                      ? "worldb demo --port 0, or end what uses the port"
+                  : absl::IsUnavailable(status) ? "run it again when the machine has less to do"
+                                                : "worldb demo --help",
                   std::move(lines)});
     return ExitCodeOf(status) == kExitDone ? kExitFailed : ExitCodeOf(status);
   });

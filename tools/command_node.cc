@@ -10,6 +10,7 @@ namespace {
 
 struct NodeArguments {
   std::string name;
+  bool new_disk = false;
   ClientOptions client;
 };
 
@@ -19,7 +20,7 @@ absl::StatusOr<bool> Run(const NodeArguments& arguments, bool start) {
   const WaitingLine waiting(arguments.client.format(), [&] {
     return absl::StrCat("the triad of ", arguments.name, " to settle who writes its log");
   });
-  return start ? client->StartNode(arguments.name, timeout)
+  return start ? client->StartNode(arguments.name, arguments.new_disk, timeout)
                : client->StopNode(arguments.name, timeout);
 }
 
@@ -50,6 +51,10 @@ void AddVerb(Command node, bool start) {
             : "Examples:\n  worldb node stop tokyo-2\n  worldb node stop tokyo-2 -o json\n\n"
               "Takes one node of a demo off: its endpoint refuses connections from then on.");
   command.AddPositional("NAME", &arguments->name, "of the node, such as tokyo-2").Required();
+  if (start) {
+    command.AddFlag("--new-disk", &arguments->new_disk,
+                    "its store is gone for good: it starts on an empty one");
+  }
   AddClientOptions(command, arguments->client);
   command.OnRun([arguments, start] { return RunAndReport(*arguments, start); });
 }

@@ -22,9 +22,15 @@ absl::Status UnknownNode(const std::string& name) {
 absl::StatusOr<std::unique_ptr<DemoCell>> DemoCell::Start(const Options& options) {
   WORLDB_ASSIGN_OR_RETURN(std::unique_ptr<LocalCell> cell, LocalCell::Open(options.cell));
   std::unique_ptr<DemoCell> demo(new DemoCell(std::move(cell)));
+  NodeSet new_disks;
+  for (const std::string& name : options.new_disks) {
+    const std::optional<NodeIndex> node = demo->cell_->cell()->FindNode(name);
+    if (!node.has_value()) return UnknownNode(name);
+    new_disks.Add(*node);
+  }
   for (int i = 0; i < kNodeCount; ++i) {
     demo->ports_[i] = options.port == 0 ? 0 : options.port + i;
-    WORLDB_RETURN_IF_ERROR(demo->Raise(NodeAt(i)));
+    WORLDB_RETURN_IF_ERROR(demo->Raise(NodeAt(i), new_disks.Has(NodeAt(i))));
   }
   for (int i = 0; i < kDataCenterCount; ++i) {
     if (!demo->AwaitSettled(DataCenterAt(i))) {
@@ -59,8 +65,8 @@ std::vector<std::string> DemoCell::endpoints() const {
   return all;
 }
 
-absl::Status DemoCell::Raise(NodeIndex index) {
-  WORLDB_RETURN_IF_ERROR(cell_->StartNode(index));
+absl::Status DemoCell::Raise(NodeIndex index, bool new_disk) {
+  WORLDB_RETURN_IF_ERROR(cell_->StartNode(index, new_disk));
   transport::NodeService::Options options;
   options.port = ports_[index.value()];
   options.demo = this;
@@ -182,13 +188,13 @@ void DemoCell::StopNode(std::string node, std::string asked, Done done) {
       done);
 }
 
-void DemoCell::StartNode(std::string node, Done done) {
+void DemoCell::StartNode(std::string node, bool new_disk, Done done) {
   GiveOrder(
-      [this, node, done] {
+      [this, node, new_disk, done] {
         const std::optional<NodeIndex> index = cell_->cell()->FindNode(node);
         if (!index.has_value()) return done(UnknownNode(node));
         if (cell_->IsRunning(*index)) return done(false);
-        const absl::Status status = Raise(*index);
+        const absl::Status status = Raise(*index, new_disk);
         if (!status.ok()) return done(status);
         AwaitSettled(DataCenterOf(*index));  // false: it runs all the same
         done(true);
@@ -215,7 +221,9 @@ absl::StatusOr<bool> DemoCell::StopNodeNow(NodeIndex index) {
 }
 
 absl::StatusOr<bool> DemoCell::StartNodeNow(NodeIndex index) {
-  return Await([&](Done done) { StartNode(cell_->cell()->node(index).name, std::move(done)); });
+  return Await([&](Done done) {
+    StartNode(cell_->cell()->node(index).name, /*new_disk=*/false, std::move(done));
+  });
 }
 
 }  // namespace worldb::tools

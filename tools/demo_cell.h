@@ -28,6 +28,7 @@ class DemoCell final : public transport::DemoControl {
   struct Options {
     LocalCell::Options cell;
     int port = 0;  // of the first endpoint, the others follow; 0: nine free ones
+    std::vector<std::string> new_disks = {};  // nodes whose stores are gone for good
   };
   static constexpr absl::Duration kStopGrace = absl::Milliseconds(300);
   static constexpr absl::Duration kSettleTimeMax = absl::Seconds(10);
@@ -53,7 +54,7 @@ class DemoCell final : public transport::DemoControl {
 
   // transport::DemoControl
   void StopNode(std::string node, std::string asked, Done done) override;
-  void StartNode(std::string node, Done done) override;
+  void StartNode(std::string node, bool new_disk, Done done) override;
 
  private:
   using Order = std::function<void()>;
@@ -63,7 +64,7 @@ class DemoCell final : public transport::DemoControl {
   absl::StatusOr<bool> Await(std::function<void(Done)> order);
   void RunOrders();
   // On the thread that runs orders, or before it was started.
-  absl::Status Raise(NodeIndex index);
+  absl::Status Raise(NodeIndex index, bool new_disk);
   void Lower(NodeIndex index);
   // Tells every running node at once what their logs would only find out after a silence.
   void DeclareOut(DataCenterIndex dc);

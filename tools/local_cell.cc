@@ -14,6 +14,7 @@
 #include "cryptoscatter/base/key_order.h"
 #include "cryptoscatter/base/mutex.h"
 #include "cryptoscatter/base/status_macros.h"
+#include "engine/cell/triad.h"
 
 namespace worldb::tools {
 namespace {
@@ -30,11 +31,46 @@ std::string NodeDir(const std::string& data_dir, const std::string& name) {
   return absl::StrCat(data_dir, "/nodes/", name);
 }
 
+std::string LogDir(const std::string& data_dir, const std::string& data_center) {
+  return absl::StrCat(data_dir, "/logs/", data_center);
+}
+bool HoldsStore(const std::string& dir) { return FileExists(dir + "/CURRENT"); }
+
+// Never a word of removing anything: what is left may be all there is of somebody's values.
 absl::Status HalfMade(const std::string& data_dir, const std::string& missing) {
+  return absl::FailedPreconditionError(
+      absl::StrCat(data_dir, " is half-made: ", missing,
+                   " is missing. Bring it back from a copy; worldb-recover reads what the stores "
+                   "hold without it. If the first "
+                   "start here was interrupted, nothing was stored yet: name another directory"));
+}
+
+absl::Status MissingStore(const std::string& dir, const std::string& node) {
+  return absl::FailedPreconditionError(
+      absl::StrCat(dir,
+                   " holds no store: is its disk not mounted? Bring it back. If it is gone for "
+                   "good, its shares can be made "
+                   "anew from the other nodes': start with --new-disk ",
+                   node));
+}
+
+absl::Status MissingLog(const std::string& dir, const std::string& data_center) {
   return absl::FailedPreconditionError(absl::StrCat(
-      data_dir, " is half-made: ", missing,
-      " is missing. If its first start was interrupted, nothing was stored: remove the directory ",
-      "and start again; otherwise bring the file back from a copy"));
+      dir, " holds no accept log: without it nobody can say what the home ", data_center,
+      " decided. Bring it back; what nodes hold, worldb-recover reads without it"));
+}
+
+absl::Status MakeStore(const std::string& dir, engine::ThreadPools& pools,
+                       engine::RocksResources& resources) {
+  WORLDB_RETURN_IF_ERROR(MakePrivateDirectories(dir));
+  engine::StrandExecutor executor(pools);
+  return engine::RocksStore::Open(dir, resources, executor).status();
+}
+
+engine::RocksStore::Options ThereAlready() {
+  engine::RocksStore::Options options;
+  options.create_if_missing = false;
+  return options;
 }
 
 // A result given once by another thread: absl::Status, or an absl::StatusOr.
@@ -149,6 +185,15 @@ absl::StatusOr<LocalCell::Identity> LocalCell::MakeIdentity(const std::string& d
         WriteFileAtomically(dir + "/secrets", secrets[i].Encode().ExposeSecret()));
     identity.secrets.push_back(std::move(secrets[i]));
   }
+  engine::ThreadPools pools;
+  engine::RocksResources resources;
+  for (int i = 0; i < kNodeCount; ++i) {
+    WORLDB_RETURN_IF_ERROR(
+        MakeStore(NodeDir(data_dir, NodeNameOf(i)) + "/store", pools, resources));
+  }
+  for (const std::string& name : DataCenterNames()) {
+    WORLDB_RETURN_IF_ERROR(MakeStore(LogDir(data_dir, name), pools, resources));
+  }
   WORLDB_RETURN_IF_ERROR(
       WriteFileAtomically(CellPath(data_dir), identity.cell->Encode().ExposeSecret()));
   return identity;
@@ -238,11 +283,12 @@ LocalCell::~LocalCell() {
 
 absl::Status LocalCell::OpenLogs() {
   for (int i = 0; i < kDataCenterCount; ++i) {
-    const std::string dir =
-        absl::StrCat(options_.data_dir, "/logs/", cell()->data_center_name(DataCenterAt(i)));
-    WORLDB_RETURN_IF_ERROR(MakePrivateDirectories(dir));
+    const std::string& name = cell()->data_center_name(DataCenterAt(i));
+    const std::string dir = LogDir(options_.data_dir, name);
+    if (!HoldsStore(dir)) return MissingLog(dir, name);
     auto log = std::make_unique<TriadLog>(pools_);
-    WORLDB_ASSIGN_OR_RETURN(log->store, engine::RocksStore::Open(dir, resources_, log->executor));
+    WORLDB_ASSIGN_OR_RETURN(
+        log->store, engine::RocksStore::Open(dir, resources_, log->executor, ThereAlready()));
     log->core = engine::EmbeddedLogCore::Create(DataCenterAt(i), *log->store, log->executor);
     logs_[i] = std::move(log);
   }
@@ -253,14 +299,35 @@ std::string LocalCell::store_dir(NodeIndex index) const {
   return NodeDir(options_.data_dir, cell()->node(index).name) + "/store";
 }
 
-absl::Status LocalCell::StartNode(NodeIndex index) {
-  WORLDB_CHECK(!IsRunning(index));
+absl::Status LocalCell::CheckStore(NodeIndex index, bool new_disk) const {
   const std::string dir = store_dir(index);
-  WORLDB_RETURN_IF_ERROR(MakePrivateDirectories(dir));
+  if (!new_disk) {
+    return HoldsStore(dir) ? absl::OkStatus() : MissingStore(dir, cell()->node(index).name);
+  }
+  if (HoldsStore(dir)) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        dir, " holds a store: move it away first, if the node is to start on an empty one"));
+  }
+  for (const NodeIndex sibling : engine::Triad::SiblingsOf(index)) {
+    if (!HoldsStore(store_dir(sibling))) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          store_dir(sibling),
+          " holds no store either: what the home knows must be there to be fetched. Bring one "
+          "of the two back; what the other nodes hold, worldb-recover reads"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status LocalCell::StartNode(NodeIndex index, bool new_disk) {
+  WORLDB_CHECK(!IsRunning(index));
+  WORLDB_RETURN_IF_ERROR(CheckStore(index, new_disk));
+  const std::string dir = store_dir(index);
+  if (new_disk) WORLDB_RETURN_IF_ERROR(MakeStore(dir, pools_, resources_));
   TriadLog& log = *logs_[DataCenterOf(index).value()];
   auto running = std::make_unique<RunningNode>(pools_);
-  WORLDB_ASSIGN_OR_RETURN(running->store,
-                          engine::RocksStore::Open(dir, resources_, running->executor));
+  WORLDB_ASSIGN_OR_RETURN(
+      running->store, engine::RocksStore::Open(dir, resources_, running->executor, ThereAlready()));
   running->network = network_.Attach(index, running->executor);
   running->log = std::make_unique<engine::EmbeddedLogHandle>(log.core, running->executor);
 
@@ -310,11 +377,9 @@ std::optional<engine::NodeStatus> LocalCell::StatusOf(NodeIndex index, absl::Dur
 absl::StatusOr<LocalCell::StoredRows> LocalCell::ReadRows(NodeIndex index) {
   WORLDB_CHECK(!IsRunning(index));
   engine::StrandExecutor executor(pools_);
-  engine::RocksStore::Options options;
-  options.create_if_missing = false;
   WORLDB_ASSIGN_OR_RETURN(
       const std::unique_ptr<engine::RocksStore> store,
-      engine::RocksStore::Open(store_dir(index), resources_, executor, options));
+      engine::RocksStore::Open(store_dir(index), resources_, executor, ThereAlready()));
   StoredRows stored;
   WORLDB_ASSIGN_OR_RETURN(stored.rows, ScanAll(*store, engine::RowFamily::kRows));
   WORLDB_ASSIGN_OR_RETURN(stored.blobs, ScanAll(*store, engine::RowFamily::kBlobs));

@@ -7,9 +7,11 @@
 //   nodes/NAME/store/      its store
 //   logs/DATA_CENTER/      the accept log of one triad
 //   lock                   held while a process uses the directory
-// The first start makes them, `cell` last: a directory with nodes but no cell is half-made.
-// Errors:  FailedPrecondition for a directory that is in use, half-made or something else's; DataLoss
-//          for damaged files; else as the store says.
+// The first start makes them, `cell` last: a directory with nodes but no cell is half-made. Nothing is made
+// later: a store or a log that is missing is a disk that is missing, and an empty one in its place would answer
+// for what it never held.
+// Errors:  FailedPrecondition for a directory that is in use, half-made or something else's, and for a store or
+//          log that is missing; DataLoss for damaged files; else as the store says.
 // Threads: one caller at a time; a node may be called from any thread while it runs.
 // Secrets: the nodes' secrets, in memory and in files of mode 0600.
 #ifndef WORLDB_TOOLS_LOCAL_CELL_H_
@@ -70,8 +72,10 @@ class LocalCell {
   LocalCell(const LocalCell&) = delete;
   LocalCell& operator=(const LocalCell&) = delete;
 
-  // Opens the node's store and waits until it is ready. REQUIRES: it does not run.
-  absl::Status StartNode(NodeIndex index);
+  // Opens the node's store and waits until it is ready. `new_disk`: the store is gone for good, and an empty one
+  // takes its place; only where there is none, and while both other nodes of the triad have theirs, so that
+  // what the home knows is there to be fetched. REQUIRES: it does not run.
+  absl::Status StartNode(NodeIndex index, bool new_disk = false);
   // Ends its calls, closes it and its store. REQUIRES: it runs, and nobody else uses node(index).
   void StopNode(NodeIndex index);
   bool IsRunning(NodeIndex index) const { return nodes_[index.value()] != nullptr; }
@@ -104,11 +108,14 @@ class LocalCell {
   struct RunningNode;
 
   LocalCell(const Options& options, std::unique_ptr<LockFile> lock, Identity identity);
+  // With empty stores and logs.
   static absl::StatusOr<Identity> MakeIdentity(const std::string& data_dir);
   static absl::StatusOr<Identity> ReadIdentity(const std::string& data_dir);
   // Adds the scripts and namespaces of `options` to those of the cell, on disk too.
   static absl::Status AddScripts(const Options& options, Identity& identity);
   absl::Status OpenLogs();
+  // Whether a start may go on: the store is there, or may be made.
+  absl::Status CheckStore(NodeIndex index, bool new_disk) const;
 
   const Options options_;
   const std::unique_ptr<LockFile> lock_;

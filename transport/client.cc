@@ -236,8 +236,10 @@ absl::StatusOr<bool> Client::StopNode(const std::string& node, absl::Duration ti
   return response.changed();
 }
 
-absl::StatusOr<bool> Client::StartNode(const std::string& node, absl::Duration timeout) {
+absl::StatusOr<bool> Client::StartNode(const std::string& node, bool new_disk,
+                                       absl::Duration timeout) {
   demo::v1::StartNodeRequest request;
+  request.set_new_disk(new_disk);
   request.set_node(absl::CEscape(node));
   demo::v1::StartNodeResponse response;
   Impl::Progress progress;

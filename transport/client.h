@@ -83,7 +83,7 @@ class Client {
   absl::StatusOr<NodeResult> Status(std::size_t endpoint_index, absl::Duration timeout);
   // Demo only. False if nothing had to change.
   absl::StatusOr<bool> StopNode(const std::string& node, absl::Duration timeout);
-  absl::StatusOr<bool> StartNode(const std::string& node, absl::Duration timeout);
+  absl::StatusOr<bool> StartNode(const std::string& node, bool new_disk, absl::Duration timeout);
 
   const std::vector<std::string>& endpoints() const { return endpoints_; }
 

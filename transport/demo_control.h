@@ -16,9 +16,10 @@ class DemoControl {
 
   virtual ~DemoControl() = default;
   // Take a node off or bring it back, `asked` being the node whose endpoint was asked. Return at once;
-  // `done` runs exactly once, on any thread. Threads: any.
+  // `done` runs exactly once, on any thread. `new_disk`: its store is gone for good, and it starts on an empty
+  // one. Threads: any.
   virtual void StopNode(std::string node, std::string asked, Done done) = 0;
-  virtual void StartNode(std::string node, Done done) = 0;
+  virtual void StartNode(std::string node, bool new_disk, Done done) = 0;
 };
 
 }  // namespace worldb::transport

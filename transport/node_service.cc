@@ -194,9 +194,10 @@ class DemoService final : public demo::v1::Demo::CallbackService {
                                       const demo::v1::StartNodeRequest* request,
                                       demo::v1::StartNodeResponse* response) override {
     const auto call = UnaryCall::Create();
-    control_.StartNode(request->node(), [call, response](absl::StatusOr<bool> changed) {
-      call->Answer(changed.status(), [&] { response->set_changed(*changed); });
-    });
+    control_.StartNode(request->node(), request->new_disk(),
+                       [call, response](absl::StatusOr<bool> changed) {
+                         call->Answer(changed.status(), [&] { response->set_changed(*changed); });
+                       });
     return call.get();
   }
 

@@ -86,7 +86,7 @@ class RocksStore::Core : public std::enable_shared_from_this<RocksStore::Core> {
   absl::Status Write(const std::vector<PendingCommit>& group);
   absl::Status NoteFailure(const rocksdb::Status& status, absl::string_view what);
   absl::Status Reopen();
-  absl::Status OpenDatabase();
+  absl::Status OpenDatabase(bool create_if_missing);
   void CloseDatabase();
   absl::StatusOr<Bytes> ReadRow(RowFamily family, const std::string& key);
   absl::StatusOr<std::vector<StoreRow>> ReadRange(RowFamily family, const std::string& begin,
@@ -131,11 +131,11 @@ absl::Status RocksStore::Core::Open(const std::string& dir, RocksResources& reso
   dir_ = dir;
   cache_ = resources.cache();
   memtables_ = resources.memtables();
-  return OpenDatabase();
+  return OpenDatabase(options_.create_if_missing);
 }
 
-absl::Status RocksStore::Core::OpenDatabase() {
-  rocksdb::DBOptions options = DatabaseOptions(options_.create_if_missing, options_.open_files_max);
+absl::Status RocksStore::Core::OpenDatabase(bool create_if_missing) {
+  rocksdb::DBOptions options = DatabaseOptions(create_if_missing, options_.open_files_max);
   options.write_buffer_manager = memtables_;
   const std::vector<rocksdb::ColumnFamilyDescriptor> descriptors = {
       {rocksdb::kDefaultColumnFamilyName, FamilyOptions(cache_)},
@@ -229,7 +229,7 @@ absl::Status RocksStore::Core::Reopen() {
     while (inside_count_ > 1) changed_.Wait(mu_);  // all but this write
   }
   CloseDatabase();
-  absl::Status status = OpenDatabase();
+  absl::Status status = OpenDatabase(/*create_if_missing=*/false);
   MutexLock lock(mu_);
   reopening_ = false;
   changed_.NotifyAll();

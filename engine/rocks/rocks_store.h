@@ -36,7 +36,8 @@ class RocksStore final : public Store {
     std::size_t group_bytes_max = std::size_t{4} << 20;
     // Files RocksDB may keep open in this store.
     int open_files_max = 64;
-    // False: a missing store is FailedPrecondition instead of a new, empty one.
+    // False: a missing store is FailedPrecondition instead of a new, empty one. One that goes missing while it is
+    // open never comes back empty.
     bool create_if_missing = true;
   };
 

@@ -337,12 +337,12 @@ class FaultsTest(unittest.TestCase):
             path.write_bytes(content)
         return len(files)
 
-    def read_past(self, node, key, words, damage):
+    def read_past(self, node, key, words, damage, *how):
         """A read that meets the damage: it has to come before the node finds it by itself."""
         for _ in range(ATTEMPTS):
             self.stop_with_tables(node)
             damage()
-            self.demo.must("node", "start", node)
+            self.demo.must("node", "start", node, *how)
             result = self.demo.must("get", key, "--out", str(self.root / "out"), via=node)
             if words in result.err:
                 break
@@ -375,11 +375,12 @@ class FaultsTest(unittest.TestCase):
         self.story.say(f"While {node} is stopped, its tables are cut in half.")
         self.run_told(65, "node", "start", node)
         self.run_told(0, "get", key, "--out", str(self.root / "out"))
-        self.story.say("Its store is deleted. It starts on an empty one and gets its shares anew.")
+        self.story.say("Its store is deleted. It starts on an empty one only when told so, and gets its shares anew.")
         shutil.rmtree(self.store(node))
-        self.run_told(0, "node", "start", node)
+        self.run_told(1, "node", "start", node)
+        self.run_told(0, "node", "start", node, "--new-disk")
         self.read_past(node, key, "missing, though the node signed for it",
-                       lambda: shutil.rmtree(self.store(node)))
+                       lambda: shutil.rmtree(self.store(node)), "--new-disk")
 
         self.story.section("Bytes that are not those that were set: exit 65",
                            "`bench get` knows each byte it expects; with another seed it expects others.")

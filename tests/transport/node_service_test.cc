@@ -512,7 +512,7 @@ TEST_F(NodeServiceTest, WatchTellsEveryVersionAndGoesOnThroughAnotherNode) {
     return versions.size() < 2;
   });
   if (later.joinable()) later.join();
-  EXPECT_TRUE(*writer->StartNode("tokyo-1", kPatience));
+  EXPECT_TRUE(*writer->StartNode("tokyo-1", /*new_disk=*/false, kPatience));
   ASSERT_TRUE(end.ok()) << end.status();
   EXPECT_TRUE(end->stopped);
   EXPECT_EQ(versions, (std::vector<std::uint64_t>{1, 2}));
@@ -756,8 +756,8 @@ TEST_F(NodeServiceTest, StoppedNodeRefusesConnectionsAndOthersTakeOver) {
       ValueOf(through_stopped->Get(AsBytes("takeover"), ReadMode::kLatest, Version(), kPatience)),
       "v");
 
-  ASSERT_TRUE(*through_stopped->StartNode("virginia-1", kPatience));
-  EXPECT_FALSE(*through_stopped->StartNode("virginia-1", kPatience));
+  ASSERT_TRUE(*through_stopped->StartNode("virginia-1", /*new_disk=*/false, kPatience));
+  EXPECT_FALSE(*through_stopped->StartNode("virginia-1", /*new_disk=*/false, kPatience));
   EXPECT_TRUE(Eventually([&] { return through_stopped->Status(0, kPatience).ok(); }));
   EXPECT_EQ(
       ValueOf(ClientOf({0})->Get(AsBytes("takeover"), ReadMode::kLatest, Version(), kPatience)),
@@ -799,7 +799,7 @@ TEST_F(NodeServiceTest, WinBelowTheLevelAskedForSaysWhatWasReached) {
   EXPECT_EQ(Detail(set.status(), "shares_virginia"), "3");
   const std::string ticket = Detail(set.status(), "ticket");
   for (const char* node : {"tokyo-1", "tokyo-2", "tokyo-3"}) {
-    ASSERT_TRUE(*client->StartNode(node, kPatience));
+    ASSERT_TRUE(*client->StartNode(node, /*new_disk=*/false, kPatience));
   }
   EXPECT_TRUE(Eventually([&] {
     const auto answer = client->TicketGet(ticket, kPatience);
@@ -839,7 +839,7 @@ TEST_F(NodeServiceTest, SilentHomeIsNamedAndSurvivingStillReads) {
             "frankfurt-1,frankfurt-2,frankfurt-3,tokyo-1,tokyo-2,tokyo-3");
   for (const char* node :
        {"frankfurt-1", "frankfurt-2", "frankfurt-3", "tokyo-1", "tokyo-2", "tokyo-3"}) {
-    ASSERT_TRUE(*client->StartNode(node, kPatience));
+    ASSERT_TRUE(*client->StartNode(node, /*new_disk=*/false, kPatience));
   }
   EXPECT_TRUE(Eventually([&] {
     return ValueOf(client->Get(AsBytes(key), ReadMode::kLatest, Version(), kPatience)) == "v";
