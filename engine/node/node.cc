@@ -188,6 +188,7 @@ class RunningNode final : public Node {
       status.pending_ops = ingress_.pending_count();
       status.staged_bytes = staging_.stored_bytes();
       status.repair = repairer_.Status();
+      status.repair.core_conflicts += shares_.intake().core_conflict_count();
       status.home = home_.Status();
       status.home.sequencer = leadership_.leading();
       status.home.log_epoch = leadership_.known_epoch();

@@ -143,7 +143,13 @@ void ShareIntake::Call::Add(std::shared_ptr<const ShareDelivery> delivery) {
   Item& item = items_.emplace_back();
   const Share& share = delivery->share;
   item.row_key = ShareRow::Key(share.core.key_tag, share.slot_epoch, share.version);
-  if (share.index != intake_.self_.index()) {
+  const Cell& cell = intake_.self_.cell();
+  const DataCenterIndex home = cell.HomeOf(cell.SlotOf(share.core.key_tag));
+  if (DataCenterOf(from_) != home) {
+    item.status =
+        absl::PermissionDeniedError(absl::StrCat("the key's home is ", cell.data_center_name(home),
+                                                 ": only its nodes hand out shares of it"));
+  } else if (share.index != intake_.self_.index()) {
     item.status = absl::InvalidArgumentError(absl::StrCat(
         "share ", share.index.value(), " was handed to node ", intake_.self_.index().value()));
   } else if (auto key = intake_.keys_.OpenerKey(delivery->writer_exchange_key); key.ok()) {
@@ -244,6 +250,7 @@ void ShareIntake::Call::Resolve(Item& item, const CompletedRow* stored) {
     item.kept = intake_.writes_.Keep(item.row_key, offered);
     return;
   }
+  ++intake_.core_conflict_count_;
   item.status = absl::AlreadyExistsError(absl::StrCat(
       "version ", item.delivery->share.version.value(), " is already stored with another value, ",
       present->Hex().substr(0, 16), ", offered ", offered.Hex().substr(0, 16), "; ask an auditor"));

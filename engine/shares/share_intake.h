@@ -1,7 +1,8 @@
 // Takes in the shares a node is handed: checks them, looks up what is stored already, commits what is
 // new, and answers with a signed receipt for each share that is synced and a refusal for each other one.
 //
-// Each delivery of a call stands for itself. The same value again is receipted again, another one under
+// Each delivery of a call stands for itself. Only nodes of the key's home hand out shares of it: any other one
+// could plant a value at a version that was never decided. The same value again is receipted again, another one under
 // the same version is refused and stays out; what is stored but not whole is written again before a
 // receipt says that it is held. Rows, batch rows and script rows go in one synced commit.
 // Bounds:  of each node kDeliveriesUnderWayMax deliveries and kBytesUnderWayMax bytes of fragments at a
@@ -14,6 +15,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 
 #include "cryptoscatter/records.h"
 #include "engine/cell/cell.h"
@@ -46,6 +48,9 @@ class ShareIntake {
 
   void Take(NodeIndex from, PutShares request);
 
+  // How often another value than the one stored was offered under its version: an alarm.
+  std::uint64_t core_conflict_count() const { return core_conflict_count_; }
+
  private:
   class Call;
   // What one node has on its way in.
@@ -65,6 +70,7 @@ class ShareIntake {
   ShareReader& reader_;
   ShareWrites& writes_;
   std::array<Load, kNodeCount> under_way_;  // by who handed them over
+  std::uint64_t core_conflict_count_ = 0;
 };
 
 }  // namespace worldb::engine

@@ -43,7 +43,7 @@ class ShareCellTest : public ::testing::Test {
         *cryptoscatter::WriterSession::Create(cell_.cell().SealTargets(), entropy_));
   }
 
-  // The keys are new ones.
+  // The keys are new ones of the test node's data center: its nodes alone may hand out their shares.
   Scattered Scatter(std::size_t count, std::size_t value_bytes = 64,
                     cryptoscatter::ValueKind kind = cryptoscatter::ValueKind::kValue) {
     const auto script = cryptoscatter::Script::Nested();
@@ -51,7 +51,7 @@ class ShareCellTest : public ::testing::Test {
     std::vector<CommitmentId> commitments;
     Scattered out;
     for (std::size_t i = 0; i < count; ++i) {
-      const std::string name = absl::StrCat("key-", 1000 + next_key_++);  // 8 bytes
+      const std::string name = NextKey();
       const Bytes value(value_bytes, static_cast<std::uint8_t>(i));
       OpId op;
       op.bytes = entropy_.Draw<16>();
@@ -96,7 +96,7 @@ class ShareCellTest : public ::testing::Test {
     });
   }
   void Send(int node, engine::PeerMessage message) {
-    if (peer_ == nullptr) return cell_.Send(0, node, std::move(message));
+    if (peer_ == nullptr) return cell_.Send(kTestNode, node, std::move(message));
     peer_->Send(NodeAt(node), std::move(message));
   }
   void Hand(int node, std::vector<DeliveryPtr> deliveries) {
@@ -106,6 +106,15 @@ class ShareCellTest : public ::testing::Test {
     Send(node, engine::FetchShare{++last_request_, version.key_tag, version.slot_epoch,
                                   version.version, cell_.cell().node(NodeAt(0)).exchange_key});
     return last_request_;
+  }
+  // 8 bytes.
+  std::string NextKey() {
+    const engine::Cell& cell = cell_.cell();
+    while (true) {
+      std::string name = absl::StrCat("key-", 1000 + next_key_++);
+      const DataCenterIndex home = cell.HomeOf(cell.SlotOf(cell.KeyTagOf(AsBytes(name))));
+      if (home == DataCenterOf(NodeAt(kTestNode))) return name;
+    }
   }
   void Run(int milliseconds) { cell_.world().RunFor(absl::Milliseconds(milliseconds)); }
   bool Promised(int node, const Scattered& values, std::size_t i) const {

@@ -468,7 +468,9 @@ class OwedTest : public RepairTest, public ::testing::WithParamInterface<bool> {
     return out;
   }
   void Hand(int to, std::shared_ptr<const ShareDelivery> delivery) {
-    cell_.Send(0, to, engine::PutShares{1, {std::move(delivery)}});
+    const engine::Cell& cell = cell_.cell();
+    const DataCenterIndex home = cell.HomeOf(cell.SlotOf(delivery->share.core.key_tag));
+    cell_.Send(home.value() * kNodesPerDataCenter, to, engine::PutShares{1, {std::move(delivery)}});
   }
   static std::shared_ptr<const ShareDelivery> WithoutFragment(const ShareDelivery& delivery) {
     ShareDelivery owed = delivery;

@@ -34,6 +34,11 @@ struct Scattered {
 
 class ScattererTrialsTest : public ::testing::Test {
  protected:
+  // Nobody else may hand out its shares.
+  int HomeNodeOf(const Scattered& value) const {
+    const KeyTag& tag = value.sealed.core.key_tag;
+    return cell_.cell().HomeOf(cell_.cell().SlotOf(tag)).value() * kNodesPerDataCenter;
+  }
   ScattererTrialsTest() : outsider_(SigningKeyPair::Generate(entropy_)) {
     cell_.world().RunFor(absl::Seconds(2));
     session_ =
@@ -249,7 +254,7 @@ TEST_F(ScattererTrialsTest, NothingButWhatAWriterSignedIsAccepted) {
 TEST_F(ScattererTrialsTest, ARunningNodeStoresNoneOfThemAndThenTheRightOne) {
   for (const Scattered& value : values_) {
     for (int way = 0; way < kWays; ++way) {
-      cell_.Send(0, 4,
+      cell_.Send(HomeNodeOf(value), 4,
                  engine::PutShares{static_cast<engine::RequestId>(way + 1),
                                    {std::make_shared<const ShareDelivery>(Change(way, value, 4))}});
     }
@@ -264,7 +269,7 @@ TEST_F(ScattererTrialsTest, ARunningNodeStoresNoneOfThemAndThenTheRightOne) {
   };
   EXPECT_EQ(share_rows(), 0u);
   for (const Scattered& value : values_) {
-    cell_.Send(0, 4,
+    cell_.Send(HomeNodeOf(value), 4,
                engine::PutShares{1, {std::make_shared<const ShareDelivery>(value.deliveries[4])}});
   }
   cell_.world().RunFor(absl::Seconds(2));

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/cell/triad.h"
 #include "engine/shares/share_store.h"
 #include "tests/support/hand_scattered.h"
 #include "tests/support/memory_store.h"
@@ -28,8 +29,14 @@ using DeliveryPtr = std::shared_ptr<const ShareDelivery>;
 
 class ShareIntakeTest : public ::testing::Test {
  protected:
+  // From that node of the key's home.
   void Hand(int from, std::vector<DeliveryPtr> deliveries) {
-    shares_.intake().Take(NodeAt(from), PutShares{++last_id_, std::move(deliveries)});
+    const engine::Cell& cell = node_.cell();
+    const DataCenterIndex home = cell.HomeOf(cell.SlotOf(cell.KeyTagOf(AsBytes("key"))));
+    HandFrom(engine::Triad(home).nodes()[from], std::move(deliveries));
+  }
+  void HandFrom(NodeIndex from, std::vector<DeliveryPtr> deliveries) {
+    shares_.intake().Take(from, PutShares{++last_id_, std::move(deliveries)});
   }
   PutSharesReply HandAndWait(DeliveryPtr delivery) {
     Hand(0, {std::move(delivery)});
@@ -79,6 +86,22 @@ TEST_F(ShareIntakeTest, AnotherValueUnderTheSameVersionStaysOut) {
   EXPECT_THAT(reply.receipts, IsEmpty());
   ASSERT_THAT(reply.refusals, SizeIs(1));
   EXPECT_THAT(reply.refusals[0].reason, HasSubstr("already stored with another value"));
+  EXPECT_EQ(shares_.intake().core_conflict_count(), 1u) << "an alarm";
+}
+
+TEST_F(ShareIntakeTest, OnlyNodesOfTheKeysHomeHandOutItsShares) {
+  const engine::Cell& cell = node_.cell();
+  const DataCenterIndex home = cell.HomeOf(cell.SlotOf(cell.KeyTagOf(AsBytes("key"))));
+  for (int from = 0; from < kNodeCount; ++from) {
+    if (DataCenterOf(NodeAt(from)) == home) continue;
+    HandFrom(NodeAt(from), {value_.deliveries[4]});
+    node_.RunFor(absl::Seconds(1));
+    const auto replies = node_.Take<PutSharesReply>();
+    ASSERT_THAT(replies, SizeIs(1));
+    EXPECT_THAT(replies[0].message.receipts, IsEmpty()) << from;
+    EXPECT_THAT(replies[0].message.refusals.at(0).reason, HasSubstr("the key's home is"));
+  }
+  EXPECT_EQ(shares_.writes().stored_count(), 0u);
 }
 
 TEST_F(ShareIntakeTest, OfTwoValuesAtOnceOneGetsIn) {
@@ -91,7 +114,7 @@ TEST_F(ShareIntakeTest, OfTwoValuesAtOnceOneGetsIn) {
 }
 
 TEST_F(ShareIntakeTest, WhatFailsACheckIsRefusedAndTheRestOfTheCallStands) {
-  auto damaged = std::make_shared<ShareDelivery>(*ScatterByHand(node_, "two", "2").deliveries[4]);
+  auto damaged = std::make_shared<ShareDelivery>(*ScatterByHand(node_, "key", "2").deliveries[4]);
   damaged->share.fragment[0] ^= 1;
   Hand(0, {value_.deliveries[5], damaged, nullptr, value_.deliveries[4]});
   node_.RunFor(absl::Seconds(1));
