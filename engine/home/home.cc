@@ -130,7 +130,8 @@ void Home::SweepStaging() {
 }
 
 void Home::Tick() {
-  if (caught_up_ && self_.now() - swept_ >= kSweepEvery) SweepStaging();
+  // A halted state would let go of what it does not know any more.
+  if (caught_up_ && !halted() && self_.now() - swept_ >= kSweepEvery) SweepStaging();
   if (!fed_ && !reading_) Pump();
   self_.executor().PostAfter(kTickEvery, [this] { Tick(); });
 }

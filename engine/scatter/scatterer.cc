@@ -101,6 +101,10 @@ void Scatterer::Load() {
     it->second.phase = Phase::kLoading;
     ++under_way_count_;
     TakeMemory(it->second, it->second.bytes_expected);
+    if (it->second.own_damaged) {
+      AskSibling(id);
+      continue;
+    }
     staging_.Get(it->second.commitment, term_.Guard([this, id](absl::StatusOr<PayloadPtr> payload) {
       TakeOwnPayload(id, std::move(payload));
     }));
@@ -172,7 +176,9 @@ void Scatterer::Prepare(const arbiter::RoundId& id, PayloadPtr payload) {
 void Scatterer::TakeDeliveries(const arbiter::RoundId& id,
                                absl::StatusOr<std::shared_ptr<const Deliveries>> deliveries) {
   Work& work = works_.at(id);
-  if (!deliveries.ok()) {  // damaged in staging; the sweep tries again
+  if (!deliveries.ok()) {
+    // It was read, and is not what was committed to: a sibling's may be. If that is no better, the sweep tries again.
+    if (work.script != nullptr && !std::exchange(work.own_damaged, true)) return AskSibling(id);
     LetGo(work);
     return Load();
   }

@@ -78,10 +78,11 @@ class Scatterer {
     NodeSet held;
     NodeSet sent;  // handed to an outbox, no answer yet
     Phase phase = Phase::kParked;
-    std::uint32_t siblings_asked = 0;              // for the payload, so far
-    RequestId sibling_ask = 0;                     // the last one
-    std::size_t bytes_expected = 0;                // by the log
-    std::size_t bytes = 0;                         // of memory, taken or expected
+    bool own_damaged = false;          // this node's copy of the payload; siblings are asked
+    std::uint32_t siblings_asked = 0;  // for the payload, so far
+    RequestId sibling_ask = 0;         // the last one
+    std::size_t bytes_expected = 0;    // by the log
+    std::size_t bytes = 0;             // of memory, taken or expected
     std::shared_ptr<const Deliveries> deliveries;  // null unless prepared
     bool Lacks(NodeIndex node) const { return !held.Has(node) && !sent.Has(node); }
   };

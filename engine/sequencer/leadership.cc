@@ -160,8 +160,8 @@ void Leadership::TellScatterer(const std::vector<arbiter::Effect>& effects) {
 }
 
 void Leadership::ReportCheckpoint() {
-  const LogIndex synced = checkpointer_.synced();
-  if (synced == LogIndex()) return;
+  const LogIndex synced =
+      checkpointer_.synced();  // 0 too: what a node with a new disk had counts no more
   reported_ = self_.now();
   if (leading()) {
     sequencer_.OnCheckpointSynced(self_.index(), CheckpointSynced{synced});

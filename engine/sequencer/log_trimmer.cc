@@ -41,8 +41,8 @@ void LogTrimmer::NoteApplied(const arbiter::LogEntry& entry, absl::Duration now)
 }
 
 std::optional<LogIndex> LogTrimmer::NoteSynced(NodeIndex node, LogIndex checkpoint) {
-  LogIndex& known = synced_[Triad::PlaceOf(node)];
-  known = std::max(known, checkpoint);
+  // Its last word counts, not its best: a node with a new disk has what it says now.
+  synced_[Triad::PlaceOf(node)] = checkpoint;
   // The second newest of the triad: two nodes have synced at least that much.
   std::array<LogIndex, kNodesPerDataCenter> sorted = synced_;
   std::sort(sorted.begin(), sorted.end());

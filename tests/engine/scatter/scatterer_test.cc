@@ -224,6 +224,26 @@ TEST_F(ScattererTest, APayloadThatIsNotHereIsTakenFromASiblingThatWasAsked) {
   EXPECT_EQ(Sent().size(), 9u);
 }
 
+// It reads well, but is not what was committed to: this node's copy would be read so for ever.
+TEST_F(ScattererTest, ADamagedPayloadIsTakenFromASibling) {
+  const PayloadPtr payload = seat_.Seal();
+  auto damaged = std::make_shared<Payload>(*payload);
+  damaged->sealed.ciphertext[0] ^= 1;
+  damaged->encoded = std::make_shared<const Bytes>(damaged->sealed.Encode());
+  seat_.Stage(damaged);
+  WinElsewhere(payload);
+  auto asks = seat_.node().Take<StageGet>();
+  ASSERT_EQ(asks.size(), 1u);
+  scatterer_.TakePayload(asks[0].to, {asks[0].message.id, absl::OkStatus(), damaged});
+  seat_.RunFor(absl::Seconds(1));
+  EXPECT_TRUE(seat_.node().Take<StageGet>().empty()) << "no better: not at once again";
+  seat_.RunFor(absl::Minutes(1));
+  asks = seat_.node().Take<StageGet>();
+  ASSERT_FALSE(asks.empty()) << "the sweep asks again";
+  scatterer_.TakePayload(asks.back().to, {asks.back().message.id, absl::OkStatus(), payload});
+  EXPECT_EQ(Sent().size(), 9u);
+}
+
 TEST_F(ScattererTest, WhatNobodyHasEndsVoidAndAnAnswerAfterThatIsNone) {
   const arbiter::ClosedVersion closed = WinElsewhere(seat_.Seal());
   for (const int sibling : {1, 2}) {

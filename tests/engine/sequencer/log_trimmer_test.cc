@@ -58,7 +58,15 @@ TEST_F(LogTrimmerTest, TrimsToWhatTwoOfThreeHave) {
   EXPECT_EQ(trimmer_.NoteSynced(NodeAt(5), LogIndex(20)), LogIndex(20));
   EXPECT_EQ(trimmer_.NoteSynced(NodeAt(5), LogIndex(20)), std::nullopt) << "said once";
   EXPECT_EQ(trimmer_.NoteSynced(NodeAt(4), LogIndex(35)), LogIndex(35));
-  EXPECT_EQ(trimmer_.NoteSynced(NodeAt(4), LogIndex(10)), std::nullopt) << "an old report";
+}
+
+TEST_F(LogTrimmerTest, ANodeWithANewDiskHasWhatItSaysNow) {
+  trimmer_.NoteApplied(EntryWithSum(50), absl::Seconds(1));
+  trimmer_.NoteSynced(NodeAt(3), LogIndex(40));
+  EXPECT_EQ(trimmer_.NoteSynced(NodeAt(4), LogIndex(20)), LogIndex(20));
+  trimmer_.NoteSynced(NodeAt(3), LogIndex());
+  EXPECT_EQ(trimmer_.NoteSynced(NodeAt(4), LogIndex(45)), std::nullopt) << "one alone has it now";
+  EXPECT_EQ(trimmer_.NoteSynced(NodeAt(5), LogIndex(30)), LogIndex(30));
 }
 
 TEST_F(LogTrimmerTest, NotBeyondTheLastSumInTheLog) {
