@@ -6,26 +6,27 @@
 
 #include "engine/cell/triad.h"
 #include "engine/rows/name_rows.h"
-#include "engine/rows/row_pages.h"
+#include "engine/rows/row_walk.h"
 
 namespace worldb::engine {
 namespace {
 
 constexpr std::size_t kRowsPerPage = 1024;
+constexpr std::size_t kStepDigits = 4;
 constexpr absl::Duration kAskAgainEvery = absl::Milliseconds(500);
 
 }  // namespace
 
 void NameIndex::Load(std::function<void(absl::Status)> done) {
-  ReadPages(
-      store_, RowRange::WithPrefix(RowFamily::kRows, NameRow::kFamilyPrefix), kRowsPerPage,
+  // One that cannot be read is as good as lost: it is asked for like any other that is missing.
+  ReadWhole(
+      store_, RowWalk(RowFamily::kRows, NameRow::kFamilyPrefix, kRowsPerPage, kStepDigits),
       [this](std::vector<StoreRow>& rows) {
         for (const StoreRow& row : rows) {
           const absl::StatusOr<Bytes> name =
               NameRow::Open(secrets_.storage_key, own_id(), row.key, row.value);
           if (name.ok()) Learn(self_.cell().KeyTagOf(*name), *name);
         }
-        return absl::OkStatus();
       },
       std::move(done));
 }

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "cryptoscatter/base/status_macros.h"
-#include "engine/rows/row_pages.h"
+#include "engine/rows/row_walk.h"
 #include "engine/rows/staged_rows.h"
 
 namespace worldb::engine {
@@ -12,6 +12,7 @@ namespace {
 constexpr absl::Duration kDropEvery = absl::Milliseconds(20);
 constexpr std::size_t kDropsPerCommitMax = 1024;
 constexpr std::size_t kRowsPerPage = 32;
+constexpr std::size_t kStepDigits = 4;
 
 absl::StatusOr<std::shared_ptr<Payload>> DecodePayload(absl::string_view row_key, Bytes bytes) {
   auto payload = std::make_shared<Payload>();
@@ -24,8 +25,9 @@ absl::StatusOr<std::shared_ptr<Payload>> DecodePayload(absl::string_view row_key
 }  // namespace
 
 void Staging::Load(std::function<void(absl::Status)> done) {
-  ReadPages(
-      store_, RowRange::WithPrefix(RowFamily::kBlobs, StagedRow::kFamilyPrefix), kRowsPerPage,
+  // One that cannot be read is looked up all the same.
+  ReadWhole(
+      store_, RowWalk(RowFamily::kBlobs, StagedRow::kFamilyPrefix, kRowsPerPage, kStepDigits),
       [this](std::vector<StoreRow>& rows) {
         for (StoreRow& row : rows) {
           const auto payload = DecodePayload(row.key, std::move(row.value));
@@ -35,12 +37,8 @@ void Staging::Load(std::function<void(absl::Status)> done) {
             drops_.push_back(StoreWrite::Delete(RowFamily::kBlobs, std::move(row.key)));
           }
         }
-        return absl::OkStatus();
       },
-      [done = std::move(done)](absl::Status status) {
-        // What cannot be listed is looked up all the same.
-        done(absl::IsDataLoss(status) ? absl::OkStatus() : std::move(status));
-      });
+      std::move(done));
 }
 
 void Staging::Put(const std::vector<PayloadPtr>& payloads, std::function<void(absl::Status)> done) {

@@ -14,7 +14,7 @@
 #include "engine/context/node_parts.h"
 #include "engine/context/node_self.h"
 #include "engine/ports/store.h"
-#include "engine/rows/row_pages.h"
+#include "engine/rows/row_walk.h"
 #include "engine/shares/share_store.h"
 
 namespace worldb::engine {
@@ -32,7 +32,6 @@ class Scrubber {
  private:
   void NextPage();
   void JudgePage(const RowPage& page);
-  void StepOver(const absl::Status& why);
   // Judges the page's versions from the last one on, then rests.
   void NextShare();
   void Rest();
@@ -42,9 +41,7 @@ class Scrubber {
   ShareStore& shares_;
   const ScrubOptions options_;
   const std::function<void(const VersionRef&)> found_;
-  RowRange left_;  // of this pass
-  std::size_t page_rows_;
-  std::uint64_t step_ = 1;
+  RowWalk walk_;  // of this pass
   std::vector<VersionRef> page_;
   std::size_t page_bytes_ = 0;
   bool end_of_pass_ = false;

@@ -78,6 +78,26 @@ TEST_F(NameIndexTest, MissingNamesAreAskedForTogetherUntilTheyAreThere) {
   EXPECT_EQ(names_->names().size(), 2u) << "and they are stored";
 }
 
+// Its node starts, and asks for it as for any other that is missing.
+TEST_F(NameIndexTest, ADamagedRowCostsItsNameAlone) {
+  std::vector<Bytes> all;
+  for (int i = 0; i < 50; ++i) {
+    all.push_back(Name("name-" + std::to_string(i)));
+    names_->Need(node_.cell().KeyTagOf(all.back()));
+  }
+  Run();
+  Answer(NodeAt(2), Asked(50), all);
+  const KeyTag damaged = node_.cell().KeyTagOf(all[17]);
+  ASSERT_TRUE(disk_.Corrupt(RowFamily::kRows, NameRow::Key(damaged)).ok());
+  Open();
+  EXPECT_EQ(names_->Find(damaged), nullptr);
+  EXPECT_GE(names_->names().size(), 47u) << "and perhaps the next ones behind it";
+  names_->Need(damaged);
+  Run();
+  Answer(NodeAt(0), Asked(1), {all[17]});
+  EXPECT_EQ(*names_->Find(damaged), all[17]);
+}
+
 TEST_F(NameIndexTest, OnlySiblingsThatWereAskedAreHeard) {
   names_->Need(TagOf("a"));
   Run();
