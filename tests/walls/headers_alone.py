@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
-"""Compiles every header of the tree alone, with the flags of a source file beside it.
+"""Compiles every header of ours alone, those of tests left out, with the flags of a source file beside it.
 
-A header whose own source (the one of the same name, or its test) includes it before anything else
-has been compiled alone by the build, and is not compiled again; unless that source begins with
-precompiled headers, as tests do.
+A header whose own source includes it before anything else has been compiled alone by the build, and
+is not compiled again; unless that source begins with precompiled headers, as tests do.
 
 A header's flags are those of the source with the same name, else of the nearest source in its
 folder, so include paths are never looser here than in the build. Objects are compiled without
@@ -20,8 +19,7 @@ import shlex
 import subprocess
 import sys
 
-FOLDERS = ("cryptoscatter", "arbiter", "engine", "transport", "tools", "tests")
-FOREIGN = "tests/install/consumer/"
+FOLDERS = ("cryptoscatter", "arbiter", "engine", "transport", "tools")
 
 
 def load_commands(root, path):
@@ -40,7 +38,7 @@ def nearest_source(header, commands):
     for twin in (stem + ".cc", stem + "_test.cc"):
         if twin in commands:
             return twin
-    # A header without sources beside it (tests/support in a young tree) borrows from further up.
+    # A header without sources beside it borrows from further up.
     for parent in pathlib.PurePosixPath(header).parents:
         below = sorted(s for s in commands if parent in pathlib.PurePosixPath(s).parents)
         if below:
@@ -100,7 +98,6 @@ def main():
     commands = load_commands(root, arguments.compile_commands)
     headers = sorted(path.relative_to(root).as_posix()
                      for folder in FOLDERS for path in (root / folder).rglob("*.h"))
-    headers = [header for header in headers if not header.startswith(FOREIGN)]
 
     failures, jobs, proven = [], [], 0
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
