@@ -66,6 +66,13 @@ std::span<const ClosedVersion> UpTo(std::span<const ClosedVersion> versions,
   return versions.first(end - versions.begin());
 }
 
+const ClosedVersion* NewestNotVoid(std::span<const ClosedVersion> versions) {
+  const auto it = std::find_if(versions.rbegin(), versions.rend(), [](const ClosedVersion& v) {
+    return v.outcome != OutcomeKind::kVoid;
+  });
+  return it == versions.rend() ? nullptr : &*it;
+}
+
 ReadAnswer AnswerLatest(std::span<const ClosedVersion> versions, SlotEpoch slot_epoch,
                         const ReadQuery& query) {
   const ClosedVersion* version = NewestNotVoid(versions);
@@ -102,13 +109,6 @@ ReadReply PatienceEnded(const ReadQuery& query, const ClosedVersion& version) {
                              arbiter::LevelName(version.announced),
                              " yet; wait for SAFE, or read with --surviving"),
                 {{"version", number}});
-}
-
-const ClosedVersion* NewestNotVoid(std::span<const ClosedVersion> versions) {
-  const auto it = std::find_if(versions.rbegin(), versions.rend(), [](const ClosedVersion& v) {
-    return v.outcome != OutcomeKind::kVoid;
-  });
-  return it == versions.rend() ? nullptr : &*it;
 }
 
 const ClosedVersion* NewestVisible(std::span<const ClosedVersion> versions) {

@@ -34,9 +34,7 @@ ReadAnswer AnswerRead(const arbiter::HomeState& state, SlotEpoch slot_epoch, con
 // The asker's patience ended before `version` was visible: Unavailable VERSION_NOT_READABLE.
 ReadReply PatienceEnded(const ReadQuery& query, const arbiter::ClosedVersion& version);
 
-// Null when there is none. `versions`: oldest first.
-const arbiter::ClosedVersion* NewestNotVoid(std::span<const arbiter::ClosedVersion> versions);
-// Of those alone that a LATEST, a List or a Watch may tell of.
+// The newest that a LATEST, a List or a Watch may tell of; null when there is none. `versions`: oldest first.
 const arbiter::ClosedVersion* NewestVisible(std::span<const arbiter::ClosedVersion> versions);
 
 }  // namespace worldb::engine

@@ -26,7 +26,6 @@ void RowWalk::StepOver(const absl::Status& why) {
   } else if (absl::IsDataLoss(why)) {
     left_.begin = KeyFurtherOn(prefix_, left_.begin, digits_, step_).value_or(left_.end);
     step_ *= 2;
-    lost_any_ = true;
   }
 }
 

@@ -31,8 +31,6 @@ class RowWalk {
   void Took(const RowPage& page);
   // It was not: another try, shorter or further on. An error that is no damage is tried again in the same place.
   void StepOver(const absl::Status& why);
-  // Something was stepped over.
-  bool lost_any() const { return lost_any_; }
 
  private:
   std::string prefix_;
@@ -41,7 +39,6 @@ class RowWalk {
   RowRange left_;
   std::size_t rows_;
   std::uint64_t step_ = 1;
-  bool lost_any_ = false;
 };
 
 // The whole walk: `visit` gets one page after the other and may move out of the rows. `done` is told the first error
