@@ -35,6 +35,12 @@ std::string LogDir(const std::string& data_dir, const std::string& data_center) 
   return absl::StrCat(data_dir, "/logs/", data_center);
 }
 bool HoldsStore(const std::string& dir) { return FileExists(dir + "/CURRENT"); }
+// What cannot be looked at is not empty.
+bool IsEmptyOrMissing(const std::string& dir) {
+  std::error_code error;
+  if (!std::filesystem::exists(dir, error)) return !error;
+  return std::filesystem::is_empty(dir, error) && !error;
+}
 
 // Never a word of removing anything: what is left may be all there is of somebody's values.
 absl::Status HalfMade(const std::string& data_dir, const std::string& missing) {
@@ -304,9 +310,10 @@ absl::Status LocalCell::CheckStore(NodeIndex index, bool new_disk) const {
   if (!new_disk) {
     return HoldsStore(dir) ? absl::OkStatus() : MissingStore(dir, cell()->node(index).name);
   }
-  if (HoldsStore(dir)) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        dir, " holds a store: move it away first, if the node is to start on an empty one"));
+  if (!IsEmptyOrMissing(dir)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(dir, HoldsStore(dir) ? " holds a store" : " is not empty",
+                     ": move it away first, if the node is to start on an empty one"));
   }
   for (const NodeIndex sibling : engine::Triad::SiblingsOf(index)) {
     if (!HoldsStore(store_dir(sibling))) {

@@ -61,6 +61,11 @@ class MissingDisksTest(unittest.TestCase):
         self.assertFalse((self.data / tokyo[0]).exists(), "nothing is made on the way")
         self.bring_back()
         self.refused(["holds a store", "move it away first"], "--new-disk", "tokyo-1")
+        current = self.data / tokyo[0] / "CURRENT"
+        current.rename(current.with_name("CURRENT.away"))
+        self.refused(["holds no store"])
+        self.refused(["is not empty", "move it away first"], "--new-disk", "tokyo-1")
+        current.with_name("CURRENT.away").rename(current)
         self.refused(["no node"], "--new-disk", "paris-1")
         self.move_away(*tokyo)
         self.refused(["nodes/tokyo-1/store"])
