@@ -16,13 +16,19 @@ constexpr HashLabel kCloseDigestLabel("worldb.close.1");
 // shut the door on its rivals.
 constexpr double kGuardRatio = 0.5;
 
-// Never a candidate, never an injury: else whoever holds a frame back could be first for ever.
+// Never a candidate: else whoever holds a frame back could be first for ever.
 bool TooOld(const LogEntry& entry, const Stamp& stamp, const ContestRule& rule) {
   return stamp.midpoint < entry.reading.midpoint - rule.window_max;
 }
 
-bool MaySee(const Candidate& c, const ClosedVersion& w) {
-  return c.seen >= w.id.version || c.stamp.Latest() >= w.closed_earliest;
+// e(w) lies ahead of the time w is compared at: its closer's clock was ahead, and says nothing of who
+// may have seen w.
+bool ClosedAhead(const LogEntry& entry, const ClosedVersion& w) {
+  return entry.reading.quality != ClockQuality::kNone && w.closed_earliest > entry.reading.Latest();
+}
+
+bool MaySee(const LogEntry& entry, const Candidate& c, const ClosedVersion& w) {
+  return c.seen >= w.id.version || c.stamp.Latest() >= w.closed_earliest || ClosedAhead(entry, w);
 }
 
 absl::Duration Margin(const Stamp& a, const Stamp& b) {
@@ -48,7 +54,10 @@ absl::StatusOr<std::vector<Effect>> HomeState::Apply(LogIndex index, const LogEn
   applying_ = index;
   std::vector<Effect> effects;
   if (entry.reading.quality != ClockQuality::kNone) {
-    log_earliest_ = std::max(log_earliest_, entry.reading.Earliest());
+    // A reading that lies wholly before it shows that it was raised by a clock that ran ahead.
+    const bool refuted = entry.reading.Latest() < log_earliest_;
+    log_earliest_ =
+        refuted ? entry.reading.Earliest() : std::max(log_earliest_, entry.reading.Earliest());
   }
   for (const LogRecord& record : entry.records) {
     if (const auto* candidate = std::get_if<Candidate>(&record)) {
@@ -74,15 +83,17 @@ absl::StatusOr<std::vector<Effect>> HomeState::Apply(LogIndex index, const LogEn
     number = std::max(number, cursor.number);
   }
   applied_ = index;
-  if (entry.checkpoint) effects.push_back(CheckpointMade{MakeCheckpoint()});
+  if (entry.checkpoint) effects.push_back(CheckpointMade{MakeCheckpoint(entry.reading)});
   return effects;
 }
 
 std::optional<Refusal> HomeState::RefusalOf(const LogEntry& entry, const Candidate& c,
                                             const Key* key) const {
   const absl::Time named = OpIdTime(c.op);
-  if (named < entry.reading.midpoint - rule_.op_memory || named < forgotten_until_ ||
-      named > entry.reading.midpoint + rule_.op_ahead_max) {
+  // An estimate lies at or before true time: it shows what is too old, not what is ahead.
+  const bool ahead = entry.reading.quality != ClockQuality::kNone &&
+                     named > entry.reading.midpoint + rule_.op_ahead_max;
+  if (ahead || named < entry.reading.midpoint - rule_.op_memory || named < forgotten_until_) {
     return Refusal::kOpExpired;
   }
   const Version newest = key != nullptr ? key->Newest() : Version();
@@ -210,16 +221,19 @@ HomeState::Judgement HomeState::Judge(const LogEntry& entry, const Candidate& c,
   if (c.base.kind == Base::Kind::kNone) {
     // e(w) never falls, so what it may have seen comes first.
     const std::span<const ClosedVersion> closed = key.versions.span();
-    const auto unseen = std::partition_point(closed.begin(), closed.end(),
-                                             [&c](const ClosedVersion& w) { return MaySee(c, w); });
-    if (unseen != closed.end()) against = &*unseen;
+    const auto unseen =
+        std::partition_point(closed.begin(), closed.end(), [&c](const ClosedVersion& w) {
+          return c.seen >= w.id.version || c.stamp.Latest() >= w.closed_earliest;
+        });
+    // One that was closed ahead is followed by such alone.
+    if (unseen != closed.end() && !ClosedAhead(entry, *unseen)) against = &*unseen;
   } else {
     const bool absent = c.base.kind == Base::Kind::kAbsent;
-    const Version base = absent ? AbsenceFor(c, key) : c.base.version;
+    const Version base = absent ? AbsenceFor(entry, c, key) : c.base.version;
     const bool unseen_absence = absent && key.newest_absent == newest && key.versions.Has(base) &&
-                                !MaySee(c, key.versions.At(base));
+                                !MaySee(entry, c, key.versions.At(base));
     against = key.versions.FirstAbove(base);
-    if (unseen_absence || (against != nullptr && MaySee(c, *against))) {
+    if (unseen_absence || (against != nullptr && MaySee(entry, c, *against))) {
       judgement.outcome = {OutcomeKind::kStale,  base.Next(), std::nullopt,
                            absl::ZeroDuration(), false,       newest};
       return judgement;
@@ -227,17 +241,12 @@ HomeState::Judgement HomeState::Judge(const LogEntry& entry, const Candidate& c,
   }
 
   if (against != nullptr) {
-    judgement.outcome = LateAgainst(c, *against, !too_old);
+    judgement.outcome = LateAgainst(c, *against);
     return judgement;
   }
   if (too_old) {
     judgement.outcome.kind = OutcomeKind::kLate;
     judgement.outcome.version = newest.Next();
-    if (key.round.has_value()) {
-      const Contender& leader = key.round->contenders[key.round->leader];
-      judgement.outcome.rival = Rival{leader.op, leader.stamp};
-      judgement.outcome.margin = Margin(c.stamp, leader.stamp);
-    }
     return judgement;
   }
   judgement.candidate = true;
@@ -246,21 +255,20 @@ HomeState::Judgement HomeState::Judge(const LogEntry& entry, const Candidate& c,
 
 // A VOID version on top of an absence took nothing away: whoever cannot have seen it meant the absence
 // below, and competed with it.
-Version HomeState::AbsenceFor(const Candidate& c, const Key& key) {
+Version HomeState::AbsenceFor(const LogEntry& entry, const Candidate& c, const Key& key) {
   Version base = key.newest_absent;
   while (key.versions.Has(base)) {
     const ClosedVersion& closed = key.versions.At(base);
-    if (closed.outcome != OutcomeKind::kVoid || MaySee(c, closed)) break;
+    if (closed.outcome != OutcomeKind::kVoid || MaySee(entry, c, closed)) break;
     base = Version(base.value() - 1);
   }
   return base;
 }
 
-Outcome HomeState::LateAgainst(const Candidate& c, const ClosedVersion& winner,
-                               bool may_be_first) const {
+Outcome HomeState::LateAgainst(const Candidate& c, const ClosedVersion& winner) const {
   const Version version = winner.id.version;
-  const bool first = may_be_first && RankOf(c.stamp, c.key_tag, version, c.op) <
-                                         RankOf(winner.stamp, c.key_tag, version, winner.op);
+  const bool first = RankOf(c.stamp, c.key_tag, version, c.op) <
+                     RankOf(winner.stamp, c.key_tag, version, winner.op);
   return {first ? OutcomeKind::kLateFirst : OutcomeKind::kLate,
           version,
           Rival{winner.op, winner.stamp},
@@ -336,6 +344,10 @@ void HomeState::Reschedule(const KeyTag& key_tag, Round& round) {
 
 absl::Time HomeState::NextDue() const {
   return due_.empty() ? absl::InfiniteFuture() : due_.begin()->first;
+}
+
+absl::Time HomeState::LastDue() const {
+  return due_.empty() ? absl::InfinitePast() : due_.rbegin()->first;
 }
 
 std::optional<Close> HomeState::CloseDue(absl::Time earliest) const {

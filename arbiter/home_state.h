@@ -6,7 +6,8 @@
 //
 // How a candidate is judged (docs/protocol.md 1). Let v be the newest closed version of its key and e(w) the
 // earliest bound of the closer's clock in the CLOSE of w, never below e(w-1). A Set *may have seen* w
-// if the latest bound of its stamp is at or above e(w), or w <= its `seen`.
+// if the latest bound of its stamp is at or above e(w), or w <= its `seen`, or e(w) lies ahead of the
+// reading it is recorded under: then the closer's clock was wrong.
 //   base given, = v        candidate of v+1
 //   base given, newer      refused BAD_BASE
 //   base given, older      STALE if it may have seen base+1, else late against base+1
@@ -16,7 +17,7 @@
 //   no base                candidate of v+1 if it may have seen every closed version, else late against
 //                          the oldest one it cannot have seen
 //   late against w         LATE_FIRST if it ranks before the winner of w, else LATE
-//   stamp older than D_max at recording: LATE
+//   stamp older than D_max at recording: too old to be judged, LATE in place of a candidate
 // In an open round a plain candidate with a better one on record is LOST at once; an op that was ever
 // recorded with attempt > 0 waits for CLOSE and counts with its smallest stamp.
 //
@@ -153,6 +154,9 @@ class HomeState {
 
   // The earliest moment at which some open round is due; infinite future without one.
   absl::Time NextDue() const;
+  // And the latest; infinite past without one. A round is due no later than D_max after it was opened: what is
+  // due much later than that from now was opened under a clock that ran ahead.
+  absl::Time LastDue() const;
   // A CLOSE for the rounds that are due at `earliest`, the closer's earliest bound; at most
   // kRoundsPerCloseMax. Holds against exactly the state applied now. Nullopt when none is due.
   std::optional<Close> CloseDue(absl::Time earliest) const;
@@ -178,7 +182,7 @@ class HomeState {
   // An op of this id may have been on record and is not any more.
   bool MayHaveForgotten(const OpId& op) const { return OpIdTime(op) < forgotten_until_; }
   std::size_t late_first_count() const { return late_first_count_; }
-  // The earliest bound the log's clock readings have reached.
+  // The earliest bound the log's clock readings have reached, unless a later reading refuted it.
   absl::Time log_earliest() const { return log_earliest_; }
   // Data centers the log marks as gone for now.
   const std::set<DataCenterIndex>& out() const { return out_; }
@@ -225,8 +229,8 @@ class HomeState {
   absl::Status ApplyRecord(const StateSum& record) const;
   std::optional<Refusal> RefusalOf(const LogEntry& entry, const Candidate& c, const Key* key) const;
   Judgement Judge(const LogEntry& entry, const Candidate& c, const Key& key) const;
-  static Version AbsenceFor(const Candidate& c, const Key& key);
-  Outcome LateAgainst(const Candidate& c, const ClosedVersion& winner, bool may_be_first) const;
+  static Version AbsenceFor(const LogEntry& entry, const Candidate& c, const Key& key);
+  Outcome LateAgainst(const Candidate& c, const ClosedVersion& winner) const;
   void JoinRound(const LogEntry& entry, const Candidate& c, Key& key, std::vector<Effect>& effects);
   void PutInFront(const KeyTag& key_tag, Round& round, std::size_t contender,
                   std::vector<Effect>& effects);
@@ -242,8 +246,8 @@ class HomeState {
   ClosedVersion* FindWon(const RoundId& id);
   void Touch(const RoundId& id) { touched_versions_.insert(id); }
   // The forgettable ops go, then every row that changed.
-  Checkpoint MakeCheckpoint();
-  void ForgetOps(std::vector<CheckpointRow>& rows);
+  Checkpoint MakeCheckpoint(const ClockReading& reading);
+  void ForgetOps(const ClockReading& reading, std::vector<CheckpointRow>& rows);
   absl::Status RestoreHeader(ByteReader& r);
   absl::Status RestoreOp(ByteSpan key, ByteReader& r, RowSum sum);
   absl::Status RestoreVersion(ByteSpan key, ByteReader& r, RowSum sum);
@@ -268,8 +272,10 @@ class HomeState {
   std::set<RoundId> unsettled_;
   std::size_t late_first_count_ = 0;
   std::set<DataCenterIndex> out_;
-  // Ops dated before this may have been forgotten.
+  // Ops dated before this may have been forgotten: just above the newest that was.
   absl::Time forgotten_until_ = absl::InfinitePast();
+  // Ops dated before this were last looked through for forgettable ones.
+  absl::Time looked_until_ = absl::InfinitePast();
 
   StateSum checkpoint_;
   RowSum sum_;  // of all rows of the last checkpoint but the header

@@ -23,6 +23,8 @@ constexpr std::uint32_t kCursorsMax = 1u << 20;
 constexpr std::uint32_t kContendersMax = 1u << 24;
 // Ops that may be forgotten are looked for once in this part of the op memory.
 constexpr int kForgetSteps = 24;
+// Op ids are dated to the millisecond.
+constexpr absl::Duration kOpIdTick = absl::Milliseconds(1);
 
 std::string RowKey(char prefix, ByteSpan id) {
   return absl::StrCat(std::string(1, prefix), AsText(id));
@@ -109,6 +111,7 @@ Bytes HomeState::EncodeHeader() const {
   WriteDuration(w, window_);
   WriteMoment(w, log_earliest_);
   WriteMoment(w, forgotten_until_);
+  WriteMoment(w, looked_until_);
   w.U64(late_first_count_);
   std::uint8_t out = 0;
   for (const DataCenterIndex dc : out_) out |= static_cast<std::uint8_t>(1u << dc.value());
@@ -123,14 +126,14 @@ Bytes HomeState::EncodeHeader() const {
   return std::move(w).Take();
 }
 
-void HomeState::ForgetOps(std::vector<CheckpointRow>& rows) {
-  const absl::Time until = log_earliest_ - rule_.op_memory;
-  if (log_earliest_ == absl::InfinitePast() ||
-      (forgotten_until_ != absl::InfinitePast() &&
-       until - forgotten_until_ < rule_.op_memory / kForgetSteps)) {
+void HomeState::ForgetOps(const ClockReading& reading, std::vector<CheckpointRow>& rows) {
+  const absl::Time until = reading.Earliest() - rule_.op_memory;
+  if (reading.quality == ClockQuality::kNone ||
+      (looked_until_ != absl::InfinitePast() &&
+       absl::AbsDuration(until - looked_until_) < rule_.op_memory / kForgetSteps)) {
     return;
   }
-  forgotten_until_ = until;
+  looked_until_ = until;
   absl::flat_hash_set<OpId> contending;  // early losers of open rounds among them
   for (const auto& [due, id] : due_) {
     for (const Contender& c : FindRound(id)->contenders) contending.insert(c.op);
@@ -149,15 +152,16 @@ void HomeState::ForgetOps(std::vector<CheckpointRow>& rows) {
       sum_ -= op.row_sum;
       rows.push_back({RowKey(kOpPrefix, id.span()), std::nullopt});
     }
+    forgotten_until_ = std::max(forgotten_until_, OpIdTime(id) + kOpIdTick);
     touched_ops_.erase(id);
     ops_.erase(it++);
   }
 }
 
-Checkpoint HomeState::MakeCheckpoint() {
+Checkpoint HomeState::MakeCheckpoint(const ClockReading& reading) {
   Checkpoint checkpoint;
   checkpoint.index = applied_;
-  ForgetOps(checkpoint.rows);
+  ForgetOps(reading, checkpoint.rows);
   const auto put = [&](std::string key, Bytes value, RowSum& row_sum) {
     sum_ -= row_sum;
     row_sum = RowSum::Of(key, value);
@@ -240,6 +244,7 @@ absl::Status HomeState::RestoreHeader(ByteReader& r) {
   window_ = ReadDuration(r);
   log_earliest_ = ReadMoment(r);
   forgotten_until_ = ReadMoment(r);
+  looked_until_ = ReadMoment(r);
   late_first_count_ = r.U64();
   const std::uint8_t out = r.U8();
   if (out >= 1u << kDataCenterCount) r.Fail("data center above 2");

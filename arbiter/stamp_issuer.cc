@@ -1,5 +1,7 @@
 #include "arbiter/stamp_issuer.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 
 namespace worldb::arbiter {
@@ -7,25 +9,34 @@ namespace worldb::arbiter {
 StampIssuer::StampIssuer(NodeIndex node, StreamEpoch stream_epoch, absl::Duration bound_max,
                          const Clock& clock)
     : node_(node), bound_max_(bound_max), clock_(clock) {
-  stream_epochs_.fill(stream_epoch);
+  for (Stream& stream : streams_) stream.epoch = stream_epoch;
+}
+
+// How far the midpoint has to go up to lie above the last one.
+absl::Duration StampIssuer::Lift(const Stream& stream, const ClockReading& now) {
+  return std::max(stream.last + absl::Nanoseconds(1) - now.midpoint, absl::ZeroDuration());
+}
+
+bool StampIssuer::NeedsNewStream(DataCenterIndex home) {
+  MutexLock lock(mu_);
+  const ClockReading now = clock_.Now();
+  return now.quality != ClockQuality::kNone && now.bound <= bound_max_ &&
+         now.bound + Lift(streams_[home.value()], now) > bound_max_;
 }
 
 void StampIssuer::Raise(DataCenterIndex home, StreamEpoch stream_epoch) {
   MutexLock lock(mu_);
-  stream_epochs_[home.value()] = stream_epoch;
+  Stream& stream = streams_[home.value()];
+  stream.epoch = stream_epoch;
+  stream.last = absl::InfinitePast();
 }
 
 absl::StatusOr<Stamp> StampIssuer::Issue(DataCenterIndex home) {
   MutexLock lock(mu_);
   const ClockReading now = clock_.Now();
-  Stamp stamp{now.midpoint, now.bound, node_, stream_epochs_[home.value()], FrameNumber()};
-  const absl::Time lowest = last_ + absl::Nanoseconds(1);
-  if (stamp.midpoint < lowest) {
-    stamp.bound += lowest - stamp.midpoint;
-    stamp.midpoint = lowest;
-  }
-  if (now.quality == ClockQuality::kNone || stamp.bound > bound_max_) {
-    const absl::Duration lift = stamp.bound - now.bound;
+  Stream& stream = streams_[home.value()];
+  const absl::Duration lift = Lift(stream, now);
+  if (now.quality == ClockQuality::kNone || now.bound + lift > bound_max_) {
     return absl::UnavailableError(absl::StrCat(
         "NO_CLOCK: node ", node_.value(), " may not stamp: clock bound ",
         absl::FormatDuration(now.bound),
@@ -34,9 +45,9 @@ absl::StatusOr<Stamp> StampIssuer::Issue(DataCenterIndex home) {
             : "",
         ", licence needs at most ", absl::FormatDuration(bound_max_), "; try another node"));
   }
-  last_ = stamp.midpoint;
-  stamp.number = FrameNumber(++last_number_[home.value()]);
-  return stamp;
+  stream.last = now.midpoint + lift;
+  return Stamp{stream.last, now.bound + lift, node_, stream.epoch,
+               FrameNumber(++stream.last_number)};
 }
 
 }  // namespace worldb::arbiter

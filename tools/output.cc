@@ -86,8 +86,12 @@ std::string DescribeDecision(const transport::Decision& decision) {
                         arbiter::FormatOpId(decision.rival->op), ")");
       }
       break;
-    case arbiter::OutcomeKind::kLost:
     case arbiter::OutcomeKind::kLate:
+      if (!decision.rival.has_value()) {
+        absl::StrAppend(&text, ": recorded too long after its stamp to be judged");
+      }
+      [[fallthrough]];
+    case arbiter::OutcomeKind::kLost:
       if (decision.rival.has_value()) {
         absl::StrAppend(&text, ": ", decision.rival->stamp.node, " was ",
                         FormatSpan(decision.margin), " earlier (op ",

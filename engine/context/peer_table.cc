@@ -8,7 +8,7 @@ constexpr absl::Duration kLanGuess = absl::Milliseconds(1);
 constexpr absl::Duration kWanGuess = absl::Milliseconds(300);
 }  // namespace
 
-PeerTable::PeerTable(NodeSelf& self) : self_(self) {}
+PeerTable::PeerTable(NodeSelf& self, const arbiter::Clock& clock) : self_(self), clock_(clock) {}
 
 void PeerTable::Start() {
   started_ = self_.now();
@@ -16,8 +16,9 @@ void PeerTable::Start() {
 }
 
 void PeerTable::Beat() {
+  const Heartbeat beat{self_.now(), clock_.Now()};
   for (int i = 0; i < kNodeCount; ++i) {
-    if (NodeAt(i) != self_.index()) self_.Send(NodeAt(i), Heartbeat{self_.now()});
+    if (NodeAt(i) != self_.index()) self_.Send(NodeAt(i), beat);
   }
   self_.executor().PostAfter(kHeartbeatEvery, [this] { Beat(); });
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "arbiter/clock.h"
 #include "engine/context/node_self.h"
 
 namespace worldb::engine {
@@ -20,7 +21,8 @@ inline constexpr absl::Duration kSilentAfter = absl::Milliseconds(500);
 
 class PeerTable {
  public:
-  explicit PeerTable(NodeSelf& self);
+  // Both outlive this object.
+  PeerTable(NodeSelf& self, const arbiter::Clock& clock);
 
   void Start();
   // Any message counts as a sign of life.
@@ -48,6 +50,7 @@ class PeerTable {
   void Beat();
 
   NodeSelf& self_;
+  const arbiter::Clock& clock_;
   std::array<Peer, kNodeCount> peers_;
   std::function<void(NodeIndex)> returned_;
   absl::Duration started_;

@@ -69,6 +69,8 @@ class Admission {
   void Start(StreamEpoch stream_epoch);
   // REQUIRES: started, and a higher one than before for this home.
   void Raise(DataCenterIndex home, StreamEpoch stream_epoch) { issuer_->Raise(home, stream_epoch); }
+  // REQUIRES: started. Its clock was far ahead and was put right: only a higher epoch gets past its stamps.
+  bool NeedsNewStream(DataCenterIndex home) const { return issuer_->NeedsNewStream(home); }
 
   // Nothing is consumed on error.
   absl::StatusOr<AdmittedPtr> Admit(CallId call, SetRequest request, SetObserver observer);

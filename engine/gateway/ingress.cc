@@ -107,7 +107,9 @@ void Ingress::TakeBeat(const SequencerBeat& beat) {
   const HomeStream::Heard heard =
       streams_[beat.home.value()].Hear(*leader, beat.cursor, self_.now());
   if (heard.new_leader) calls_.AskAbout(beat.home);
-  if (heard.outdated) return RaiseStream(beat.home, beat.cursor.stream_epoch);
+  if (heard.outdated || admission_.NeedsNewStream(beat.home)) {
+    return RaiseStream(beat.home, beat.cursor.stream_epoch);
+  }
   Flush(beat.home);
 }
 

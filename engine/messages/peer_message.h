@@ -10,6 +10,7 @@
 #include <variant>
 
 #include "absl/time/time.h"
+#include "arbiter/clock.h"
 #include "engine/messages/home_questions.h"
 #include "engine/messages/repair_messages.h"
 #include "engine/messages/share_messages.h"
@@ -21,7 +22,8 @@ namespace worldb::engine {
 
 // Sent to every node every kHeartbeatEvery; the answer measures the round trip.
 struct Heartbeat {
-  absl::Duration sent;  // the sender's Executor::Elapsed
+  absl::Duration sent;            // the sender's Executor::Elapsed
+  arbiter::ClockReading reading;  // and its clock at that moment
 };
 struct HeartbeatReply {
   absl::Duration sent;  // repeated

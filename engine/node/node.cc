@@ -53,7 +53,7 @@ class RunningNode final : public Node {
   RunningNode(NodeParts parts, NodeOptions options)
       : parts_(std::move(parts)),
         self_(parts_.cell, parts_.index, *parts_.executor, *parts_.network, *parts_.entropy),
-        peers_(self_),
+        peers_(self_, *parts_.clock),
         names_(self_, *parts_.store, *parts_.secrets, *parts_.entropy),
         staging_(self_, *parts_.store, names_, options.staging_bytes_max),
         keys_(parts_.secrets->exchange),
@@ -257,7 +257,10 @@ class RunningNode final : public Node {
     std::visit([this, from](auto& m) { Handle(from, m); }, message);
   }
 
-  void Handle(NodeIndex from, Heartbeat& m) { peers_.On(from, m); }
+  void Handle(NodeIndex from, Heartbeat& m) {
+    peers_.On(from, m);
+    sequencer_.HearClock(from, m.reading);
+  }
   void Handle(NodeIndex from, HeartbeatReply& m) { peers_.On(from, m); }
   void Handle(NodeIndex from, FrameBatch& m) { sequencer_.TakeFrames(from, std::move(m)); }
   void Handle(NodeIndex from, StageValue& m) { sequencer_.TakeValue(from, std::move(m)); }

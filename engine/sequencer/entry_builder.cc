@@ -103,6 +103,8 @@ void EntryBuilder::AddNotes(const arbiter::HomeState& state, LogIndex sum_logged
 }
 
 void EntryBuilder::SampleDelays(const arbiter::LogEntry& entry, absl::Duration now) {
+  // An estimate says nothing of how long a frame was on its way.
+  if (entry.reading.quality == arbiter::ClockQuality::kNone) return;
   for (const arbiter::LogRecord& record : entry.records) {
     const auto* candidate = std::get_if<arbiter::Candidate>(&record);
     if (candidate == nullptr) continue;

@@ -43,13 +43,26 @@ void Leadership::Start() { Tick(); }
 
 void Leadership::Tick() {
   if (self_.now() - reported_ >= kReportEvery) ReportCheckpoint();
-  const absl::Duration patience =
-      kSequencerSilentAfter + Triad::PlaceOf(self_.index()) * kStandBack;
-  if (!leading() && home_.caught_up() && !home_.halted() && !taking_over_ &&
-      self_.now() - leader_heard_ >= patience) {
+  if (leading()) {
+    if (HasTheWorseClock()) {
+      sequencer_.StepDown();
+      OnDeposed();
+    }
+  } else if (home_.caught_up() && !home_.halted() && !taking_over_ &&
+             self_.now() - leader_heard_ >= Patience()) {
     TakeOver();
   }
   self_.executor().PostAfter(kTickEvery, [this] { Tick(); });
+}
+
+bool Leadership::HasTheWorseClock() {
+  const LogClock::Verdict clock = sequencer_.JudgeClock();
+  return !clock.believed && clock.sibling_believed;
+}
+
+absl::Duration Leadership::Patience() {
+  const absl::Duration in_turn = kSequencerSilentAfter + Triad::PlaceOf(self_.index()) * kStandBack;
+  return HasTheWorseClock() ? in_turn + kWrongClockStandBack : in_turn;
 }
 
 // ---------------------------------------------------------------- to the chair
@@ -134,6 +147,7 @@ void Leadership::OnHalted() {
 void Leadership::OnApplied(const arbiter::LogEntry& entry,
                            const std::vector<arbiter::Effect>& effects) {
   known_epoch_ = std::max(known_epoch_, entry.log_epoch);
+  sequencer_.NoteLogTime();
   if (!leading()) return;
   SendNotices(effects);
   TellScatterer(effects);

@@ -2,8 +2,9 @@
 //
 // A triad node that has caught up and hears no sequencer fences the log at an epoch that only it asks
 // for, applies the log up to the tail it was told, and leads from there: the sequencer writes, the
-// scatterer carries out what was won. Who leads is a question of liveness alone: the fence keeps a
-// deposed sequencer from being believed.
+// scatterer carries out what was won. A node whose clock is not believed, while a sibling's is, gives
+// the chair up and stands back. Who leads is a question of liveness alone: the fence keeps a deposed
+// sequencer from being believed.
 // Threads: its node's executor.
 // Source:  docs/protocol.md 4.
 #ifndef WORLDB_ENGINE_SEQUENCER_LEADERSHIP_H_
@@ -31,6 +32,8 @@ class Leadership final : public HomeListener {
   // than the one before it, so that two rarely try at once.
   static constexpr absl::Duration kSequencerSilentAfter = absl::Milliseconds(500);
   static constexpr absl::Duration kStandBack = absl::Milliseconds(100);
+  // A node whose clock is not believed, while a sibling's is, leaves the chair to it for this long.
+  static constexpr absl::Duration kWrongClockStandBack = absl::Seconds(3);
 
   // All of them outlive this object. It becomes the home's listener.
   Leadership(const NodeSelf& self, arbiter::AcceptLog& log, Home& home, Checkpointer& checkpointer,
@@ -59,11 +62,13 @@ class Leadership final : public HomeListener {
   void OnHalted() override;
 
   void Tick();
+  bool HasTheWorseClock();
+  absl::Duration Patience();
   void TakeOver();
   void OnTail(absl::StatusOr<arbiter::AcceptLog::FenceResult> present);
   void OnFenced(LogEpoch epoch, absl::StatusOr<arbiter::AcceptLog::FenceResult> fenced);
   void Lead(LogEpoch epoch);
-  // A newer sequencer exists, or the log went on without this one.
+  // A newer sequencer exists, the log went on without this one, or a sibling has the better clock.
   void OnDeposed();
   void SendNotices(const std::vector<arbiter::Effect>& effects) const;
   void TellScatterer(const std::vector<arbiter::Effect>& effects);

@@ -1,10 +1,10 @@
-// When rounds are closed, and what time the log is told.
+// When rounds are closed.
 //
 // A CLOSE is decided on a clock reading taken first: once the earliest moment it may now be has reached
 // a round's due time, all that had arrived by then is recorded, and then the round is closed as of that
-// reading. True time is never taken to be earlier than the log's own earliest bound and what has passed
-// since, whatever a clock says; a clock without a licence counts for nothing else.
-// A core: readings and elapsed time come as arguments.
+// reading. A round that is due later than any opened by now can be was opened under a clock that ran
+// ahead: then all that are open are closed, for nobody can wait for it.
+// A core: what time it is comes as an argument (sequencer/log_clock.h).
 // Threads: one owner.
 // Source:  docs/protocol.md 3; ARCHITECTURE.md invariant 2.
 #ifndef WORLDB_ENGINE_SEQUENCER_ROUND_CLOSER_H_
@@ -14,7 +14,6 @@
 #include <optional>
 
 #include "absl/time/time.h"
-#include "arbiter/clock.h"
 
 namespace worldb::engine {
 
@@ -23,46 +22,36 @@ class RoundCloser {
   // No look at the clock waits longer: it may be set meanwhile.
   static constexpr absl::Duration kLookMax = absl::Milliseconds(100);
 
-  // Both clocks at one moment: elapsed time, and what the node's clock says.
-  struct Moment {
-    absl::Duration now;
-    arbiter::ClockReading reading;
+  // What the state says of its open rounds.
+  struct Due {
+    absl::Time first;
+    absl::Time last;
   };
 
-  // `bound_max`: a reading with a wider bound has no licence.
-  explicit RoundCloser(absl::Duration bound_max) : bound_max_(bound_max) {}
+  // `window_max`: no round is due later than this after it was opened.
+  explicit RoundCloser(absl::Duration window_max) : window_max_(window_max) {}
 
-  // A term begins, with the earliest bound the log has reached.
-  void Begin(absl::Time log_earliest, absl::Duration now);
-  void NoteLogEarliest(absl::Time log_earliest, absl::Duration now);
+  // A term begins.
+  void Begin();
 
-  // What an entry is recorded under. Without a licence the midpoint is an estimate by elapsed time, and
-  // says so.
-  arbiter::ClockReading LogReading(const Moment& at) const;
-
-  // How long to wait before the next look, when the next round is due at `due`; nullopt when there is
+  // How long to wait before the next look, if true time has reached `earliest`; nullopt when there is
   // nothing to wait for, or a look at least as early is coming. A later look is to be given up for it.
-  std::optional<absl::Duration> Arm(absl::Time due, const Moment& at);
-  // The look: the reading to close on, if the round due at `due` may be closed now.
-  std::optional<absl::Time> Look(absl::Time due, const Moment& at);
+  std::optional<absl::Duration> Arm(const Due& due, absl::Time earliest);
+  // The look: rounds due until when may be closed now, if any.
+  std::optional<absl::Time> Look(const Due& due, absl::Time earliest);
   // What had arrived by the look are all frames before number `barrier`: they are recorded first.
-  void Intend(absl::Time earliest, std::uint64_t barrier);
-  // The reading to close on, once all frames before `first_sequence` are recorded; gives the intent up.
+  void Intend(absl::Time until, std::uint64_t barrier);
+  // Rounds due until when are to be closed, once all frames before `first_sequence` are recorded; gives the intent up.
   std::optional<absl::Time> TakeIntent(std::uint64_t first_sequence);
 
  private:
   struct Intent {
-    absl::Time earliest;
+    absl::Time until;
     std::uint64_t barrier = 0;
   };
-  bool Licensed(const arbiter::ClockReading& reading) const;
-  // True time has reached this.
-  absl::Time EarliestNow(const Moment& at) const;
+  bool OpenedAhead(const Due& due, absl::Time earliest) const;
 
-  const absl::Duration bound_max_;
-  // The log's earliest bound, and when it last rose.
-  absl::Time log_earliest_ = absl::InfinitePast();
-  absl::Duration log_earliest_at_;
+  const absl::Duration window_max_;
   absl::Time armed_for_ = absl::InfiniteFuture();
   bool looked_ = false;  // between Look() and Intend()
   std::optional<Intent> intent_;

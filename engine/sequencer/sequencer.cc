@@ -21,7 +21,8 @@ Sequencer::Sequencer(NodeSelf& self, const Doors& doors, const NodeOptions& opti
       intake_(self, doors.home.state(), doors.staging, stager_, values_, doors.verifier,
               [this] { TryAppend(); }),
       builder_(self.index(), doors.notes, options.window),
-      closer_(options.clock_bound_max),
+      clock_(self.index(), options.clock_bound_max),
+      closer_(options.window.window_max),
       trimmer_(options.checkpoints),
       lister_(doors.home.state(), doors.names),
       watches_(self, doors.home.state(), doors.names),
@@ -32,7 +33,9 @@ void Sequencer::Lead(LogEpoch epoch) {
   epoch_ = epoch;
   term_.Next();
   builder_.Begin(epoch);
-  closer_.Begin(state().log_earliest(), self_.now());
+  NoteLogTime();
+  clock_.Begin({self_.now(), doors_.clock.Now()});
+  closer_.Begin();
   trimmer_.Begin(state(), self_.now());
   doors_.notes.Open([this] { PostTryAppend(); });
   BeatAll();
@@ -100,7 +103,7 @@ void Sequencer::TryAppend() {
   if (!leading_ || pausing_ || builder_.under_way()) return;
   const EntryBuilder::Entry* entry =
       builder_.Build(state(), {.now = self_.now(),
-                               .reading = closer_.LogReading(Moment()),
+                               .reading = JudgeClock().reading,
                                .close_at = closer_.TakeIntent(intake_.first_sequence()),
                                .frames = intake_.Ready(EntryBuilder::kCandidatesPerEntryMax),
                                .sum_logged = trimmer_.sum_logged(),
@@ -152,7 +155,6 @@ void Sequencer::AppendLater(EntryBuilder::Fate fate) {
 void Sequencer::OnApplied(const arbiter::LogEntry& entry,
                           const std::vector<arbiter::Effect>& effects) {
   trimmer_.NoteApplied(entry, self_.now());
-  closer_.NoteLogEarliest(state().log_earliest(), self_.now());
   for (const arbiter::StreamCursor& cursor : entry.cursors) BeatTo(cursor.node);
   watches_.OnEffects(effects);
   reads_.MarkApplied();
@@ -164,18 +166,18 @@ void Sequencer::OnApplied(const arbiter::LogEntry& entry,
 // ---------------------------------------------------------------- time
 
 void Sequencer::ArmClose() {
-  const std::optional<absl::Duration> wait = closer_.Arm(state().NextDue(), Moment());
+  const std::optional<absl::Duration> wait = closer_.Arm(Due(), JudgeClock().earliest);
   if (!wait.has_value()) return;
   self_.executor().Cancel(close_timer_);
   close_timer_ = self_.executor().PostAfter(*wait, term_.Guard([this] { LookAtClock(); }));
 }
 
 void Sequencer::LookAtClock() {
-  const std::optional<absl::Time> earliest = closer_.Look(state().NextDue(), Moment());
-  if (!earliest.has_value()) return ArmClose();
+  const std::optional<absl::Time> until = closer_.Look(Due(), JudgeClock().earliest);
+  if (!until.has_value()) return ArmClose();
   // Read the clock, then drain: what is already waiting on this executor comes first.
-  self_.executor().Post(term_.Guard([this, earliest = *earliest] {
-    closer_.Intend(earliest, intake_.end_sequence());
+  self_.executor().Post(term_.Guard([this, until = *until] {
+    closer_.Intend(until, intake_.end_sequence());
     TryAppend();
   }));
 }

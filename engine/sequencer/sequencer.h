@@ -1,7 +1,8 @@
 // The one node of a triad that writes its accept log: frames in, records out, rounds closed.
 //
 // Frames come through FrameIntake, questions through ReadDesk, facts through LogNotes; EntryBuilder makes
-// one entry at a time of what waits, RoundCloser says when rounds end and LogTrimmer when the log is cut.
+// one entry at a time of what waits, LogClock says what time it is told, RoundCloser when rounds end and
+// LogTrimmer when the log is cut.
 // This is what connects them: it reads the clock, appends, and hands on what the log answered. One
 // append is under way at a time; whatever waits meanwhile shares the next entry. A CLOSE is decided on a
 // clock reading taken first; everything that had arrived by then is on record before the CLOSE is.
@@ -33,6 +34,7 @@
 #include "engine/messages/watch_messages.h"
 #include "engine/sequencer/entry_builder.h"
 #include "engine/sequencer/frame_intake.h"
+#include "engine/sequencer/log_clock.h"
 #include "engine/sequencer/log_trimmer.h"
 #include "engine/sequencer/round_closer.h"
 #include "engine/sequencer/triad_stager.h"
@@ -63,6 +65,8 @@ class Sequencer {
   void Lead(LogEpoch epoch);
   void StepDown();
   bool leading() const { return leading_; }
+  // Of this node's clock, as log and siblings bear it out.
+  LogClock::Verdict JudgeClock() { return clock_.Judge({self_.now(), doors_.clock.Now()}); }
   LogEpoch epoch() const { return epoch_; }
 
   // Of messages: all but tickets are for nobody while another node leads.
@@ -70,6 +74,10 @@ class Sequencer {
   void TakeValue(NodeIndex from, StageValue request);
   void OnStaged(NodeIndex from, const StagePutReply& reply) { stager_.OnStaged(from, reply); }
   void OnCheckpointSynced(NodeIndex from, const CheckpointSynced& synced);
+  // What a node's clock said, as its heartbeat told.
+  void HearClock(NodeIndex from, const arbiter::ClockReading& reading) {
+    clock_.Hear(from, reading, self_.now());
+  }
   void OnWatchAck(NodeIndex from, const WatchAck& ack) { watches_.TakeAck(from, ack); }
   // Answered from the state applied with a READ mark.
   void Ask(NodeIndex from, ReadDesk::Query query);
@@ -77,12 +85,14 @@ class Sequencer {
   // wants it.
   void AskTicket(NodeIndex from, const TicketQuery& query);
 
-  // The home applied an entry while this node leads.
+  // The home applied an entry, whoever leads.
+  void NoteLogTime() { clock_.NoteLogEarliest(state().log_earliest(), self_.now()); }
+  // And while this node leads.
   void OnApplied(const arbiter::LogEntry& entry, const std::vector<arbiter::Effect>& effects);
 
  private:
   const arbiter::HomeState& state() const { return doors_.home.state(); }
-  RoundCloser::Moment Moment() const { return {self_.now(), doors_.clock.Now()}; }
+  RoundCloser::Due Due() const { return {state().NextDue(), state().LastDue()}; }
   // After what is already waiting, so that many share the entry.
   void PostTryAppend();
   void TryAppend();
@@ -105,6 +115,7 @@ class Sequencer {
   ValueIntake values_;
   FrameIntake intake_;
   EntryBuilder builder_;
+  LogClock clock_;
   RoundCloser closer_;
   LogTrimmer trimmer_;
   KeyLister lister_;

@@ -128,8 +128,8 @@ class FaultyRun {
             .FailCommits(1 + Draw(3), absl::UnavailableError("injected"),
                          Draw(2) == 0 ? FailedCommit::kLost : FailedCommit::kThere);
         break;
-      case 6:  // a clock that lies, by up to three seconds either way
-        cell_.clock(node).set_offset(absl::Milliseconds(Draw(6000) - 3000));
+      case 6:
+        cell_.clock(node).set_offset(DrawLie());
         break;
       case 7:
         cell_.clock(node).set_quality(arbiter::ClockQuality::kNone);
@@ -141,6 +141,13 @@ class FaultyRun {
         break;
       }
     }
+  }
+
+  // What a clock may be off: up to three seconds, or by an hour, a month or a year and some; either way.
+  absl::Duration DrawLie() {
+    static constexpr int kHours[] = {0, 0, 1, 30 * 24, 365 * 24};
+    const absl::Duration lie = absl::Hours(kHours[Draw(5)]) + absl::Milliseconds(Draw(3000));
+    return Draw(2) == 0 ? lie : -lie;
   }
 
   void Mend() {

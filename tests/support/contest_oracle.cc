@@ -132,17 +132,21 @@ Version ContestOracle::NewestAbsence(const KeyTag& key) const {
 }
 
 // VOID versions that it cannot have seen on top of an absence changed nothing for it.
-Version ContestOracle::AbsenceKnownTo(const Candidate& c) const {
+Version ContestOracle::AbsenceKnownTo(const LogEntry& entry, const Candidate& c) const {
   Version w = NewestAbsence(c.key_tag);
-  while (w != Version() && EndingOf({c.key_tag, w}).gone && !MayHaveSeen(c, w)) {
+  while (w != Version() && EndingOf({c.key_tag, w}).gone && !MayHaveSeen(entry, c, w)) {
     w = Version(w.value() - 1);
   }
   return w;
 }
 
-bool ContestOracle::MayHaveSeen(const Candidate& c, Version w) const {
+bool ContestOracle::MayHaveSeen(const LogEntry& entry, const Candidate& c, Version w) const {
   if (w <= c.seen) return true;
-  return c.stamp.midpoint + c.stamp.bound >= ClosedEarliest({c.key_tag, w});
+  const absl::Time closed = ClosedEarliest({c.key_tag, w});
+  if (c.stamp.midpoint + c.stamp.bound >= closed) return true;
+  // By the clock that is in force it was not closed yet: nobody can tell.
+  const arbiter::ClockReading& now = entry.reading;
+  return now.quality != arbiter::ClockQuality::kNone && now.midpoint + now.bound < closed;
 }
 
 Stamp ContestOracle::CountingStamp(const Op& op) const {
@@ -261,9 +265,15 @@ std::optional<Refusal> ContestOracle::WhyRefused(const LogEntry& entry, const Ca
   }
   const absl::Time named = arbiter::OpIdTime(c.op);
   if (entry.reading.midpoint - named > rule_.op_memory) return Refusal::kOpExpired;
-  if (named - entry.reading.midpoint > rule_.op_ahead_max) return Refusal::kOpExpired;
+  if (entry.reading.quality != arbiter::ClockQuality::kNone &&
+      named - entry.reading.midpoint > rule_.op_ahead_max) {
+    return Refusal::kOpExpired;
+  }
   // It may have run and been forgotten: the home could not tell.
-  if (forgotten_until_.has_value() && named < *forgotten_until_) return Refusal::kOpExpired;
+  // Nobody remembers which ids as old as a forgotten one there were.
+  for (const auto& [name, op] : ops_) {
+    if (op.forgotten && named <= arbiter::OpIdTime(name)) return Refusal::kOpExpired;
+  }
   if (c.base.kind == Base::Kind::kVersion && c.base.version > Newest(c.key_tag)) {
     return Refusal::kBadBase;
   }
@@ -274,12 +284,12 @@ bool ContestOracle::TooOld(const LogEntry& entry, const Candidate& c) const {
   return entry.reading.midpoint - c.stamp.midpoint > rule_.window_max;
 }
 
-Outcome ContestOracle::LateAgainst(const Candidate& c, Version w, bool too_old) const {
+Outcome ContestOracle::LateAgainst(const Candidate& c, Version w) const {
   const Ending& ending = EndingOf({c.key_tag, w});
   const bool better =
       RankIn(ending.id, c.stamp, c.op) < RankIn(ending.id, ending.stamp, ending.winner);
   Outcome o;
-  o.kind = better && !too_old ? OutcomeKind::kLateFirst : OutcomeKind::kLate;
+  o.kind = better ? OutcomeKind::kLateFirst : OutcomeKind::kLate;
   o.version = w;
   o.rival = Rival{ending.winner, ending.stamp};
   o.margin = Distance(c.stamp, ending.stamp);
@@ -295,17 +305,18 @@ Outcome ContestOracle::JudgeFirst(const LogEntry& entry, const Candidate& c) con
 
   if (c.base.kind == Base::Kind::kNone) {
     for (std::uint64_t w = 1; w <= newest.value(); ++w) {
-      if (!MayHaveSeen(c, Version(w))) return LateAgainst(c, Version(w), too_old);
+      if (!MayHaveSeen(entry, c, Version(w))) return LateAgainst(c, Version(w));
     }
   } else {
     const bool absent = c.base.kind == Base::Kind::kAbsent;
-    const Version base = absent ? AbsenceKnownTo(c) : c.base.version;
-    if (absent && AbsentAfter({c.key_tag, newest}) && base != Version() && !MayHaveSeen(c, base)) {
+    const Version base = absent ? AbsenceKnownTo(entry, c) : c.base.version;
+    if (absent && AbsentAfter({c.key_tag, newest}) && base != Version() &&
+        !MayHaveSeen(entry, c, base)) {
       stale.version = base.Next();  // a tombstone it knows nothing of
       return stale;
     }
     if (base < newest) {
-      if (!MayHaveSeen(c, base.Next())) return LateAgainst(c, base.Next(), too_old);
+      if (!MayHaveSeen(entry, c, base.Next())) return LateAgainst(c, base.Next());
       stale.version = base.Next();
       return stale;
     }
@@ -314,12 +325,6 @@ Outcome ContestOracle::JudgeFirst(const LogEntry& entry, const Candidate& c) con
   o.version = newest.Next();  // the one it competes for
   if (!too_old) return o;
   o.kind = OutcomeKind::kLate;
-  const std::vector<OpId> ranking = Ranking({c.key_tag, o.version});
-  if (!ranking.empty()) {  // who holds the place it cannot have
-    const Stamp leader = CountingStamp(ops_.at(ranking.front()));
-    o.rival = Rival{ranking.front(), leader};
-    o.margin = Distance(c.stamp, leader);
-  }
   return o;
 }
 
@@ -541,12 +546,15 @@ bool ContestOracle::MayBeForgotten(const OpId& name, absl::Time until) const {
   return op.outcome.kind != OutcomeKind::kWon || Reached(id) == Level::kFull;
 }
 
-// At most once in 1/24 of the op memory, by the log's own clock.
-void ContestOracle::Forget() {
-  if (log_earliest_ == absl::InfinitePast()) return;
-  const absl::Time until = log_earliest_ - rule_.op_memory;
-  if (forgotten_until_.has_value() && until - *forgotten_until_ < rule_.op_memory / 24) return;
-  forgotten_until_ = until;
+// By a licensed clock alone; and not again before it has moved, either way, by 1/24 of the op memory.
+void ContestOracle::Forget(const arbiter::ClockReading& reading) {
+  if (reading.quality == arbiter::ClockQuality::kNone) return;
+  const absl::Time until = reading.midpoint - reading.bound - rule_.op_memory;
+  if (forgot_before_.has_value()) {
+    const absl::Duration moved = until - *forgot_before_;
+    if (std::max(moved, -moved) < rule_.op_memory / 24) return;
+  }
+  forgot_before_ = until;
   for (auto& [name, op] : ops_) op.forgotten = op.forgotten || MayBeForgotten(name, until);
 }
 
@@ -554,7 +562,9 @@ std::vector<Effect> ContestOracle::Apply(const LogEntry& entry) {
   std::vector<Effect> effects;
   applied_ = applied_.Next();
   if (entry.reading.quality != arbiter::ClockQuality::kNone) {
-    log_earliest_ = std::max(log_earliest_, entry.reading.midpoint - entry.reading.bound);
+    const absl::Time from = entry.reading.midpoint - entry.reading.bound;
+    const absl::Time to = entry.reading.midpoint + entry.reading.bound;
+    if (to < log_earliest_ || from > log_earliest_) log_earliest_ = from;
   }
   cursors_.insert(cursors_.end(), entry.cursors.begin(), entry.cursors.end());
   for (const arbiter::LogRecord& record : entry.records) {
@@ -575,7 +585,7 @@ std::vector<Effect> ContestOracle::Apply(const LogEntry& entry) {
     }
     Show(effects);
   }
-  if (entry.checkpoint) Forget();
+  if (entry.checkpoint) Forget(entry.reading);
   return effects;
 }
 

@@ -116,20 +116,20 @@ class ContestOracle {
   // Marks and tells every version that may be seen from now on.
   void Show(std::vector<arbiter::Effect>& effects);
   // At a checkpoint.
-  void Forget();
+  void Forget(const arbiter::ClockReading& reading);
   bool MayBeForgotten(const OpId& name, absl::Time until) const;
 
   std::optional<arbiter::Refusal> WhyRefused(const arbiter::LogEntry& entry,
                                              const arbiter::Candidate& c) const;
   bool TooOld(const arbiter::LogEntry& entry, const arbiter::Candidate& c) const;
-  bool MayHaveSeen(const arbiter::Candidate& c, Version w) const;
+  bool MayHaveSeen(const arbiter::LogEntry& entry, const arbiter::Candidate& c, Version w) const;
   // Pending for a candidate of the next version.
   arbiter::Outcome JudgeFirst(const arbiter::LogEntry& entry, const arbiter::Candidate& c) const;
-  arbiter::Outcome LateAgainst(const arbiter::Candidate& c, Version w, bool too_old) const;
+  arbiter::Outcome LateAgainst(const arbiter::Candidate& c, Version w) const;
   // No value is there once version w is the newest.
   bool AbsentAfter(const arbiter::RoundId& id) const;
   Version NewestAbsence(const KeyTag& key) const;
-  Version AbsenceKnownTo(const arbiter::Candidate& c) const;
+  Version AbsenceKnownTo(const arbiter::LogEntry& entry, const arbiter::Candidate& c) const;
   Ending* FindWon(const arbiter::RoundId& id);  // null when not ended, or VOID
   NodeIndex IngressOf(const Ending& ending) const;
   bool HasEnded(const arbiter::RoundId& id) const;
@@ -149,7 +149,7 @@ class ContestOracle {
   LogIndex applied_;
   std::set<DataCenterIndex> out_;
   // Ops dated before this were forgotten where that was allowed; nothing: never yet.
-  std::optional<absl::Time> forgotten_until_;
+  std::optional<absl::Time> forgot_before_;
   std::map<OpId, Op> ops_;
   std::vector<OpId> order_;  // ops in the order of their first record
   std::vector<Ending> endings_;

@@ -16,6 +16,7 @@
 #include "engine/context/node_self.h"
 #include "engine/ports/peer_network.h"
 #include "tests/support/seeded_entropy.h"
+#include "tests/support/sim_clock.h"
 #include "tests/support/sim_executor.h"
 
 namespace worldb::testing {
@@ -43,6 +44,7 @@ class LoneNode {
   const engine::Cell& cell() const { return *cell_; }
   const engine::NodeSecrets& secrets(NodeIndex node) const { return secrets_[node.value()]; }
   SeededEntropy& entropy() { return entropy_; }
+  SimClock& clock() { return clock_; }
   SimWorld& world() { return world_; }
   void RunFor(absl::Duration duration) { world_.RunFor(duration); }
 
@@ -87,6 +89,7 @@ class LoneNode {
   }
 
   SimWorld world_;
+  SimClock clock_{world_};
   Network network_;
   SeededEntropy entropy_;
   std::array<engine::NodeSecrets, kNodeCount> secrets_;

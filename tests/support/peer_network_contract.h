@@ -20,7 +20,7 @@ namespace worldb::testing {
 
 // The message these tests tell apart by a number.
 inline engine::PeerMessage Numbered(int number) {
-  return engine::Heartbeat{absl::Nanoseconds(number)};
+  return engine::Heartbeat{absl::Nanoseconds(number), {}};
 }
 inline int NumberOf(const engine::PeerMessage& message) {
   return static_cast<int>(absl::ToInt64Nanoseconds(std::get<engine::Heartbeat>(message).sent));

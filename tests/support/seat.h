@@ -95,7 +95,7 @@ class Seat {
   // Of an earlier life.
   engine::Staging earlier_staging_{node_.self(), store_, names_, kStagingBytesMax};
   engine::Staging staging_{node_.self(), store_, names_, kStagingBytesMax};
-  engine::PeerTable peers_{node_.self()};
+  engine::PeerTable peers_{node_.self(), node_.clock()};
   cryptoscatter::BatchVerifier verifier_;
   NodeSet up_ = NodeSet::All();
   int sealed_count_ = 0;

@@ -47,7 +47,7 @@ class CellViewTest : public ::testing::Test {
   }
 
   LoneNode node_{NodeAt(0)};
-  PeerTable peers_{node_.self()};
+  PeerTable peers_{node_.self(), node_.clock()};
   HomeDirectory homes_{node_.self()};
   CellView view_{node_.self(), peers_, homes_};
   const VersionRef version_{KeyTag(), SlotEpoch(2), Version(3)};

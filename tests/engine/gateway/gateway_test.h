@@ -35,7 +35,7 @@ class GatewayTest : public ::testing::Test {
 
   LoneNode node_{NodeAt(4)};
   engine::HomeDirectory homes_{node_.self()};
-  engine::PeerTable peers_{node_.self()};
+  engine::PeerTable peers_{node_.self(), node_.clock()};
 };
 
 }  // namespace worldb::testing
