@@ -1,11 +1,28 @@
 #include "arbiter/checkpoint.h"
 
+#include "absl/strings/str_cat.h"
 #include "cryptoscatter/base/hash.h"
+#include "cryptoscatter/base/key_order.h"
 
 namespace worldb::arbiter {
 namespace {
 constexpr HashLabel kRowLabel{"worldb.row.1"};
 }  // namespace
+
+std::string VersionRowKey(const RoundId& id) {
+  return absl::StrCat(kVersionRowPrefix, AsText(id.key_tag.span()), BigEndian(id.version.value()));
+}
+
+std::optional<RoundId> ParseVersionRowKey(absl::string_view key) {
+  ByteReader r(AsBytes(key));
+  const bool is_version = r.U8() == static_cast<std::uint8_t>(kVersionRowPrefix[0]);
+  RoundId id;
+  id.key_tag = KeyTag{r.Array<KeyTag::kBytes>()};
+  const auto version = r.Array<8>();
+  if (!is_version || !r.Finish("version row key").ok()) return std::nullopt;
+  id.version = Version(FromBigEndian(AsText(version)));
+  return id;
+}
 
 RowSum RowSum::Of(absl::string_view key, ByteSpan value) {
   ByteWriter w(4 + key.size() + value.size());

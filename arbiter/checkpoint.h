@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "arbiter/log_entry.h"
 #include "cryptoscatter/base/bytes.h"
 #include "cryptoscatter/base/ids.h"
 
@@ -32,6 +33,12 @@ struct Checkpoint {
   Hash128 sum;
   std::vector<CheckpointRow> rows;  // the header among them
 };
+
+// The rows of closed versions lie behind all others, in key tag and version order. Their keys, and back;
+// nullopt for another row's.
+inline constexpr char kVersionRowPrefix[] = "v";
+std::string VersionRowKey(const RoundId& id);
+std::optional<RoundId> ParseVersionRowKey(absl::string_view key);
 
 // Adds up hashes, lane by lane, modulo 2^64. Zero for a row that was never written.
 class RowSum {

@@ -68,6 +68,8 @@ absl::StatusOr<std::vector<Effect>> HomeState::Apply(LogIndex index, const LogEn
       ApplyRecord(*level, effects);
     } else if (const auto* window = std::get_if<WindowChange>(&record)) {
       window_ = window->window;
+    } else if (const auto* missing = std::get_if<ShareLost>(&record)) {
+      ApplyRecord(*missing);
     } else if (const auto* lost = std::get_if<VersionVoid>(&record)) {
       ApplyRecord(*lost, effects);
     } else if (const auto* outage = std::get_if<OutageChange>(&record)) {
@@ -178,8 +180,8 @@ void HomeState::ApplyKnownOp(const LogEntry& entry, const Candidate& c, OpRecord
       ClosedVersion& won = key.versions.At(op.outcome.version);
       won.staged = won.staged | op.staged;
       Touch(won.id);
-      if (won.announced > Level::kDecided) {
-        effects.push_back(LevelAnnounced{won.id, c.op, op.ingress, won.announced, won.held});
+      if (won.level() > Level::kDecided) {
+        effects.push_back(LevelAnnounced{won.id, c.op, op.ingress, won.level(), won.held});
       }
     }
     return;
@@ -462,16 +464,29 @@ void HomeState::ApplyRecord(const LevelReached& record, std::vector<Effect>& eff
   Touch(closed->id);
   if (record.level <= closed->reached) return;
   closed->reached = record.level;
-  if (record.level == Level::kFull) unsettled_.erase(closed->id);
+  if (record.level == Level::kFull) {
+    closed->settled = true;
+    unsettled_.erase(closed->id);
+    incomplete_.erase(closed->id);
+  }
   Key& key = keys_[record.version.key_tag];
   Announce(key, record.version.version, effects);
   MakeVisible(key, effects);
 }
 
-// What is HELD can be read: it is never given up.
+void HomeState::ApplyRecord(const ShareLost& record) {
+  ClosedVersion* closed = FindWon(record.version);
+  if (closed == nullptr || (closed->held & record.lost).empty()) return;
+  closed->held = closed->held.Minus(record.lost);
+  Touch(closed->id);
+  if (closed->settled) incomplete_.insert(closed->id);
+  closed->reached = std::min(closed->reached, record.level);
+}
+
+// What was HELD can be read: it is never given up.
 void HomeState::ApplyRecord(const VersionVoid& record, std::vector<Effect>& effects) {
   ClosedVersion* closed = FindWon(record.version);
-  if (closed == nullptr || closed->reached >= Level::kHeld) return;
+  if (closed == nullptr || closed->announced >= Level::kHeld) return;
   closed->outcome = OutcomeKind::kVoid;
   unsettled_.erase(closed->id);
   Touch(closed->id);
@@ -599,7 +614,7 @@ std::vector<RoundId> HomeState::VisibleSince(LogIndex index) const {
 Level HomeState::LevelOf(const OpRecord& op) const {
   if (op.outcome.kind == OutcomeKind::kPending) return Level::kAccepted;
   if (op.outcome.kind != OutcomeKind::kWon) return Level::kDecided;
-  return FindVersion({op.key_tag, op.outcome.version})->announced;
+  return FindVersion({op.key_tag, op.outcome.version})->level();
 }
 
 FrameNumber HomeState::Cursor(NodeIndex node, StreamEpoch epoch) const {

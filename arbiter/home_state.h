@@ -170,13 +170,15 @@ class HomeState {
   // The versions that became visible after the entry at `index`, in the order of the entries that made
   // them so; those of one entry by key tag and version. Looks at every version there is.
   std::vector<RoundId> VisibleSince(LogIndex index) const;
-  // The level the op's outcome has reached: of its version if it won, DECIDED if judged otherwise.
+  // The level the op's outcome has now: of its version if it won, DECIDED if judged otherwise.
   Level LevelOf(const OpRecord& op) const;
   FrameNumber Cursor(NodeIndex node, StreamEpoch epoch) const;
   // The highest of which something is recorded; 0 when nothing of the node's is.
   StreamEpoch NewestStreamEpoch(NodeIndex node) const;
-  // Won versions, not VOID, whose shares are not on all nine nodes yet, in key tag and version order.
+  // Won versions, not VOID, whose shares were never on all nine nodes yet, in key tag and version order.
   const std::set<RoundId>& unsettled() const { return unsettled_; }
+  // Versions that were FULL, and are short of a share since.
+  std::size_t incomplete_count() const { return incomplete_.size(); }
   std::size_t open_round_count() const { return due_.size(); }
   std::size_t op_count() const { return ops_.size(); }
   // An op of this id may have been on record and is not any more.
@@ -186,6 +188,8 @@ class HomeState {
   absl::Time log_earliest() const { return log_earliest_; }
   // Data centers the log marks as gone for now.
   const std::set<DataCenterIndex>& out() const { return out_; }
+  // Closed versions changed since the last checkpoint.
+  bool HasUnsavedVersions() const { return !touched_versions_.empty(); }
   // The newest checkpoint applied; index 0 before the first one.
   StateSum checkpoint() const { return checkpoint_; }
 
@@ -223,6 +227,7 @@ class HomeState {
                     std::vector<Effect>& effects);
   absl::Status ApplyRecord(const LogEntry& entry, const Close& close, std::vector<Effect>& effects);
   void ApplyRecord(const LevelReached& level, std::vector<Effect>& effects);
+  void ApplyRecord(const ShareLost& record);
   void ApplyRecord(const VersionVoid& record, std::vector<Effect>& effects);
   void ApplyRecord(const OutageChange& record, std::vector<Effect>& effects);
   void ApplyRecord(const Restaged& record);
@@ -250,7 +255,7 @@ class HomeState {
   void ForgetOps(const ClockReading& reading, std::vector<CheckpointRow>& rows);
   absl::Status RestoreHeader(ByteReader& r);
   absl::Status RestoreOp(ByteSpan key, ByteReader& r, RowSum sum);
-  absl::Status RestoreVersion(ByteSpan key, ByteReader& r, RowSum sum);
+  absl::Status RestoreVersion(absl::string_view key, ByteReader& r, RowSum sum);
   absl::Status RestoreRound(ByteSpan key, ByteReader& r, RowSum sum);
   bool RoundFits(const KeyTag& tag, const Key& key) const;
   bool OpFits(const OpId& id, const OpRecord& op,
@@ -270,6 +275,7 @@ class HomeState {
   std::map<std::pair<NodeIndex, StreamEpoch>, FrameNumber> cursors_;
   std::set<std::pair<absl::Time, RoundId>> due_;
   std::set<RoundId> unsettled_;
+  std::set<RoundId> incomplete_;
   std::size_t late_first_count_ = 0;
   std::set<DataCenterIndex> out_;
   // Ops dated before this may have been forgotten: just above the newest that was.

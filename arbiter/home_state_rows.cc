@@ -18,7 +18,6 @@ constexpr std::uint16_t kFormat = 1;
 constexpr char kHeaderKey[] = "h";
 constexpr char kOpPrefix = 'o';
 constexpr char kRoundPrefix = 'r';
-constexpr char kVersionPrefix = 'v';
 constexpr std::uint32_t kCursorsMax = 1u << 20;
 constexpr std::uint32_t kContendersMax = 1u << 24;
 // Ops that may be forgotten are looked for once in this part of the op memory.
@@ -28,11 +27,6 @@ constexpr absl::Duration kOpIdTick = absl::Milliseconds(1);
 
 std::string RowKey(char prefix, ByteSpan id) {
   return absl::StrCat(std::string(1, prefix), AsText(id));
-}
-
-// Big-endian, so that a scan meets the versions of a key in order.
-std::string VersionRowKey(const RoundId& id) {
-  return RowKey(kVersionPrefix, id.key_tag.span()) + BigEndian(id.version.value());
 }
 
 // Also infinite past, which the log's time is before its first reading.
@@ -98,6 +92,7 @@ Bytes EncodeVersion(const ClosedVersion& v) {
   WriteEnum(w, v.reached);
   WriteEnum(w, v.announced);
   WriteNodes(w, v.held);
+  w.U8(v.settled ? 1 : 0);
   WriteEnum(w, v.fairness);
   w.U64(v.visible_at.value());
   return std::move(w).Take();
@@ -230,7 +225,7 @@ absl::Status HomeState::RestoreRow(absl::string_view key, ByteSpan value) {
     const ByteSpan id = AsBytes(key.substr(1));
     sum_ += sum;
     if (key.front() == kOpPrefix) status = RestoreOp(id, r, sum);
-    if (key.front() == kVersionPrefix) status = RestoreVersion(id, r, sum);
+    if (key.front() == kVersionRowPrefix[0]) status = RestoreVersion(key, r, sum);
     if (key.front() == kRoundPrefix) status = RestoreRound(id, r, sum);
   }
   return status.ok() ? status : fail(status);
@@ -284,14 +279,11 @@ absl::Status HomeState::RestoreOp(ByteSpan key, ByteReader& r, RowSum sum) {
   return r.Finish("op row");
 }
 
-absl::Status HomeState::RestoreVersion(ByteSpan key, ByteReader& r, RowSum sum) {
-  ByteReader id(key);
+absl::Status HomeState::RestoreVersion(absl::string_view key, ByteReader& r, RowSum sum) {
   ClosedVersion v;
-  v.id.key_tag = ReadId<KeyTag>(id);
-  std::uint64_t version = 0;
-  for (int i = 0; i < 8; ++i) version = version << 8 | id.U8();
-  v.id.version = Version(version);
-  WORLDB_RETURN_IF_ERROR(id.Finish("version row key"));
+  const std::optional<RoundId> named = ParseVersionRowKey(key);
+  if (!named.has_value()) return absl::InvalidArgumentError("version row key");
+  v.id = *named;
   v.slot = Slot(r.U16());
   v.kind = ReadEnum(r, OpKind::kSet, OpKind::kDelete);
   v.op = ReadId<OpId>(r);
@@ -305,6 +297,7 @@ absl::Status HomeState::RestoreVersion(ByteSpan key, ByteReader& r, RowSum sum) 
   v.reached = ReadEnum(r, Level::kAccepted, Level::kFull);
   v.announced = ReadEnum(r, Level::kAccepted, Level::kFull);
   v.held = ReadNodes(r);
+  v.settled = ReadBool(r);
   v.fairness = ReadEnum(r, Fairness::kTimeout, Fairness::kRefuted);
   v.visible_at = LogIndex(r.U64());
   v.row_sum = sum;
@@ -315,7 +308,9 @@ absl::Status HomeState::RestoreVersion(ByteSpan key, ByteReader& r, RowSum sum) 
   if (v.id.version != of.Newest().Next()) {
     return absl::InvalidArgumentError("the version before it is missing");
   }
-  if (v.outcome == OutcomeKind::kWon && v.reached != Level::kFull) unsettled_.insert(v.id);
+  if (v.outcome == OutcomeKind::kWon && v.reached != Level::kFull) {
+    (v.settled ? incomplete_ : unsettled_).insert(v.id);
+  }
   of.versions.Push(std::move(v));
   return absl::OkStatus();
 }

@@ -18,6 +18,7 @@ enum RecordTag : std::uint8_t {
   kOutageTag = 6,
   kRestagedTag = 7,
   kStateSumTag = 8,
+  kShareLostTag = 9,
 };
 
 void Write(ByteWriter& w, const Candidate& c) {
@@ -75,7 +76,7 @@ void Write(ByteWriter& w, const LevelReached& l) {
 LevelReached ReadLevel(ByteReader& r) {
   LevelReached l;
   l.version = ReadRoundId(r);
-  l.level = ReadEnum(r, Level::kHeld, Level::kFull);
+  l.level = ReadEnum(r, Level::kDecided, Level::kFull);
   l.held = ReadNodes(r);
   return l;
 }
@@ -122,6 +123,20 @@ StateSum ReadStateSum(ByteReader& r) {
   return {at, ReadId<Hash128>(r)};
 }
 
+void Write(ByteWriter& w, const ShareLost& l) {
+  w.U8(kShareLostTag);
+  WriteRoundId(w, l.version);
+  WriteEnum(w, l.level);
+  WriteNodes(w, l.lost);
+}
+ShareLost ReadShareLost(ByteReader& r) {
+  ShareLost l;
+  l.version = ReadRoundId(r);
+  l.level = ReadEnum(r, Level::kDecided, Level::kSafe);
+  l.lost = ReadNodes(r);
+  return l;
+}
+
 LogRecord ReadRecord(ByteReader& r) {
   switch (r.U8()) {
     case kCandidateTag:
@@ -140,6 +155,8 @@ LogRecord ReadRecord(ByteReader& r) {
       return ReadRestaged(r);
     case kStateSumTag:
       return ReadStateSum(r);
+    case kShareLostTag:
+      return ReadShareLost(r);
     default:
       r.Fail("unknown record kind");
       return WindowChange{};

@@ -97,6 +97,14 @@ struct LevelReached {
   friend bool operator==(const LevelReached&, const LevelReached&) = default;
 };
 
+// These nodes do not hold their share of the version any more; `level` is what it has spread to without them.
+struct ShareLost {
+  RoundId version;
+  NodeSet lost;
+  Level level = Level::kDecided;
+  friend bool operator==(const ShareLost&, const ShareLost&) = default;
+};
+
 // The window D for rounds opened from here on.
 struct WindowChange {
   absl::Duration window;
@@ -132,7 +140,7 @@ struct StateSum {
 };
 
 using LogRecord = std::variant<Candidate, Close, LevelReached, WindowChange, VersionVoid,
-                               OutageChange, Restaged, StateSum>;
+                               OutageChange, Restaged, StateSum, ShareLost>;
 
 // Up to this number, everything of the stream is recorded or refused.
 struct StreamCursor {

@@ -39,15 +39,21 @@ struct ClosedVersion {
   NodeSet staged;                           // triad nodes the log names as having the payload
   absl::Time closed_earliest;               // e(w)
   OutcomeKind outcome = OutcomeKind::kWon;  // or VOID
-  // What the log says was reached, and what has been announced: SAFE is announced in version order.
+  // What the log says it has spread to, less what was lost since; and what has been announced, which is never
+  // taken back: SAFE is announced in version order.
   Level reached = Level::kDecided;
   Level announced = Level::kDecided;
   NodeSet held;
+  bool settled =
+      false;  // was FULL once: nobody has its payload any more, and nobody scatters it again
   Fairness fairness = Fairness::kTimeout;
   // The entry from which on LATEST may answer with it: SAFE, or HELD while a data center is OUT, and
   // every earlier version of the key visible or VOID. 0: not yet.
   LogIndex visible_at;
   RowSum row_sum;  // of its row in the last checkpoint
+
+  // What may be told of it now.
+  Level level() const { return std::min(announced, reached); }
 };
 
 class VersionLine {

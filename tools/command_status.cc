@@ -80,6 +80,8 @@ Json ToJson(const std::string& endpoint, const NodeAnswer& answer) {
             {"fragment_bytes_wan", n.repair.fragment_bytes_wan},
             {"waiting", n.repair.waiting},
             {"given_up", n.repair.given_up},
+            {"missing", n.repair.missing},
+            {"lacking", n.repair.lacking},
             {"core_conflicts", n.repair.core_conflicts}}},
           {"home",
            {{"serving", n.home.serving},
@@ -91,6 +93,7 @@ Json ToJson(const std::string& endpoint, const NodeAnswer& answer) {
             {"open_rounds", n.home.open_rounds},
             {"ops", n.home.ops},
             {"unsettled", n.home.unsettled},
+            {"incomplete", n.home.incomplete},
             {"late_first", n.home.late_first},
             {"out", n.home.out},
             {"halted", n.home.halted}}}};
@@ -109,7 +112,8 @@ std::string ToText(const std::string& endpoint, const NodeAnswer& answer) {
                          : n.home.serving                     ? "follows"
                                                               : "not yet",
                          n.reachable.size(), n.shares_stored, n.home.ops, FormatSpan(n.home.window),
-                         n.home.open_rounds, n.home.unsettled, FormatBytes(n.staged_bytes));
+                         n.home.open_rounds, n.home.unsettled + n.home.incomplete,
+                         FormatBytes(n.staged_bytes));
 }
 
 void PrintFullStores(const std::vector<NodeAnswer>& answers) {
@@ -130,6 +134,10 @@ void PrintRepairs(const std::vector<NodeAnswer>& answers) {
         " repaired (", r.fragments_repaired, " fragments from ", FormatBytes(r.fragment_bytes_lan),
         " LAN and ", FormatBytes(r.fragment_bytes_wan), " WAN, ", r.key_shares_repaired,
         " key shares), ", r.waiting, " waiting, ", r.given_up, " given up");
+    if (r.missing > 0 || r.lacking > 0) {
+      absl::StrAppend(&line, "; ", r.missing, " shares were missing, ", r.lacking,
+                      " are being made anew");
+    }
     if (r.core_conflicts > 0) {
       absl::StrAppend(&line, "; two values under one version, ", r.core_conflicts,
                       " times: call an auditor");

@@ -138,7 +138,8 @@ struct HomeResult {
   absl::Duration window;
   std::uint64_t open_rounds = 0;
   std::uint64_t ops = 0;
-  std::uint64_t unsettled = 0;
+  std::uint64_t unsettled = 0;   // won versions that were never FULL
+  std::uint64_t incomplete = 0;  // were FULL, and have lost a share since
   std::uint64_t late_first = 0;
   std::vector<std::string> out;  // data centers its log marks as gone for now
   std::string halted;            // why it stopped applying; empty while it has not

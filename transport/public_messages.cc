@@ -126,6 +126,8 @@ void NodeStatusToWire(const engine::NodeStatus& status, const engine::Cell& cell
   repair.set_waiting(status.repair.waiting);
   repair.set_given_up(status.repair.given_up);
   repair.set_core_conflicts(status.repair.core_conflicts);
+  repair.set_missing(status.repair.missing);
+  repair.set_lacking(status.repair.lacking);
   v1::HomeStatus& home = *out.mutable_home();
   home.set_serving(status.home.serving);
   home.set_sequencer(status.home.sequencer);
@@ -136,6 +138,7 @@ void NodeStatusToWire(const engine::NodeStatus& status, const engine::Cell& cell
   home.set_open_rounds(status.home.open_rounds);
   home.set_ops(status.home.ops);
   home.set_unsettled(status.home.unsettled);
+  home.set_incomplete(status.home.incomplete);
   home.set_late_first(status.home.late_first);
   home.set_halted(status.home.halted);
   for (const DataCenterIndex dc : status.home.out) home.add_out(cell.data_center_name(dc));
@@ -259,6 +262,8 @@ NodeResult NodeResultFromWire(const v1::StatusResponse& status) {
                 .fragment_bytes_wan = repair.fragment_bytes_wan(),
                 .waiting = repair.waiting(),
                 .given_up = repair.given_up(),
+                .missing = repair.missing(),
+                .lacking = repair.lacking(),
                 .core_conflicts = repair.core_conflicts()};
   const v1::HomeStatus& home = status.home();
   out.home = {home.serving(),
@@ -270,6 +275,7 @@ NodeResult NodeResultFromWire(const v1::StatusResponse& status) {
               home.open_rounds(),
               home.ops(),
               home.unsettled(),
+              home.incomplete(),
               home.late_first(),
               {home.out().begin(), home.out().end()},
               home.halted()};

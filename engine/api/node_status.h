@@ -23,7 +23,8 @@ struct HomeStatus {
   absl::Duration window;
   std::uint64_t open_rounds = 0;
   std::uint64_t ops = 0;
-  std::uint64_t unsettled = 0;  // won versions below FULL
+  std::uint64_t unsettled = 0;   // won versions that were never FULL
+  std::uint64_t incomplete = 0;  // were FULL, and have lost a share since
   std::uint64_t late_first = 0;
   std::vector<DataCenterIndex> out;  // data centers the log marks as gone for now
 };
@@ -37,6 +38,8 @@ struct RepairStatus {
   std::uint64_t fragment_bytes_wan = 0;   // and from other ones
   std::uint64_t waiting = 0;              // repairs that are not done
   std::uint64_t given_up = 0;
+  std::uint64_t missing = 0;         // shares that homes counted and this node did not hold
+  std::uint64_t lacking = 0;         // of those, and of others, what is being made anew now
   std::uint64_t core_conflicts = 0;  // two values under one version: call an auditor
 
   friend bool operator==(const RepairStatus&, const RepairStatus&) = default;

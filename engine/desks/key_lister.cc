@@ -14,7 +14,7 @@ VersionRecord RecordOf(const arbiter::ClosedVersion& version) {
   record.version = version.id.version;
   record.kind = version.kind;
   record.outcome = version.outcome;
-  record.level = version.announced;
+  record.level = version.level();
   record.fairness = version.fairness;
   record.held = version.held;
   record.op = version.op;
@@ -42,7 +42,7 @@ std::optional<ListQueryReply> KeyLister::List(const ListQuery& query) const {
     const arbiter::ClosedVersion* newest = NewestVisible(state_.Versions(it->second));
     if (newest == nullptr || newest->kind == arbiter::OpKind::kDelete) continue;
     reply.keys.push_back(
-        {it->first, newest->id.version, newest->announced, newest->payload_bytes, newest->op});
+        {it->first, newest->id.version, newest->level(), newest->payload_bytes, newest->op});
   }
   return reply;
 }

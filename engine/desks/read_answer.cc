@@ -51,9 +51,9 @@ ReadAnswer Answer(const ReadQuery& query, SlotEpoch slot_epoch, const ClosedVers
   if (version.kind == arbiter::OpKind::kDelete) return Deleted(query, version.id.version);
   ReadReply reply;
   reply.id = query.id;
-  reply.facts = VersionFacts{version.id,        slot_epoch,         version.kind,
-                             version.op,        version.commitment, version.script,
-                             version.announced, version.held,       std::move(void_versions)};
+  reply.facts = VersionFacts{version.id,      slot_epoch,         version.kind,
+                             version.op,      version.commitment, version.script,
+                             version.level(), version.held,       std::move(void_versions)};
   return reply;
 }
 

@@ -112,6 +112,23 @@ void Checkpointer::KeepForReader() {
   read_until_ = std::min(self_.now() + kReaderSilentAfter, read_since_ + kReadingMax);
 }
 
+void Checkpointer::ReadVersions(const std::optional<arbiter::RoundId>& after,
+                                std::function<void(absl::StatusOr<VersionPage>)> done) {
+  if (synced_ == LogIndex()) return done(absl::UnavailableError("there is no checkpoint yet"));
+  const std::string behind =
+      after.has_value() ? arbiter::VersionRowKey(*after) : arbiter::kVersionRowPrefix;
+  store_.ReadAfter(behind, [this, done = std::move(done)](const absl::StatusOr<RowPage>& page) {
+    if (!page.ok()) return done(page.status());
+    VersionPage versions;
+    versions.last = page->last;
+    for (const StoreRow& row : page->rows) {
+      const auto id = arbiter::ParseVersionRowKey(store_.generation().RowKey(row.key));
+      if (id.has_value()) versions.versions.push_back(*id);
+    }
+    done(std::move(versions));
+  });
+}
+
 void Checkpointer::Serve(NodeIndex from, const CheckpointGet& request) {
   if (DataCenterOf(from) != self_.data_center()) return;
   Advance();  // what has waited for its time goes first

@@ -22,7 +22,10 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "arbiter/checkpoint.h"
 #include "arbiter/home_state.h"
@@ -56,6 +59,15 @@ class Checkpointer {
   void Save(arbiter::Checkpoint checkpoint);
   // The newest checkpoint on disk; 0 for none.
   LogIndex synced() const { return synced_; }
+
+  // The versions behind `after`, in key tag and version order, as of the newest checkpoint on disk; some, and
+  // `last` when no more lie behind them. Unavailable when there is no checkpoint.
+  struct VersionPage {
+    std::vector<arbiter::RoundId> versions;
+    bool last = false;
+  };
+  void ReadVersions(const std::optional<arbiter::RoundId>& after,
+                    std::function<void(absl::StatusOr<VersionPage>)> done);
 
   void Serve(NodeIndex from, const CheckpointGet& request);
   void TakePage(NodeIndex from, CheckpointGetReply& reply) { fetch_.TakePage(from, reply); }

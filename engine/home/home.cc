@@ -146,6 +146,7 @@ HomeStatus Home::Status() const {
   status.open_rounds = state_.open_round_count();
   status.ops = state_.op_count();
   status.unsettled = state_.unsettled().size();
+  status.incomplete = state_.incomplete_count();
   status.late_first = state_.late_first_count();
   status.out = {state_.out().begin(), state_.out().end()};
   return status;

@@ -11,6 +11,7 @@ void LogNotes::Open(std::function<void()> wake) { wake_ = std::move(wake); }
 void LogNotes::Close() {
   wake_ = nullptr;
   levels_.clear();
+  losses_.clear();
   notes_.clear();
   voids_.clear();
   outages_.clear();
@@ -20,6 +21,12 @@ void LogNotes::AddLevel(const arbiter::LevelReached& level) {
   arbiter::LevelReached& noted = levels_.try_emplace(level.version, level).first->second;
   noted.level = std::max(noted.level, level.level);
   noted.held = noted.held | level.held;
+}
+
+void LogNotes::AddLost(const arbiter::ShareLost& lost) {
+  arbiter::ShareLost& noted = losses_.try_emplace(lost.version, lost).first->second;
+  noted.level = std::min(noted.level, lost.level);
+  noted.lost = noted.lost | lost.lost;
 }
 
 void LogNotes::AddVoid(const arbiter::VersionVoid& lost) {
@@ -44,6 +51,12 @@ void LogNotes::NoteRestaged(const arbiter::Restaged& restaged) {
   wake_();
 }
 
+void LogNotes::NoteLost(const arbiter::ShareLost& lost) {
+  if (!open()) return;
+  AddLost(lost);
+  wake_();
+}
+
 void LogNotes::NoteOutage(DataCenterIndex data_center, bool out) {
   if (!open()) return;
   outages_[data_center] = out;
@@ -64,6 +77,10 @@ void LogNotes::MoveTo(std::vector<arbiter::LogRecord>& records,
     records.push_back(std::move(notes_.front()));
     notes_.pop_front();
   }
+  for (std::size_t i = 0; i < kLossesPerEntryMax && !losses_.empty(); ++i) {
+    records.push_back(losses_.begin()->second);
+    losses_.erase(losses_.begin());
+  }
   for (std::size_t i = 0; i < kLevelsPerEntryMax && !levels_.empty(); ++i) {
     records.push_back(levels_.begin()->second);
     levels_.erase(levels_.begin());
@@ -74,6 +91,8 @@ void LogNotes::TakeBack(const std::vector<arbiter::LogRecord>& records) {
   for (const arbiter::LogRecord& record : records) {
     if (const auto* level = std::get_if<arbiter::LevelReached>(&record)) {
       AddLevel(*level);
+    } else if (const auto* missing = std::get_if<arbiter::ShareLost>(&record)) {
+      AddLost(*missing);
     } else if (const auto* lost = std::get_if<arbiter::VersionVoid>(&record)) {
       AddVoid(*lost);
     } else if (std::holds_alternative<arbiter::Restaged>(record)) {

@@ -2,8 +2,8 @@
 //
 // Whoever finds one out writes it down here; whoever builds entries takes them from here. So the two
 // need not know each other.
-// Bounds:  one level and one loss for each version that is not settled, one outage for each data
-//          center; restagings are as many as their answers: the scatterer has a bound for those.
+// Bounds:  one level, one loss and one end VOID for each version, of those that whoever notes them looks at; one
+//          outage for each data center; restagings are as many as their answers: the scatterer has a bound for those.
 // Threads: its node's executor.
 #ifndef WORLDB_ENGINE_HOME_LOG_NOTES_H_
 #define WORLDB_ENGINE_HOME_LOG_NOTES_H_
@@ -22,7 +22,8 @@ namespace worldb::engine {
 
 class LogNotes {
  public:
-  static constexpr std::size_t kLevelsPerEntryMax = 2048;
+  static constexpr std::size_t kLevelsPerEntryMax = 1536;
+  static constexpr std::size_t kLossesPerEntryMax = 512;
   static constexpr std::size_t kNotesPerEntryMax = 512;
 
   // From here on, and until Close(), this node writes the log; `wake` runs with every note. While
@@ -35,6 +36,8 @@ class LogNotes {
   void NoteLevel(const arbiter::LevelReached& level);
   void NoteVoid(const arbiter::VersionVoid& lost);
   void NoteRestaged(const arbiter::Restaged& restaged);
+  // Of several losses of one version all count, with the lowest level.
+  void NoteLost(const arbiter::ShareLost& lost);
   // The data center is gone for now, or back, as far as this node can tell. The last word counts.
   void NoteOutage(DataCenterIndex data_center, bool out);
 
@@ -47,12 +50,14 @@ class LogNotes {
  private:
   void AddLevel(const arbiter::LevelReached& level);
   void AddVoid(const arbiter::VersionVoid& lost);
+  void AddLost(const arbiter::ShareLost& lost);
 
   std::function<void()> wake_;  // null while closed
   std::map<arbiter::RoundId, arbiter::LevelReached> levels_;
   std::deque<arbiter::LogRecord> notes_;  // VersionVoid, Restaged: in the order they were made
   std::set<arbiter::RoundId> voids_;      // of notes_
   std::map<DataCenterIndex, bool> outages_;
+  std::map<arbiter::RoundId, arbiter::ShareLost> losses_;
 };
 
 }  // namespace worldb::engine

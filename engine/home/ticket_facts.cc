@@ -21,7 +21,7 @@ std::optional<TicketFacts> FactsOfVersion(const Cell& cell, const arbiter::HomeS
   facts.stamp = won->stamp;
   facts.outcome.kind = won->outcome;
   facts.outcome.version = won->id.version;
-  facts.level = won->announced;
+  facts.level = won->level();
   facts.held = won->held;
   facts.out = OutageOf(state);
   facts.within_reach = LevelWithinReach(cell, state, won->script);

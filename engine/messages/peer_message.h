@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "arbiter/clock.h"
 #include "engine/messages/home_questions.h"
+#include "engine/messages/inventory_messages.h"
 #include "engine/messages/repair_messages.h"
 #include "engine/messages/share_messages.h"
 #include "engine/messages/stream_messages.h"
@@ -29,13 +30,15 @@ struct HeartbeatReply {
   absl::Duration sent;  // repeated
 };
 
-using PeerMessage = std::variant<
-    Heartbeat, HeartbeatReply, FrameBatch, StageValue, StageValueReply, SequencerBeat, OpNotices,
-    TicketQuery, TicketReply, ReadQuery, ReadReply, StagePut, StagePutReply, CheckpointSynced,
-    CheckpointGet, CheckpointGetReply, StageGet, StageGetReply, PutShares, PutSharesReply,
-    ListShares, ListSharesReply, FetchShare, FetchShareReply, FetchFragment, FetchFragmentReply,
-    RepairKeyShare, RepairKeyShareReply, ShareDoubt, OwedShare, ListQuery, ListQueryReply,
-    HistoryQuery, HistoryQueryReply, WatchOpen, WatchBatch, WatchAck, NamesGet, NamesGetReply>;
+using PeerMessage =
+    std::variant<Heartbeat, HeartbeatReply, FrameBatch, StageValue, StageValueReply, SequencerBeat,
+                 OpNotices, TicketQuery, TicketReply, ReadQuery, ReadReply, StagePut, StagePutReply,
+                 CheckpointSynced, CheckpointGet, CheckpointGetReply, StageGet, StageGetReply,
+                 PutShares, PutSharesReply, ListShares, ListSharesReply, FetchShare,
+                 FetchShareReply, FetchFragment, FetchFragmentReply, RepairKeyShare,
+                 RepairKeyShareReply, ShareDoubt, OwedShare, ListQuery, ListQueryReply,
+                 HistoryQuery, HistoryQueryReply, WatchOpen, WatchBatch, WatchAck, NamesGet,
+                 NamesGetReply, InventoryQuery, InventoryReply, InventoryReport>;
 
 }  // namespace worldb::engine
 

@@ -24,6 +24,7 @@
 #include "engine/home/name_index.h"
 #include "engine/home/staging.h"
 #include "engine/node/start_up.h"
+#include "engine/repair/refiller.h"
 #include "engine/repair/repair_desk.h"
 #include "engine/repair/repairer.h"
 #include "engine/scatter/scatterer.h"
@@ -76,12 +77,14 @@ class RunningNode final : public Node {
                     .notes = notes_,
                     .staging = staging_,
                     .names = names_,
-                    .peers = peers_},
+                    .peers = peers_,
+                    .checkpointer = checkpointer_},
                    options),
         outages_(self_, home_.state(), notes_, peers_),
         scatterer_(self_, notes_, staging_, peers_, verifier_),
         leadership_(self_, *parts_.log, home_, checkpointer_, names_, sequencer_, scatterer_),
         homes_(self_),
+        refiller_(self_, *parts_.secrets, homes_, shares_.reader(), repairer_, options.scrub),
         ingress_(self_, homes_, *parts_.clock, options.clock_bound_max, *parts_.entropy,
                  parts_.secrets->signing),
         cell_view_(self_, peers_, homes_),
@@ -189,6 +192,8 @@ class RunningNode final : public Node {
       status.staged_bytes = staging_.stored_bytes();
       status.repair = repairer_.Status();
       status.repair.core_conflicts += shares_.intake().core_conflict_count();
+      status.repair.missing = refiller_.missing_count();
+      status.repair.lacking = refiller_.lacking();
       status.home = home_.Status();
       status.home.sequencer = leadership_.leading();
       status.home.log_epoch = leadership_.known_epoch();
@@ -247,6 +252,7 @@ class RunningNode final : public Node {
     leadership_.Start();
     peers_.Start();
     scrubber_.Start();
+    refiller_.Start();
     outages_.Start();
     live_ = true;
   }
@@ -308,6 +314,9 @@ class RunningNode final : public Node {
   void Handle(NodeIndex from, RepairKeyShareReply& m) { repairer_.TakeContribution(from, m); }
   void Handle(NodeIndex, ShareDoubt& m) { repairer_.Repair(m.version); }
   void Handle(NodeIndex from, OwedShare& m) { repairer_.TakeOwed(from, m); }
+  void Handle(NodeIndex from, InventoryQuery& m) { sequencer_.AskInventory(from, m); }
+  void Handle(NodeIndex from, InventoryReply& m) { refiller_.TakePage(from, m); }
+  void Handle(NodeIndex from, InventoryReport& m) { sequencer_.TakeInventory(from, m); }
 
   const NodeParts parts_;
   NodeSelf self_;
@@ -329,6 +338,7 @@ class RunningNode final : public Node {
   Scatterer scatterer_;
   Leadership leadership_;
   HomeDirectory homes_;
+  Refiller refiller_;
   Ingress ingress_;
   CellView cell_view_;
   Gatherer gatherer_;

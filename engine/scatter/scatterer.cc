@@ -5,6 +5,7 @@
 
 #include "engine/cell/levels.h"
 #include "engine/cell/triad.h"
+#include "engine/scatter/receipt_check.h"
 
 namespace worldb::engine {
 namespace {
@@ -56,6 +57,18 @@ void Scatterer::Forget(const arbiter::RoundId& id) {
   LetGo(it->second);
   works_.erase(it);
   restager_.Unwatch(id);
+  Load();
+}
+
+void Scatterer::NoteLost(const arbiter::RoundId& id, NodeSet nodes) {
+  const auto it = works_.find(id);
+  if (it == works_.end() || it->second.script == nullptr) return;
+  Work& work = it->second;
+  work.held = work.held.Minus(nodes);
+  work.level = LevelOf(*work.script, work.held);
+  for (int i = 0; i < kNodeCount; ++i) {
+    if (nodes.Has(i) && Willing().Has(i)) OfferWhenReady(id, work, NodeAt(i));
+  }
   Load();
 }
 
@@ -322,17 +335,11 @@ Outbox::Versions Scatterer::ProvedBy(NodeIndex node, const Outbox::Versions& ver
       return work != works_.end() && work->second.deliveries != nullptr &&
              work->second.deliveries->core == receipt.claim.core;
     });
-    if (of == versions.end() || !IsProof(node, receipt)) continue;
+    if (of == versions.end() || !IsReceiptOf(self_.cell(), node, receipt, verifier_)) continue;
     proved.push_back(*of);
     next = of + 1;
   }
   return proved;
-}
-
-bool Scatterer::IsProof(NodeIndex node, const cryptoscatter::Receipt& receipt) {
-  return receipt.claim.index == node && receipt.claim.slot_epoch == self_.cell().slot_epoch() &&
-         receipt.proof.signer == self_.cell().node(node).signing_key &&
-         verifier_.VerifyReceipt(receipt, self_.cell().id()).ok();
 }
 
 void Scatterer::MarkHeld(const arbiter::RoundId& id, NodeIndex node) {

@@ -55,6 +55,8 @@ class Scatterer {
   void Scatter(const arbiter::ClosedVersion& version);
   // It ended VOID.
   void Forget(const arbiter::RoundId& id);
+  // These do not hold their share any more: it is offered again, if the version is still being scattered.
+  void NoteLost(const arbiter::RoundId& id, NodeSet nodes);
   void StepDown();
 
   // Answers count only from those who were asked.
@@ -113,7 +115,6 @@ class Scatterer {
   // -- back from it
   Outbox::Versions ProvedBy(NodeIndex node, const Outbox::Versions& versions,
                             const std::vector<cryptoscatter::Receipt>& receipts);
-  bool IsProof(NodeIndex node, const cryptoscatter::Receipt& receipt);
   void MarkHeld(const arbiter::RoundId& id, NodeIndex node);
 
   void Sweep();

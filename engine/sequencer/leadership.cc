@@ -151,6 +151,10 @@ void Leadership::OnApplied(const arbiter::LogEntry& entry,
   if (!leading()) return;
   SendNotices(effects);
   TellScatterer(effects);
+  for (const arbiter::LogRecord& record : entry.records) {
+    const auto* lost = std::get_if<arbiter::ShareLost>(&record);
+    if (lost != nullptr) scatterer_.NoteLost(lost->version, lost->lost);
+  }
   sequencer_.OnApplied(entry, effects);
 }
 

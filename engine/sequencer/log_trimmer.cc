@@ -11,18 +11,20 @@ void LogTrimmer::Begin(const arbiter::HomeState& state, absl::Duration now) {
   entries_since_ = state.applied().value() - state.checkpoint().at.value();
   bytes_since_ = 0;
   asked_ = now;
+  wanted_ = false;
   // Whether the last sum is logged is not known here; once more does no harm.
   sum_logged_ = LogIndex();
   synced_ = {};
   trimmed_ = LogIndex();
 }
 
-bool LogTrimmer::Overdue() const {
-  return entries_since_ >= limits_.entries || bytes_since_ >= limits_.bytes;
+bool LogTrimmer::Overdue(absl::Duration now) const {
+  return entries_since_ >= limits_.entries || bytes_since_ >= limits_.bytes ||
+         (wanted_ && entries_since_ > 0 && now - asked_ >= limits_.every);
 }
 
 bool LogTrimmer::Due(absl::Duration now) const {
-  return Overdue() || (entries_since_ > 0 && now - asked_ >= limits_.every);
+  return Overdue(now) || (entries_since_ > 0 && now - asked_ >= limits_.every);
 }
 
 void LogTrimmer::NoteAppended(std::size_t bytes) {
@@ -38,6 +40,7 @@ void LogTrimmer::NoteApplied(const arbiter::LogEntry& entry, absl::Duration now)
   entries_since_ = 0;
   bytes_since_ = 0;
   asked_ = now;
+  wanted_ = false;
 }
 
 std::optional<LogIndex> LogTrimmer::NoteSynced(NodeIndex node, LogIndex checkpoint) {

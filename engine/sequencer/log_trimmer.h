@@ -30,8 +30,11 @@ class LogTrimmer {
   // never have a checkpoint.
   void Begin(const arbiter::HomeState& state, absl::Duration now);
 
+  // Somebody waits for a checkpoint: it gets an entry of its own, unless the last one is younger than
+  // limits.every.
+  void Want() { wanted_ = true; }
   // Worth an entry of its own.
-  bool Overdue() const;
+  bool Overdue(absl::Duration now) const;
   // The entry being built carries one.
   bool Due(absl::Duration now) const;
   // The newest checkpoint whose sum the log is known to have.
@@ -52,6 +55,7 @@ class LogTrimmer {
   std::uint64_t entries_since_ = 0;
   std::uint64_t bytes_since_ = 0;
   absl::Duration asked_;
+  bool wanted_ = false;
   LogIndex sum_logged_;
   std::array<LogIndex, kNodesPerDataCenter> synced_;  // by place in the triad
   LogIndex trimmed_;

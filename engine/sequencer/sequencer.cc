@@ -26,7 +26,8 @@ Sequencer::Sequencer(NodeSelf& self, const Doors& doors, const NodeOptions& opti
       trimmer_(options.checkpoints),
       lister_(doors.home.state(), doors.names),
       watches_(self, doors.home.state(), doors.names),
-      reads_(self, doors.home.state(), lister_, watches_) {}
+      reads_(self, doors.home.state(), lister_, watches_),
+      inventory_(self, doors.home.state(), doors.checkpointer, doors.notes, doors.verifier) {}
 
 void Sequencer::Lead(LogEpoch epoch) {
   leading_ = true;
@@ -40,7 +41,7 @@ void Sequencer::Lead(LogEpoch epoch) {
   doors_.notes.Open([this] { PostTryAppend(); });
   BeatAll();
   ArmClose();
-  if (trimmer_.Overdue()) PostTryAppend();
+  if (trimmer_.Overdue(self_.now())) PostTryAppend();
 }
 
 void Sequencer::StepDown() {
@@ -54,6 +55,7 @@ void Sequencer::StepDown() {
   doors_.notes.Close();
   reads_.Clear();
   watches_.Clear();
+  inventory_.Clear();
   self_.executor().Cancel(close_timer_);
 }
 
@@ -78,6 +80,16 @@ void Sequencer::AskTicket(NodeIndex from, const TicketQuery& query) {
   if (leading_ && state().FindOp(query.op) == nullptr) return Ask(from, query);
   self_.Send(from, AnswerTicket(self_.cell(), state(), query, /*authoritative=*/false));
   if (leading_) reads_.Hold(from, query);
+}
+
+void Sequencer::AskInventory(NodeIndex from, const InventoryQuery& query) {
+  if (!leading_) return;
+  // Versions are told from the checkpoint: without writes, none would come by itself.
+  if (!query.after.has_value() && state().HasUnsavedVersions()) {
+    trimmer_.Want();
+    PostTryAppend();
+  }
+  inventory_.Answer(from, query);
 }
 
 void Sequencer::OnCheckpointSynced(NodeIndex from, const CheckpointSynced& synced) {
@@ -109,7 +121,7 @@ void Sequencer::TryAppend() {
                                .sum_logged = trimmer_.sum_logged(),
                                .read_mark = reads_.wants_mark(),
                                .checkpoint = trimmer_.Due(self_.now()),
-                               .checkpoint_overdue = trimmer_.Overdue()});
+                               .checkpoint_overdue = trimmer_.Overdue(self_.now())});
   if (entry == nullptr) return;
   reads_.MarkTaken();
   Append();

@@ -25,6 +25,7 @@
 #include "engine/desks/key_lister.h"
 #include "engine/desks/read_desk.h"
 #include "engine/desks/watch_desk.h"
+#include "engine/home/checkpointer.h"
 #include "engine/home/home.h"
 #include "engine/home/log_notes.h"
 #include "engine/home/name_index.h"
@@ -34,6 +35,7 @@
 #include "engine/messages/watch_messages.h"
 #include "engine/sequencer/entry_builder.h"
 #include "engine/sequencer/frame_intake.h"
+#include "engine/sequencer/inventory_desk.h"
 #include "engine/sequencer/log_clock.h"
 #include "engine/sequencer/log_trimmer.h"
 #include "engine/sequencer/round_closer.h"
@@ -54,6 +56,7 @@ class Sequencer {
     Staging& staging;
     NameIndex& names;
     const PeerTable& peers;
+    Checkpointer& checkpointer;
   };
 
   Sequencer(NodeSelf& self, const Doors& doors, const NodeOptions& options);
@@ -77,6 +80,10 @@ class Sequencer {
   // What a node's clock said, as its heartbeat told.
   void HearClock(NodeIndex from, const arbiter::ClockReading& reading) {
     clock_.Hear(from, reading, self_.now());
+  }
+  void AskInventory(NodeIndex from, const InventoryQuery& query);
+  void TakeInventory(NodeIndex from, const InventoryReport& report) {
+    if (leading_) inventory_.Take(from, report);
   }
   void OnWatchAck(NodeIndex from, const WatchAck& ack) { watches_.TakeAck(from, ack); }
   // Answered from the state applied with a READ mark.
@@ -121,6 +128,7 @@ class Sequencer {
   KeyLister lister_;
   WatchDesk watches_;
   ReadDesk reads_;
+  InventoryDesk inventory_;
   bool append_posted_ = false;
   bool pausing_ = false;  // a log that refuses is not asked without pause
   Executor::TimerId close_timer_ = 0;

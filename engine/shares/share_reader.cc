@@ -4,10 +4,15 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "cryptoscatter/base/key_order.h"
+#include "engine/rows/row_pages.h"
 #include "engine/shares/verify_or_offload.h"
 
 namespace worldb::engine {
 namespace {
+
+// Rows as large as they get, 4 KiB and more: half a megabyte at a time.
+constexpr std::size_t kFindPageRows = 128;
 
 // Gives `completed` the proof that its batch row has, or says why there is none.
 void TakeProof(CompletedRow& completed, const BatchRows::Found& found) {
@@ -31,6 +36,25 @@ absl::Status ShareReader::CompleteWithoutProof(ShareRow& row) const {
     return absl::InvalidArgumentError(absl::StrCat("share row: ", script.status().message()));
   }
   return row.Complete(self_.cell().id(), **script);
+}
+
+void ShareReader::FindRows(const KeyTag& first, const KeyTag& last,
+                           std::function<void(absl::StatusOr<std::set<VersionRef>>)> done) {
+  const RowRange range{RowFamily::kRows, ShareRow::KeyPrefix(first),
+                       PrefixEnd(ShareRow::KeyPrefix(last))};
+  auto found = std::make_shared<std::set<VersionRef>>();
+  ReadPages(
+      store_, range, kFindPageRows,
+      [found](std::vector<StoreRow>& rows) {
+        for (const StoreRow& row : rows) {
+          if (const auto version = ShareRow::ParseKey(row.key)) found->insert(*version);
+        }
+        return absl::OkStatus();
+      },
+      [found, done = std::move(done)](const absl::Status& status) {
+        if (!status.ok()) return done(status);
+        done(std::move(*found));
+      });
 }
 
 void ShareReader::Complete(std::vector<ShareRow> rows, BatchRows::From from,

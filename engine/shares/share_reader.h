@@ -12,6 +12,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -48,6 +49,11 @@ class ShareReader {
   // The error is the store's.
   void Complete(std::vector<ShareRow> rows, BatchRows::From from,
                 std::function<void(absl::StatusOr<std::vector<CompletedRow>>)> done);
+
+  // Of which versions of keys from `first` to `last`, by tag, there is a row at all. DataLoss when some row
+  // cannot be read: nothing is known of the others then.
+  void FindRows(const KeyTag& first, const KeyTag& last,
+                std::function<void(absl::StatusOr<std::set<VersionRef>>)> done);
 
   // Reads and judges what is on the disk of a version; without its fragment if so asked.
   void Inspect(const VersionRef& version, bool with_fragment, std::function<void(HeldShare)> done);

@@ -158,13 +158,14 @@ TEST(Checkpoint, ExampleHasTheseRows) {
        "01de03b16e6bb1ffff"
        "0000000000000000"
        "04" +
-           cursors + "205a881cc5d03f2820754f73f6d3f87a"},
+           cursors + "6e992c6361817ed8cbbc89bc359516b9"},
       {op, op_so_far + "010100000000000000" + "00" + "000000000000000000" + "0000000000000000"},
       {round, ""},
       {version, "040300" + c.op.Hex() + stamp + payload +
                     "01c607000000000000"
                     "010101"
                     "0000"
+                    "00"
                     "00"
                     "0000000000000000"}};
   EXPECT_EQ(HexRows(state, close), second);

@@ -87,7 +87,7 @@ class RandomEntries {
   NodeSet Nodes() { return NodeSet::FromBits(static_cast<std::uint32_t>(random_())); }
   RoundId Round() { return {Id<KeyTag>(), Version(random_())}; }
   LogRecord Record() {
-    switch (Below(8)) {
+    switch (Below(9)) {
       case 0: {
         Close c;
         for (std::uint64_t i = Below(4); i > 0; --i) c.rounds.push_back(Round());
@@ -95,7 +95,7 @@ class RandomEntries {
         return c;
       }
       case 1:
-        return LevelReached{Round(), static_cast<Level>(2 + Below(3)), Nodes()};
+        return LevelReached{Round(), static_cast<Level>(1 + Below(4)), Nodes()};
       case 2:
         return WindowChange{Span()};
       case 3:
@@ -106,6 +106,8 @@ class RandomEntries {
         return Restaged{Round(), Nodes()};
       case 6:
         return StateSum{LogIndex(random_()), Id<Hash128>()};
+      case 7:
+        return ShareLost{Round(), Nodes(), static_cast<Level>(1 + Below(3))};
       default:
         return NextCandidate();
     }
@@ -310,7 +312,7 @@ TEST(LogEntry, RefusesValuesOutOfRange) {
     ExpectRefused(bytes, why);
   };
   refused_record(WindowChange{}, 0, 0, "unknown record kind");
-  refused_record(WindowChange{}, 0, 9, "unknown record kind");
+  refused_record(WindowChange{}, 0, 10, "unknown record kind");
   refused_record(WindowChange{}, 8, 0x80, "negative duration");
   // Candidate: tag 1, op 16, key tag 16, slot 2, then kind, base kind, base version.
   refused_record(Candidate{}, 35, 2, "out of range");
@@ -321,9 +323,12 @@ TEST(LogEntry, RefusesValuesOutOfRange) {
   refused_record(Candidate{}, 53 + 33 + 4 + 32 + 32, 2, "out of range");
   refused_record(Candidate{}, 53 + 33 + 4 + 32 + 32 + 1 + 8 + 1, 2, "more than nine members");
   // Level: tag 1, round 24, then level and held.
-  refused_record(LevelReached{}, 25, 1, "out of range");
+  refused_record(LevelReached{}, 25, 0, "out of range");
   refused_record(LevelReached{}, 25, 5, "out of range");
   refused_record(LevelReached{}, 27, 2, "more than nine members");
+  refused_record(ShareLost{}, 25, 0, "out of range");
+  refused_record(ShareLost{}, 25, 4, "out of range");
+  refused_record(ShareLost{}, 27, 2, "more than nine members");
   // VOID and restaged: tag 1, round 24, then nodes.
   refused_record(VersionVoid{}, 26, 2, "more than nine members");
   refused_record(Restaged{}, 26, 2, "more than nine members");

@@ -11,6 +11,7 @@
 //   delete a ...                                         a record of the entry; so are:
 //   close                                                of the rounds due at the reading's earliest
 //   level k/1 HELD|SAFE|FULL nodes=013
+//   lost k/1 DECIDED|HELD|SAFE nodes=4                   and what it has without them
 //   void k/1
 //   restaged k/1 nodes=013
 //   outage 2 out|back
@@ -165,6 +166,14 @@ class Player {
       }
       reached.held = c.Nodes("nodes");
       entry.records.push_back(reached);
+    } else if (c.name() == "lost") {
+      arbiter::ShareLost lost;
+      lost.version = ParseRound(c.words.at(1));
+      for (const Level level : {Level::kDecided, Level::kHeld, Level::kSafe}) {
+        if (c.words.at(2) == LevelName(level)) lost.level = level;
+      }
+      lost.lost = c.Nodes("nodes");
+      entry.records.push_back(lost);
     } else if (c.name() == "void") {
       entry.records.push_back(arbiter::VersionVoid{ParseRound(c.words.at(1)), {}});
     } else if (c.name() == "restaged") {

@@ -1,4 +1,4 @@
-// Goal: whatever crashes, stops, fills up or is cut off, nobody is told something that is not true
+// Goal: whatever crashes, stops, fills up, is cut off or loses its disk, and whatever clocks say, nobody is told something that is not true
 //       afterwards, after healing every accepted op has one final outcome, and whoever watched all the
 //       time, through whichever nodes were up, was told every version once and in order.
 // Method: nine real nodes in virtual time under a random load and random faults, drawn from a seed that
@@ -110,7 +110,7 @@ class FaultyRun {
 
   void Break() {
     const int node = Draw(kNodeCount);
-    switch (Draw(8)) {
+    switch (Draw(9)) {
       case 0:
         cell_.StopNode(node);
         break;
@@ -130,6 +130,12 @@ class FaultyRun {
         break;
       case 6:
         cell_.clock(node).set_offset(DrawLie());
+        break;
+      case 8:
+        // One in a run: two at a time may take the last copy of a payload with them.
+        if (std::exchange(wiped_, true)) break;
+        cell_.StopNode(node);
+        cell_.disk(node).Wipe();
         break;
       case 7:
         cell_.clock(node).set_quality(arbiter::ClockQuality::kNone);
@@ -188,7 +194,10 @@ class FaultyRun {
                       status.home.serving ? "" : ", not serving ", status.home.halted, ", epoch ",
                       status.home.log_epoch.value(), ", applied ", status.home.applied.value(),
                       ", rounds ", status.home.open_rounds, ", unsettled ", status.home.unsettled,
-                      ", pending ", status.pending_ops, ", reachable ", status.reachable.bits());
+                      ", incomplete ", status.home.incomplete, ", lacking ", status.repair.lacking,
+                      ", missing ", status.repair.missing, ", repairs ", status.repair.waiting,
+                      ", given up ", status.repair.given_up, ", pending ", status.pending_ops,
+                      ", reachable ", status.reachable.bits());
     }
     return text;
   }
@@ -215,6 +224,7 @@ class FaultyRun {
       EXPECT_EQ(winner->second, w.set->op) << "two winners of one version";
       newest[w.key] = std::max(newest[w.key], version);
       if (!first) continue;
+      ExpectAllNine(w.key, told->outcome.version);
       const auto read =
           cell_.Get(Draw(kNodeCount), w.key, engine::ReadMode::kVersion, told->outcome.version);
       if (w.kind == arbiter::OpKind::kDelete) {
@@ -228,6 +238,16 @@ class FaultyRun {
     JudgeKeys(newest);
     JudgeWatch();
     EXPECT_GT(winners.size(), 5u) << "the run decided too little to mean anything";
+  }
+
+  // FULL is what the disks say, too.
+  void ExpectAllNine(const std::string& key, Version version) {
+    const engine::Cell& cell = cell_.cell();
+    const engine::VersionRef ref{cell.KeyTagOf(AsBytes(key)), cell.slot_epoch(), version};
+    for (int node = 0; node < kNodeCount; ++node) {
+      EXPECT_TRUE(cell_.StoredShare(node, ref).ok())
+          << "node " << node << " has no share of version " << version.value() << " of " << key;
+    }
   }
 
   // History, listing and LATEST agree.
@@ -283,6 +303,7 @@ class FaultyRun {
   std::shared_ptr<WatchRecord> watch_;
   std::vector<std::string> told_;  // by the watches before this one
   std::set<std::pair<int, int>> cuts_;
+  bool wiped_ = false;
 };
 
 TEST(CellFaultTest, NothingToldTurnsOutUntrueAndEveryOpEnds) {

@@ -358,6 +358,11 @@ arbiter::LogRecord ContestHistory::MakeRecord() {
     }
     case 7:
       return MakeStateSum();
+    case 8: {
+      const RoundId id = PickVersion();
+      losses_.insert(id);
+      return arbiter::ShareLost{id, PickNodes(), static_cast<Level>(1 + choices_.Below(3))};
+    }
     default:
       return MakeCandidate();
   }
@@ -442,8 +447,8 @@ bool ContestHistory::ToldVoid(const RoundId& id) const {
 std::string ContestHistory::CheckLaw(const arbiter::LevelAnnounced& level) {
   if (ToldVoid(level.id)) return "VOID has no level: " + Show(level);
   Level& highest = levels_[level.id];
-  if (level.level < highest) return "a level fell: " + Show(level);
-  highest = level.level;
+  if (level.level < highest && !losses_.contains(level.id)) return "a level fell: " + Show(level);
+  highest = std::max(highest, level.level);
   ++counts_.seen[std::string(LevelName(level.level))];
   if (level.level < Level::kSafe) return "";
   std::uint64_t& safe = safe_[level.id.key_tag];
@@ -536,6 +541,7 @@ std::string ContestHistory::CheckOps() {
 
 std::string ContestHistory::CheckVersions() {
   std::set<RoundId> unsettled;
+  std::size_t incomplete = 0;
   for (const ContestOracle::Ending& ending : oracle_.endings()) {
     const std::string name =
         absl::StrCat("version ", ending.id.version.value(), " of ", ending.id.key_tag.Hex(), ": ");
@@ -559,8 +565,11 @@ std::string ContestHistory::CheckVersions() {
     if (v->held != oracle_.Held(ending.id)) return name + "held by others";
     const Fairness fairness = oracle_.Refuted(ending.id) ? Fairness::kRefuted : Fairness::kTimeout;
     if (v->fairness != fairness) return name + "another fairness";
-    if (!ending.gone && oracle_.Held(ending.id) != NodeSet::All()) unsettled.insert(ending.id);
+    if (v->settled != oracle_.WasFull(ending.id)) return name + "settled or not";
+    if (!ending.gone && !v->settled) unsettled.insert(ending.id);
+    if (v->settled && v->reached != Level::kFull) ++incomplete;
   }
+  if (state_.incomplete_count() != incomplete) return "another number of incomplete versions";
   if (state_.unsettled() != unsettled) return "other versions are unsettled";
   for (const KeyTag& key : keys_) {
     const Version newest = oracle_.Newest(key);
@@ -642,6 +651,7 @@ std::string ContestHistory::CheckReplica(const LogEntry& entry) {
   if (a.out() != b.out()) return "replica: OUT";
   if (a.checkpoint() != b.checkpoint()) return "replica: another checkpoint";
   if (a.unsettled() != b.unsettled()) return "replica: unsettled";
+  if (a.incomplete_count() != b.incomplete_count()) return "replica: incomplete";
   if (a.op_count() != b.op_count()) return "replica: op count";
   if (a.late_first_count() != b.late_first_count()) return "replica: count of LATE_FIRST";
   if (a.open_round_count() != b.open_round_count()) return "replica: open rounds";

@@ -13,6 +13,7 @@
 #include <map>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -144,7 +145,8 @@ class ContestHistory {
   std::map<KeyTag, std::uint64_t> decided_;
   std::map<KeyTag, std::uint64_t> safe_;
   std::map<KeyTag, std::uint64_t> visible_;
-  std::map<arbiter::RoundId, arbiter::Level> levels_;
+  std::map<arbiter::RoundId, arbiter::Level> levels_;  // the highest told
+  std::set<arbiter::RoundId> losses_;                  // of whose shares one was said to be lost
   std::map<arbiter::RoundId, OpId> winners_;
 };
 

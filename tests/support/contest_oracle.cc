@@ -200,29 +200,45 @@ FrameNumber ContestOracle::Cursor(NodeIndex node, StreamEpoch epoch) const {
 
 Level ContestOracle::Reached(const RoundId& id) const {
   Level level = Level::kDecided;
-  for (const LevelReached& l : levels_) {
-    if (l.version == id) level = std::max(level, l.level);
+  for (const Spread& s : spreads_) {
+    if (s.version == id) level = s.lost ? std::min(level, s.level) : std::max(level, s.level);
   }
   return level;
 }
 
-// SAFE and what lies above is announced only once every version before it is SAFE or VOID.
+// What was announced stays so. SAFE and what lies above is announced only once that is so of every version before
+// it, or it is VOID.
 Level ContestOracle::Announced(const RoundId& id) const {
+  const auto told = announced_.find(id);
+  return told == announced_.end() ? Level::kDecided : told->second;
+}
+
+Level ContestOracle::MayBeAnnounced(const RoundId& id) const {
   for (std::uint64_t before = 1; before < id.version.value(); ++before) {
     const RoundId other{id.key_tag, Version(before)};
-    if (!EndingOf(other).gone && Reached(other) < Level::kSafe) {
+    if (!EndingOf(other).gone && Announced(other) < Level::kSafe) {
       return std::min(Reached(id), Level::kHeld);
     }
   }
   return Reached(id);
 }
 
+Level ContestOracle::Present(const RoundId& id) const {
+  return std::min(Announced(id), Reached(id));
+}
+
 NodeSet ContestOracle::Held(const RoundId& id) const {
   NodeSet held;
-  for (const LevelReached& l : levels_) {
-    if (l.version == id) held = held | l.held;
+  for (const Spread& s : spreads_) {
+    if (s.version == id) held = s.lost ? held.Minus(s.nodes) : held | s.nodes;
   }
   return held;
+}
+
+bool ContestOracle::WasFull(const RoundId& id) const {
+  return std::any_of(spreads_.begin(), spreads_.end(), [&](const Spread& s) {
+    return s.version == id && !s.lost && s.level == Level::kFull;
+  });
 }
 
 bool ContestOracle::Refuted(const RoundId& id) const {
@@ -238,7 +254,7 @@ bool ContestOracle::Refuted(const RoundId& id) const {
 Level ContestOracle::LevelOf(const Op& op) const {
   if (op.outcome.kind == OutcomeKind::kPending) return Level::kAccepted;
   if (op.outcome.kind != OutcomeKind::kWon) return Level::kDecided;
-  return Announced({op.first().key_tag, op.outcome.version});
+  return Present({op.first().key_tag, op.outcome.version});
 }
 
 std::size_t ContestOracle::LateFirstCount() const {
@@ -426,9 +442,9 @@ void ContestOracle::RecordAgain(const LogEntry& entry, const Candidate& c,
                           {op.first().key_tag, op.first().kind, op.first().content_tag}});
   if (!pending) {
     effects.push_back(arbiter::OpJudged{c.op, c.stamp.node, op.first().key_tag, op.outcome});
-    if (op.outcome.kind == OutcomeKind::kWon && Announced(round) > Level::kDecided) {
+    if (op.outcome.kind == OutcomeKind::kWon && Present(round) > Level::kDecided) {
       effects.push_back(
-          arbiter::LevelAnnounced{round, c.op, c.stamp.node, Announced(round), Held(round)});
+          arbiter::LevelAnnounced{round, c.op, c.stamp.node, Present(round), Held(round)});
     }
   }
   TellUnlessWanted(c, effects);
@@ -467,20 +483,13 @@ void ContestOracle::EndRound(const LogEntry& entry, const RoundId& id,
   }
 }
 
-std::vector<Level> ContestOracle::AnnouncedLevels(const KeyTag& key) const {
-  std::vector<Level> levels;
+// Of all versions of the key, in order: one that rises may let the next ones rise.
+void ContestOracle::TellRisen(const KeyTag& key, std::vector<Effect>& effects) {
   for (std::uint64_t v = 1; v <= Newest(key).value(); ++v) {
-    levels.push_back(Announced({key, Version(v)}));
-  }
-  return levels;
-}
-
-void ContestOracle::TellRisen(const KeyTag& key, const std::vector<Level>& before,
-                              std::vector<Effect>& effects) const {
-  for (std::size_t i = 0; i < before.size(); ++i) {
-    const RoundId id{key, Version(i + 1)};
+    const RoundId id{key, Version(v)};
     const Ending& ending = EndingOf(id);
-    if (ending.gone || Announced(id) <= before[i]) continue;
+    if (ending.gone || MayBeAnnounced(id) <= Announced(id)) continue;
+    announced_[id] = MayBeAnnounced(id);
     effects.push_back(
         arbiter::LevelAnnounced{id, ending.winner, IngressOf(ending), Announced(id), Held(id)});
   }
@@ -489,24 +498,27 @@ void ContestOracle::TellRisen(const KeyTag& key, const std::vector<Level>& befor
 // VOID is final: nothing spreads any more.
 void ContestOracle::Reach(const LevelReached& reached, std::vector<Effect>& effects) {
   if (FindWon(reached.version) == nullptr) return;
-  const std::vector<Level> before = AnnouncedLevels(reached.version.key_tag);
-  levels_.push_back(reached);
-  TellRisen(reached.version.key_tag, before, effects);
+  spreads_.push_back({reached.version, false, reached.level, reached.held});
+  TellRisen(reached.version.key_tag, effects);
 }
 
-// What is HELD can be read and is never given up.
+void ContestOracle::Lose(const arbiter::ShareLost& lost) {
+  if (FindWon(lost.version) == nullptr || (Held(lost.version) & lost.lost).empty()) return;
+  spreads_.push_back({lost.version, true, lost.level, lost.lost});
+}
+
+// What was HELD can be read and is never given up.
 void ContestOracle::GiveUp(const arbiter::VersionVoid& gone, std::vector<Effect>& effects) {
   Ending* ending = FindWon(gone.version);
-  if (ending == nullptr || Reached(gone.version) >= Level::kHeld) return;
+  if (ending == nullptr || Announced(gone.version) >= Level::kHeld) return;
   Op& op = ops_.at(ending->winner);
   WORLDB_CHECK(!op.forgotten);  // its version is below FULL
-  const std::vector<Level> before = AnnouncedLevels(gone.version.key_tag);
   ending->gone = true;
   op.outcome.kind = OutcomeKind::kVoid;
   effects.push_back(
       arbiter::OpJudged{ending->winner, op.ingress(), op.first().key_tag, op.outcome});
   effects.push_back(arbiter::PayloadUnwanted{ending->winner, op.first().commitment});
-  TellRisen(gone.version.key_tag, before, effects);
+  TellRisen(gone.version.key_tag, effects);
 }
 
 void ContestOracle::ChangeOutage(const arbiter::OutageChange& change,
@@ -574,6 +586,8 @@ std::vector<Effect> ContestOracle::Apply(const LogEntry& entry) {
       for (const RoundId& id : close->rounds) EndRound(entry, id, effects);
     } else if (const auto* level = std::get_if<LevelReached>(&record)) {
       Reach(*level, effects);
+    } else if (const auto* lost = std::get_if<arbiter::ShareLost>(&record)) {
+      Lose(*lost);
     } else if (const auto* change = std::get_if<arbiter::WindowChange>(&record)) {
       window_ = change->window;
     } else if (const auto* gone = std::get_if<arbiter::VersionVoid>(&record)) {

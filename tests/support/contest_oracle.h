@@ -83,7 +83,10 @@ class ContestOracle {
   absl::Time ClosedEarliest(const arbiter::RoundId& id) const;  // e(w)
   arbiter::Level Reached(const arbiter::RoundId& id) const;
   arbiter::Level Announced(const arbiter::RoundId& id) const;
+  // What was announced, less what was lost since.
+  arbiter::Level Present(const arbiter::RoundId& id) const;
   NodeSet Held(const arbiter::RoundId& id) const;
+  bool WasFull(const arbiter::RoundId& id) const;
   bool Refuted(const arbiter::RoundId& id) const;
   arbiter::Level LevelOf(const Op& op) const;
   std::size_t LateFirstCount() const;
@@ -98,6 +101,13 @@ class ContestOracle {
     OpId op;
     bool operator<(const OwnRank& other) const;
   };
+  // Shares that were stored, or lost, and the level that this made.
+  struct Spread {
+    arbiter::RoundId version;
+    bool lost = false;
+    arbiter::Level level = arbiter::Level::kDecided;
+    NodeSet nodes;
+  };
   static OwnRank RankIn(const arbiter::RoundId& round, const arbiter::Stamp& stamp, const OpId& op);
 
   void Record(const arbiter::LogEntry& entry, const arbiter::Candidate& c,
@@ -109,10 +119,9 @@ class ContestOracle {
   void Reach(const arbiter::LevelReached& reached, std::vector<arbiter::Effect>& effects);
   void GiveUp(const arbiter::VersionVoid& gone, std::vector<arbiter::Effect>& effects);
   void ChangeOutage(const arbiter::OutageChange& change, std::vector<arbiter::Effect>& effects);
-  // Of all versions of the key, before a change that may raise them; then tells what rose.
-  std::vector<arbiter::Level> AnnouncedLevels(const KeyTag& key) const;
-  void TellRisen(const KeyTag& key, const std::vector<arbiter::Level>& before,
-                 std::vector<arbiter::Effect>& effects) const;
+  void Lose(const arbiter::ShareLost& lost);
+  arbiter::Level MayBeAnnounced(const arbiter::RoundId& id) const;
+  void TellRisen(const KeyTag& key, std::vector<arbiter::Effect>& effects);
   // Marks and tells every version that may be seen from now on.
   void Show(std::vector<arbiter::Effect>& effects);
   // At a checkpoint.
@@ -153,7 +162,8 @@ class ContestOracle {
   std::map<OpId, Op> ops_;
   std::vector<OpId> order_;  // ops in the order of their first record
   std::vector<Ending> endings_;
-  std::vector<arbiter::LevelReached> levels_;
+  std::vector<Spread> spreads_;
+  std::map<arbiter::RoundId, arbiter::Level> announced_;
   std::vector<arbiter::StreamCursor> cursors_;
 };
 

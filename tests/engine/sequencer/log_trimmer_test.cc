@@ -34,13 +34,13 @@ class LogTrimmerTest : public ::testing::Test {
 
 TEST_F(LogTrimmerTest, ACheckpointIsOverdueByNumberOrBytes) {
   Append(9, 1);
-  EXPECT_FALSE(trimmer_.Overdue());
+  EXPECT_FALSE(trimmer_.Overdue(absl::Seconds(2)));
   Append(1, 1);
-  EXPECT_TRUE(trimmer_.Overdue());
+  EXPECT_TRUE(trimmer_.Overdue(absl::Seconds(2)));
   trimmer_.NoteApplied(CheckpointEntry(), absl::Seconds(1));
-  EXPECT_FALSE(trimmer_.Overdue());
+  EXPECT_FALSE(trimmer_.Overdue(absl::Seconds(2)));
   Append(1, 1000);
-  EXPECT_TRUE(trimmer_.Overdue());
+  EXPECT_TRUE(trimmer_.Overdue(absl::Seconds(2)));
 }
 
 TEST_F(LogTrimmerTest, AndDueByTimeOnceAnythingWasWritten) {
@@ -48,7 +48,14 @@ TEST_F(LogTrimmerTest, AndDueByTimeOnceAnythingWasWritten) {
   Append(1, 1);
   EXPECT_FALSE(trimmer_.Due(absl::Seconds(9)));
   EXPECT_TRUE(trimmer_.Due(absl::Seconds(10)));
-  EXPECT_FALSE(trimmer_.Overdue()) << "it waits for an entry with something to say";
+  EXPECT_FALSE(trimmer_.Overdue(absl::Seconds(10)))
+      << "it waits for an entry with something to say";
+  trimmer_.Want();
+  EXPECT_FALSE(trimmer_.Overdue(absl::Seconds(9)));
+  EXPECT_TRUE(trimmer_.Overdue(absl::Seconds(10))) << "unless somebody waits for it";
+  trimmer_.NoteApplied(CheckpointEntry(), absl::Seconds(10));
+  Append(1, 1);
+  EXPECT_FALSE(trimmer_.Overdue(absl::Seconds(30)));
 }
 
 TEST_F(LogTrimmerTest, TrimsToWhatTwoOfThreeHave) {

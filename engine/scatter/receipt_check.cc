@@ -1,0 +1,12 @@
+#include "engine/scatter/receipt_check.h"
+
+namespace worldb::engine {
+
+bool IsReceiptOf(const Cell& cell, NodeIndex node, const cryptoscatter::Receipt& receipt,
+                 cryptoscatter::BatchVerifier& verifier) {
+  return receipt.claim.index == node && receipt.claim.slot_epoch == cell.slot_epoch() &&
+         receipt.proof.signer == cell.node(node).signing_key &&
+         verifier.VerifyReceipt(receipt, cell.id()).ok();
+}
+
+}  // namespace worldb::engine
