@@ -4,6 +4,7 @@
 #include <utility>
 #include <variant>
 
+#include "absl/strings/str_cat.h"
 #include "engine/home/staging_rule.h"
 
 namespace worldb::engine {
@@ -38,8 +39,28 @@ void Home::Start() {
 void Home::Begin(std::unique_ptr<arbiter::HomeState> state) {
   state_ = *std::move(state);
   restoring_ = false;
+  log_checked_ = false;
   listener_->OnRestored();
   Pump();
+}
+
+void Home::CheckLog() {
+  reading_ = true;
+  log_.Tail([this](const absl::StatusOr<arbiter::AcceptLog::FenceResult>& present) {
+    reading_ = false;
+    if (!present.ok()) return;  // the tick tries again
+    if (present->tail < state_.applied()) {
+      return Halt(absl::DataLossError(
+          absl::StrCat("the accept log of ", self_.cell().data_center_name(self_.data_center()),
+                       " ends at entry ", present->tail.value(),
+                       ", and this node's state was made of ", state_.applied().value(),
+                       " entries: the log has lost its end, or is not the one that was here. "
+                       "Nothing is decided on it; bring "
+                       "the log back; what the nodes hold, worldb-recover reads")));
+    }
+    log_checked_ = true;
+    Pump();
+  });
 }
 
 void Home::Follow() {
@@ -55,6 +76,7 @@ void Home::Pump() {
     return;
   }
   if (fed_) return;
+  if (!log_checked_) return CheckLog();
   reading_ = true;
   read_again_ = false;
   log_.Read(state_.applied().Next(), kEntriesPerRead,

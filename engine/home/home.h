@@ -2,7 +2,8 @@
 //
 // Every triad node runs one, and all of them apply the same entries. It begins with the last checkpoint,
 // replays the log from there and follows it; when the log has been trimmed beyond it, it takes a
-// sibling's state. While its own node writes the log it is fed instead: it applies what was appended,
+// sibling's state. A log that ends before what the state was made of has lost its end, or is another one: the
+// replica stops and says so. While its own node writes the log it is fed instead: it applies what was appended,
 // at once. Who leads, and what is told to anybody, is decided by whoever listens.
 // Threads: its node's executor.
 // Source:  docs/protocol.md 4.
@@ -69,6 +70,8 @@ class Home {
 
  private:
   void Begin(std::unique_ptr<arbiter::HomeState> state);
+  // Is this the log that the state was made of?
+  void CheckLog();
   void OnRead(absl::StatusOr<std::vector<arbiter::IndexedEntry>> entries);
   void ApplyRead(const std::vector<arbiter::IndexedEntry>& entries);
   void TakeSiblingsState();
@@ -89,6 +92,7 @@ class Home {
   arbiter::HomeState state_;
   absl::Status halted_;  // why, once it does nothing any more
   bool restoring_ = true;
+  bool log_checked_ = false;
   bool fed_ = false;
   bool reading_ = false;
   bool read_again_ = false;

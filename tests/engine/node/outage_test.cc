@@ -328,5 +328,31 @@ TEST(StagingBudgetTest, OverBudgetOnlyWhatNodesAreOwedIsKeptAndTheyMendTheRest) 
   }
 }
 
+// The home's log comes back empty, as if another disk had been mounted.
+TEST_F(OutageTest, ALogThatLostItsEndStopsTheHome) {
+  const std::string key = cell_.KeyAt(0);
+  ASSERT_GE(cell_.SetAndWait(0, key, "value")->level(), Level::kSafe);
+  cell_.world().RunFor(absl::Seconds(15));
+  ASSERT_GE(cell_.SetAndWait(0, key, "value 2")->level(),
+            Level::kSafe);  // and a checkpoint with it
+  cell_.world().RunFor(absl::Seconds(2));
+  cell_.CrashDataCenter(0, Kept::kAll);
+  cell_.log_disk(0).Wipe();
+  cell_.StartDataCenter(0);
+  cell_.world().RunFor(absl::Seconds(10));
+  for (int node = 0; node < kNodesPerDataCenter; ++node) {
+    EXPECT_FALSE(cell_.Status(node).home.serving);
+    EXPECT_THAT(
+        cell_.Status(node).home.halted,
+        ::testing::AllOf(::testing::HasSubstr("virginia"), ::testing::HasSubstr("lost its end")));
+  }
+  const auto read = cell_.Get(4, key);
+  EXPECT_EQ(engine::ReasonOf(read.status()), engine::reason::kTriadUnavailable) << read.status();
+  const auto set = cell_.SetAndWait(4, key, "second history");
+  EXPECT_FALSE(set->accepted().has_value());
+  EXPECT_EQ(ToString(cell_.Get(4, key, engine::ReadMode::kSurviving)->value.ExposeSecret()),
+            "value 2");
+}
+
 }  // namespace
 }  // namespace worldb::testing
