@@ -30,15 +30,14 @@ struct HeartbeatReply {
   absl::Duration sent;  // repeated
 };
 
-using PeerMessage =
-    std::variant<Heartbeat, HeartbeatReply, FrameBatch, StageValue, StageValueReply, SequencerBeat,
-                 OpNotices, TicketQuery, TicketReply, ReadQuery, ReadReply, StagePut, StagePutReply,
-                 CheckpointSynced, CheckpointGet, CheckpointGetReply, StageGet, StageGetReply,
-                 PutShares, PutSharesReply, ListShares, ListSharesReply, FetchShare,
-                 FetchShareReply, FetchFragment, FetchFragmentReply, RepairKeyShare,
-                 RepairKeyShareReply, ShareDoubt, OwedShare, ListQuery, ListQueryReply,
-                 HistoryQuery, HistoryQueryReply, WatchOpen, WatchBatch, WatchAck, NamesGet,
-                 NamesGetReply, InventoryQuery, InventoryReply, InventoryReport>;
+using PeerMessage = std::variant<
+    Heartbeat, HeartbeatReply, FrameBatch, StageValue, StageValueReply, SequencerBeat, OpNotices,
+    TicketQuery, TicketReply, ReadQuery, ReadReply, StagePut, StagePutReply, CheckpointSynced,
+    CheckpointGet, CheckpointGetReply, StageGet, StageGetReply, PutShares, PutSharesReply,
+    ListShares, ListSharesReply, FetchShare, FetchShareReply, FetchFragment, FetchFragmentReply,
+    RepairKeyShare, RepairKeyShareReply, ShareDoubt, OwedShare, ListQuery, ListQueryReply,
+    HistoryQuery, HistoryQueryReply, WatchOpen, WatchBatch, WatchAck, NamesGet, NamesGetReply,
+    InventoryQuery, InventoryReply, InventoryReport, ProbeShare, ProbeShareReply>;
 
 }  // namespace worldb::engine
 

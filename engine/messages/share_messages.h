@@ -4,6 +4,7 @@
 
 #include <compare>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,17 @@ struct PutSharesReply {
   RequestId id = 0;
   std::vector<cryptoscatter::Receipt> receipts;  // verified and synced
   std::vector<ShareRefusal> refusals;
+};
+// Does the receiver hold its share, whole and of this commitment? Asked by a home that has lost the payload.
+struct ProbeShare {
+  RequestId id = 0;
+  VersionRef version;
+  CommitmentId commitment;
+};
+struct ProbeShareReply {
+  RequestId id = 0;
+  bool absent = false;                            // there is none of this version
+  std::optional<cryptoscatter::Receipt> receipt;  // it does; neither: it cannot say yet
 };
 struct ListShares {
   RequestId id = 0;

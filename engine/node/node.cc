@@ -69,6 +69,7 @@ class RunningNode final : public Node {
                   [this](const VersionRef& v) { repairer_.Repair(v); }),
         checkpointer_(self_, *parts_.store, RuleOf(options)),
         home_(self_, *parts_.log, staging_, checkpointer_, names_, RuleOf(options)),
+        scatterer_(self_, notes_, staging_, peers_, verifier_),
         sequencer_(self_,
                    {.log = *parts_.log,
                     .clock = *parts_.clock,
@@ -78,10 +79,10 @@ class RunningNode final : public Node {
                     .staging = staging_,
                     .names = names_,
                     .peers = peers_,
-                    .checkpointer = checkpointer_},
+                    .checkpointer = checkpointer_,
+                    .scatterer = scatterer_},
                    options),
         outages_(self_, home_.state(), notes_, peers_),
-        scatterer_(self_, notes_, staging_, peers_, verifier_),
         leadership_(self_, *parts_.log, home_, checkpointer_, names_, sequencer_, scatterer_),
         homes_(self_),
         refiller_(self_, *parts_.secrets, homes_, shares_.reader(), repairer_, options.scrub),
@@ -304,6 +305,8 @@ class RunningNode final : public Node {
   void Handle(NodeIndex from, StageGetReply& m) { scatterer_.TakePayload(from, m); }
   void Handle(NodeIndex from, PutShares& m) { shares_.intake().Take(from, std::move(m)); }
   void Handle(NodeIndex from, PutSharesReply& m) { scatterer_.TakeReceipts(from, m); }
+  void Handle(NodeIndex from, ProbeShare& m) { share_desk_.Prove(from, m); }
+  void Handle(NodeIndex from, ProbeShareReply& m) { scatterer_.TakeProbe(from, m); }
   void Handle(NodeIndex from, ListShares& m) { share_desk_.List(from, m); }
   void Handle(NodeIndex from, ListSharesReply& m) { cell_view_.TakeListing(from, m); }
   void Handle(NodeIndex from, FetchShare& m) { share_desk_.Fetch(from, m); }
@@ -333,9 +336,9 @@ class RunningNode final : public Node {
   Checkpointer checkpointer_;
   Home home_;
   LogNotes notes_;
+  Scatterer scatterer_;
   Sequencer sequencer_;
   OutageWatch outages_;
-  Scatterer scatterer_;
   Leadership leadership_;
   HomeDirectory homes_;
   Refiller refiller_;

@@ -25,7 +25,13 @@ Scatterer::Scatterer(NodeSelf& self, LogNotes& notes, Staging& staging, const Pe
       peers_(peers),
       verifier_(verifier),
       sibling_asks_(self.request_ids(), kVersionsUnderWayMax),
-      restager_(self, staging, peers) {
+      restager_(self, staging, peers),
+      last_look_(
+          self, verifier,
+          [this](const arbiter::RoundId& id, NodeIndex node) {
+            if (works_.contains(id)) MarkHeld(id, node);
+          },
+          [this](const arbiter::VersionVoid& gone) { notes_.NoteVoid(gone); }) {
   outboxes_.reserve(kNodeCount);
   for (int i = 0; i < kNodeCount; ++i) outboxes_.emplace_back(NodeAt(i), self.request_ids());
 }
@@ -57,7 +63,21 @@ void Scatterer::Forget(const arbiter::RoundId& id) {
   LetGo(it->second);
   works_.erase(it);
   restager_.Unwatch(id);
+  last_look_.End(id);
   Load();
+}
+
+void Scatterer::NoteHeld(const arbiter::RoundId& id, NodeSet nodes) {
+  for (int i = 0; i < kNodeCount; ++i) {
+    const auto it = works_.find(id);
+    if (it == works_.end() || it->second.script == nullptr) return;
+    if (nodes.Has(i) && !it->second.held.Has(i)) MarkHeld(id, NodeAt(i));
+  }
+}
+
+bool Scatterer::IsPayloadGone(const arbiter::RoundId& id) const {
+  const auto it = works_.find(id);
+  return it != works_.end() && it->second.not_here == Triad(self_.data_center()).set();
 }
 
 void Scatterer::NoteLost(const arbiter::RoundId& id, NodeSet nodes) {
@@ -82,6 +102,7 @@ void Scatterer::StepDown() {
   for (Outbox& outbox : outboxes_) outbox.Clear();
   about_to_send_ = {};
   restager_.StepDown();
+  last_look_.StepDown();
   sweeping_ = false;
 }
 
@@ -161,15 +182,17 @@ void Scatterer::TakePayload(NodeIndex from, const StageGetReply& reply) {
 }
 
 void Scatterer::NoteMissing(const arbiter::RoundId& id, NodeIndex node) {
-  const Work& work = works_.at(id);
+  Work& work = works_.at(id);
+  work.not_here.Add(node);
   const bool readable = work.script == nullptr || work.script->IsReadable(work.held);
   if (const auto missing = restager_.TakeMissing(id, node, readable)) {
-    notes_.NoteVoid({id, *missing});
+    last_look_.Begin({id, work.commitment, work.script, work.held, *missing});
   }
 }
 
 void Scatterer::Prepare(const arbiter::RoundId& id, PayloadPtr payload) {
   Work& work = works_.at(id);
+  work.not_here = {};
   TakeMemory(work, work.bytes_expected);
   if (work.script == nullptr) {
     return TakeDeliveries(id, absl::NotFoundError("the script is not known to this build"));
@@ -349,7 +372,10 @@ void Scatterer::MarkHeld(const arbiter::RoundId& id, NodeIndex node) {
   const arbiter::Level level = std::max(work.level, LevelOf(*work.script, work.held));
   if (level > work.level) {
     work.level = level;
-    if (level >= arbiter::Level::kHeld) restager_.Unwatch(id);
+    if (level >= arbiter::Level::kHeld) {
+      restager_.Unwatch(id);
+      last_look_.End(id);
+    }
     notes_.NoteLevel({id, level, work.held});
   }
   if (level == arbiter::Level::kFull) {

@@ -36,6 +36,7 @@
 #include "engine/messages/share_messages.h"
 #include "engine/messages/triad_messages.h"
 #include "engine/scatter/deliveries.h"
+#include "engine/scatter/last_look.h"
 #include "engine/scatter/outbox.h"
 #include "engine/scatter/restager.h"
 
@@ -55,6 +56,10 @@ class Scatterer {
   void Scatter(const arbiter::ClosedVersion& version);
   // It ended VOID.
   void Forget(const arbiter::RoundId& id);
+  // These hold their share, as the log says now.
+  void NoteHeld(const arbiter::RoundId& id, NodeSet nodes);
+  // Nobody has its payload any more: it cannot be handed over.
+  bool IsPayloadGone(const arbiter::RoundId& id) const;
   // These do not hold their share any more: it is offered again, if the version is still being scattered.
   void NoteLost(const arbiter::RoundId& id, NodeSet nodes);
   void StepDown();
@@ -63,6 +68,7 @@ class Scatterer {
   void TakeReceipts(NodeIndex from, const PutSharesReply& reply);
   void TakeStaged(NodeIndex from, const StagePutReply& reply);
   void TakePayload(NodeIndex from, const StageGetReply& reply);
+  void TakeProbe(NodeIndex from, const ProbeShareReply& reply) { last_look_.Take(from, reply); }
   void OnNodeReturned(NodeIndex node);
 
  private:
@@ -80,6 +86,7 @@ class Scatterer {
     NodeSet held;
     NodeSet sent;  // handed to an outbox, no answer yet
     Phase phase = Phase::kParked;
+    NodeSet not_here;                  // of the triad: who says that it does not have the payload
     bool own_damaged = false;          // this node's copy of the payload; siblings are asked
     std::uint32_t siblings_asked = 0;  // for the payload, so far
     RequestId sibling_ask = 0;         // the last one
@@ -135,6 +142,7 @@ class Scatterer {
   std::vector<Outbox> outboxes_;          // by node
   NodeSet about_to_send_;                 // SendWaiting() is posted
   Restager restager_;
+  LastLook last_look_;
   bool sweeping_ = false;
 };
 

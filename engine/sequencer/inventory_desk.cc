@@ -27,7 +27,8 @@ InventoryReply InventoryDesk::PageFor(NodeIndex node, const Checkpointer::Versio
   for (const arbiter::RoundId& id : page.versions) {
     const arbiter::ClosedVersion* version = state_.FindVersion(id);
     if (version == nullptr || version->outcome != arbiter::OutcomeKind::kWon) continue;
-    reply.items.push_back({id, version->commitment, version->held.Has(node), !version->settled});
+    const bool owed = !version->settled && !scatterer_.IsPayloadGone(id);
+    reply.items.push_back({id, version->commitment, version->held.Has(node), owed});
   }
   if (!page.last && !page.versions.empty()) reply.told_to = page.versions.back();
   return reply;

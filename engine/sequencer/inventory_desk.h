@@ -17,6 +17,7 @@
 #include "engine/home/checkpointer.h"
 #include "engine/home/log_notes.h"
 #include "engine/messages/inventory_messages.h"
+#include "engine/scatter/scatterer.h"
 
 namespace worldb::engine {
 
@@ -24,11 +25,12 @@ class InventoryDesk {
  public:
   // All of it outlives this object.
   InventoryDesk(const NodeSelf& self, const arbiter::HomeState& state, Checkpointer& checkpointer,
-                LogNotes& notes, cryptoscatter::BatchVerifier& verifier)
+                LogNotes& notes, const Scatterer& scatterer, cryptoscatter::BatchVerifier& verifier)
       : self_(self),
         state_(state),
         checkpointer_(checkpointer),
         notes_(notes),
+        scatterer_(scatterer),
         verifier_(verifier) {}
 
   // Both for as long as this node writes the log.
@@ -46,6 +48,7 @@ class InventoryDesk {
   const arbiter::HomeState& state_;
   Checkpointer& checkpointer_;
   LogNotes& notes_;
+  const Scatterer& scatterer_;
   cryptoscatter::BatchVerifier& verifier_;
   Term term_;
   NodeSet reading_for_;

@@ -152,8 +152,11 @@ void Leadership::OnApplied(const arbiter::LogEntry& entry,
   SendNotices(effects);
   TellScatterer(effects);
   for (const arbiter::LogRecord& record : entry.records) {
-    const auto* lost = std::get_if<arbiter::ShareLost>(&record);
-    if (lost != nullptr) scatterer_.NoteLost(lost->version, lost->lost);
+    if (const auto* lost = std::get_if<arbiter::ShareLost>(&record)) {
+      scatterer_.NoteLost(lost->version, lost->lost);
+    } else if (const auto* level = std::get_if<arbiter::LevelReached>(&record)) {
+      scatterer_.NoteHeld(level->version, level->held);
+    }
   }
   sequencer_.OnApplied(entry, effects);
 }

@@ -27,7 +27,8 @@ Sequencer::Sequencer(NodeSelf& self, const Doors& doors, const NodeOptions& opti
       lister_(doors.home.state(), doors.names),
       watches_(self, doors.home.state(), doors.names),
       reads_(self, doors.home.state(), lister_, watches_),
-      inventory_(self, doors.home.state(), doors.checkpointer, doors.notes, doors.verifier) {}
+      inventory_(self, doors.home.state(), doors.checkpointer, doors.notes, doors.scatterer,
+                 doors.verifier) {}
 
 void Sequencer::Lead(LogEpoch epoch) {
   leading_ = true;

@@ -33,6 +33,7 @@
 #include "engine/messages/stream_messages.h"
 #include "engine/messages/triad_messages.h"
 #include "engine/messages/watch_messages.h"
+#include "engine/scatter/scatterer.h"
 #include "engine/sequencer/entry_builder.h"
 #include "engine/sequencer/frame_intake.h"
 #include "engine/sequencer/inventory_desk.h"
@@ -57,6 +58,7 @@ class Sequencer {
     NameIndex& names;
     const PeerTable& peers;
     Checkpointer& checkpointer;
+    const Scatterer& scatterer;
   };
 
   Sequencer(NodeSelf& self, const Doors& doors, const NodeOptions& options);

@@ -38,6 +38,24 @@ std::vector<ListedShare> ShareDesk::ListedOf(const std::vector<StoreRow>& rows) 
   return listed;
 }
 
+void ShareDesk::Prove(NodeIndex from, const ProbeShare& request) {
+  reader_.Inspect(
+      request.version, /*with_fragment=*/true, [this, from, request](const HeldShare& held) {
+        ProbeShareReply reply;
+        reply.id = request.id;
+        if (held.whole() && held.proved == request.commitment) {
+          const cryptoscatter::ReceiptClaim claim = held.share.Claim();
+          reply.receipt =
+              cryptoscatter::SignReceipts(secrets_.signing, self_.cell().id(), {&claim, 1}).front();
+        } else if (absl::IsNotFound(held.row) || (held.proved.has_value() && held.whole())) {
+          reply.absent = true;  // none, or one of another value
+        } else if (!held.unread()) {
+          damaged_(request.version);
+        }
+        self_.Send(from, std::move(reply));
+      });
+}
+
 struct ShareDesk::Fetching {
   const NodeIndex to;
   const FetchShare request;

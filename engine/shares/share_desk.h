@@ -1,4 +1,4 @@
-// Answers readers: which versions of a key this node has shares of, and its share of one of them, the key
+// Answers readers, and homes that look for what they lost: which versions of a key this node has shares of, and its share of one of them, the key
 // share sealed to the reader.
 //
 // A key share leaves a node only so, and never to another node: at rest it lies under the node's storage
@@ -44,6 +44,7 @@ class ShareDesk {
 
   void List(NodeIndex from, const ListShares& request);
   void Fetch(NodeIndex from, const FetchShare& request);
+  void Prove(NodeIndex from, const ProbeShare& request);
 
  private:
   std::vector<ListedShare> ListedOf(const std::vector<StoreRow>& rows) const;

@@ -253,16 +253,61 @@ TEST_F(ScattererTest, WhatNobodyHasEndsVoidAndAnAnswerAfterThatIsNone) {
                            {asks[0].message.id, absl::NotFoundError("not staged"), nullptr});
     seat_.RunFor(absl::Seconds(1));
   }
+  // Receipts may have been given to somebody who could not log them: all nine are asked.
+  EXPECT_TRUE(Notes().empty());
+  auto probes = seat_.node().Take<ProbeShare>();
+  ASSERT_EQ(probes.size(), 9u);
+  for (const auto& probe : probes) {
+    EXPECT_EQ(probe.message.commitment, closed.commitment);
+    if (probe.to.value() < 4) scatterer_.TakeProbe(probe.to, {probe.message.id, true, {}});
+  }
+  scatterer_.TakeProbe(NodeAt(6), {probes[5].message.id, true, {}});
+  EXPECT_TRUE(Notes().empty()) << "five could still read it, and node 6 was not asked for node 5's";
+  seat_.RunFor(LastLook::kAgainAfter);
+  probes = seat_.node().Take<ProbeShare>();
+  ASSERT_EQ(probes.size(), 5u) << "who was silent is asked again";
+  for (const auto& probe : probes) scatterer_.TakeProbe(probe.to, {probe.message.id, true, {}});
   const std::vector<LogRecord> expected = {
       arbiter::VersionVoid{closed.id, NodeSet::Of(DataCenterAt(0))}};
   EXPECT_EQ(Notes(), expected);
   const auto asks = seat_.node().Take<StageGet>();
-  ASSERT_EQ(asks.size(), 1u) << "it asks until the log has said so";
+  ASSERT_FALSE(asks.empty()) << "it asks until the log has said so";
   scatterer_.Forget(closed.id);
-  scatterer_.TakePayload(NodeAt(1),
-                         {asks[0].message.id, absl::NotFoundError("not staged"), nullptr});
+  scatterer_.TakePayload(asks.back().to,
+                         {asks.back().message.id, absl::NotFoundError("not staged"), nullptr});
   seat_.RunFor(absl::Seconds(5));
   EXPECT_TRUE(seat_.node().Take<StageGet>().empty());
+}
+
+// Its shares were stored and receipted, and the sequencer that had the receipts died before it could log them.
+TEST_F(ScattererTest, WhatNodesHoldIsNotLostThoughNobodyHasThePayload) {
+  const PayloadPtr payload = seat_.Seal();
+  const arbiter::ClosedVersion closed = WinElsewhere(payload);
+  for (const int sibling : {1, 2}) {
+    const auto asks = seat_.node().Take<StageGet>();
+    ASSERT_EQ(asks.size(), 1u);
+    scatterer_.TakePayload(NodeAt(sibling),
+                           {asks[0].message.id, absl::NotFoundError("not staged"), nullptr});
+    seat_.RunFor(absl::Seconds(1));
+  }
+  EXPECT_TRUE(scatterer_.IsPayloadGone(closed.id));
+  for (const auto& probe : seat_.node().Take<ProbeShare>()) {
+    const cryptoscatter::ReceiptClaim claim{closed.slot,
+                                            seat_.node().cell().slot_epoch(),
+                                            closed.id.version,
+                                            payload->sealed.core.Id(),
+                                            0,
+                                            probe.to};
+    const auto receipt = cryptoscatter::SignReceipts(seat_.node().secrets(probe.to).signing,
+                                                     seat_.node().cell().id(), {&claim, 1});
+    scatterer_.TakeProbe(probe.to, {probe.message.id, false, receipt.front()});
+  }
+  const std::vector<LogRecord> notes = Notes();
+  ASSERT_EQ(notes.size(), 1u);
+  const auto* level = std::get_if<arbiter::LevelReached>(&notes[0]);
+  ASSERT_NE(level, nullptr);
+  EXPECT_GE(level->level, arbiter::Level::kHeld)
+      << "enough to be never given up; the rest tell by themselves";
 }
 
 TEST_F(ScattererTest, OnlyFromThoseAskedIsACopyNoted) {
