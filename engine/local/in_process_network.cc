@@ -15,40 +15,42 @@ namespace worldb::engine {
 
 class InProcessNetwork::Endpoint final : public PeerNetwork {
  public:
-  Endpoint(std::shared_ptr<Hub> hub, NodeIndex self, std::uint64_t attachment,
-           std::shared_ptr<std::function<void(NodeIndex, PeerMessage)>> handler)
-      : hub_(std::move(hub)), self_(self), attachment_(attachment), handler_(std::move(handler)) {}
+  Endpoint(std::shared_ptr<Hub> hub, NodeIndex self, std::uint64_t attachment)
+      : hub_(std::move(hub)), self_(self), attachment_(attachment) {}
   ~Endpoint() override;
 
   void Send(NodeIndex to, PeerMessage message) override;
-  void SetHandler(std::function<void(NodeIndex from, PeerMessage)> handler) override {
-    *handler_ = std::move(handler);
-  }
+  void SetHandler(std::function<void(NodeIndex from, PeerMessage)> handler) override;
 
  private:
   const std::shared_ptr<Hub> hub_;
   const NodeIndex self_;
   const std::uint64_t attachment_;
-  const std::shared_ptr<std::function<void(NodeIndex, PeerMessage)>> handler_;
 };
 
 // Kept alive by delivery tasks that are still queued when the network goes.
 class InProcessNetwork::Hub : public std::enable_shared_from_this<InProcessNetwork::Hub> {
  public:
-  using Handler = std::shared_ptr<std::function<void(NodeIndex, PeerMessage)>>;
+  using Handler = std::shared_ptr<const std::function<void(NodeIndex, PeerMessage)>>;
 
   Hub(DelayFunction delay, const Options& options) : options_(options), delay_(std::move(delay)) {}
 
-  std::uint64_t Attach(NodeIndex node, Executor& executor, Handler handler) {
+  std::uint64_t Attach(NodeIndex node, Executor& executor) {
     const std::uint64_t attachment = ++last_attachment_;
     Port& port = PortOf(node);
     MutexLock lock(port.mu);
     WORLDB_CHECK(port.attachment == 0);
     port.attachment = attachment;
     port.executor = &executor;
-    port.handler = std::move(handler);
     attachments_[node.value()] = attachment;
     return attachment;
+  }
+
+  // What is delivered already runs the one before.
+  void SetHandler(NodeIndex node, std::uint64_t attachment, Handler handler) {
+    Port& port = PortOf(node);
+    MutexLock lock(port.mu);
+    if (port.attachment == attachment) port.handler.swap(handler);
   }
 
   // `attachment` 0 stands for whichever there is.
@@ -192,7 +194,11 @@ void InProcessNetwork::Hub::Deliver(NodeIndex from, NodeIndex to, std::uint64_t 
       link.queue.pop_front();
       handler = port.handler;
     }
-    if (*handler) (*handler)(from, std::move(message));
+    if (handler == nullptr) {
+      ++lost_count_;
+    } else {
+      (*handler)(from, std::move(message));
+    }
   }
 }
 
@@ -202,14 +208,18 @@ void InProcessNetwork::Endpoint::Send(NodeIndex to, PeerMessage message) {
   hub_->Send(self_, attachment_, to, std::move(message));
 }
 
+void InProcessNetwork::Endpoint::SetHandler(std::function<void(NodeIndex, PeerMessage)> handler) {
+  hub_->SetHandler(
+      self_, attachment_,
+      std::make_shared<const std::function<void(NodeIndex, PeerMessage)>>(std::move(handler)));
+}
+
 InProcessNetwork::InProcessNetwork(DelayFunction delay, const Options& options)
     : hub_(std::make_shared<Hub>(std::move(delay), options)) {}
 InProcessNetwork::~InProcessNetwork() = default;
 
 std::unique_ptr<PeerNetwork> InProcessNetwork::Attach(NodeIndex node, Executor& executor) {
-  auto handler = std::make_shared<std::function<void(NodeIndex, PeerMessage)>>();
-  const std::uint64_t attachment = hub_->Attach(node, executor, handler);
-  return std::make_unique<Endpoint>(hub_, node, attachment, std::move(handler));
+  return std::make_unique<Endpoint>(hub_, node, hub_->Attach(node, executor));
 }
 void InProcessNetwork::Detach(NodeIndex node) { hub_->Detach(node, 0); }
 void InProcessNetwork::SetRunning(NodeIndex node, bool running) { hub_->SetRunning(node, running); }

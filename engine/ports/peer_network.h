@@ -19,8 +19,8 @@ class PeerNetwork {
   virtual ~PeerNetwork() = default;
   // Returns at once. Sending to oneself is allowed and takes the same road.
   virtual void Send(NodeIndex to, PeerMessage message) = 0;
-  // Incoming messages run `handler` on the executor this network was made with. Set once, before the
-  // first message can arrive.
+  // Incoming messages run `handler` on the executor this network was made with. Set once; what arrives
+  // before is lost.
   virtual void SetHandler(std::function<void(NodeIndex from, PeerMessage)> handler) = 0;
 };
 

@@ -29,6 +29,17 @@ absl::Status CheckKind(const arbiter::Candidate& candidate, const Payload& paylo
   return absl::InvalidArgumentError("the frame and what its writer signed differ in kind");
 }
 
+absl::Status CheckOwner(const arbiter::Candidate& candidate, const OpId& op, const KeyTag& key_tag,
+                        const ScriptId& script) {
+  if (op != candidate.op || key_tag != candidate.key_tag) {
+    return absl::InvalidArgumentError("the payload that was staged belongs to another op");
+  }
+  if (script != candidate.script) {
+    return absl::InvalidArgumentError("the payload was staged under another script");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckFrame(const Cell& cell, DataCenterIndex home, NodeIndex from,
                         StreamEpoch stream_epoch, const Frame& frame) {
   const arbiter::Candidate& c = *frame.candidate;

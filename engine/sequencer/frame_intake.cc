@@ -51,8 +51,8 @@ void FrameIntake::Add(NodeIndex from, StreamEpoch stream_epoch, Frame frame) {
   const std::size_t bytes = frame.payload == nullptr ? 0 : frame.payload->encoded->size();
   ++stream.frames;
   stream.bytes += bytes;
-  items_.push_back(
-      {from, stream_epoch, std::move(frame), Item::Stage::kFetching, NodeSet(), bytes});
+  items_.push_back({from, stream_epoch, std::move(frame), Item::Stage::kFetching, NodeSet(), bytes,
+                    absl::OkStatus()});
   Check(end_sequence() - 1);
 }
 
@@ -84,10 +84,10 @@ void FrameIntake::Check(std::uint64_t sequence) {
 
 absl::Status FrameIntake::CheckStagedValue(const arbiter::Candidate& candidate) const {
   const ValueIntake::Staged* staged = values_.Find(candidate.commitment);
-  if (staged != nullptr && staged->script != candidate.script) {
-    return absl::InvalidArgumentError("the payload was staged under another script");
+  if (staged != nullptr) {
+    return CheckOwner(candidate, staged->op, staged->key_tag, staged->script);
   }
-  if (staged != nullptr || staging_.Has(candidate.commitment)) return absl::OkStatus();
+  if (staging_.Has(candidate.commitment)) return absl::OkStatus();
   return MakeError(absl::StatusCode::kUnavailable, reason::kTriadUnavailable,
                    "the home changed its sequencer while the value was under way and recorded "
                    "nothing; retry with the same op id");
@@ -95,9 +95,13 @@ absl::Status FrameIntake::CheckStagedValue(const arbiter::Candidate& candidate) 
 
 void FrameIntake::Refuse(Item& item, absl::Status status) {
   item.stage = Item::Stage::kRefused;
+  item.refusal = std::move(status);
+}
+
+void FrameIntake::TellRefused(Item& item) const {
   OpNotices notices{self_.data_center(), {}};
   notices.notices.push_back(
-      {item.frame.candidate->op, NoticeRefused{std::move(status), item.frame.number}});
+      {item.frame.candidate->op, NoticeRefused{std::move(item.refusal), item.frame.number}});
   self_.Send(item.from, std::move(notices));
 }
 
@@ -117,8 +121,9 @@ void FrameIntake::OnFetched(std::uint64_t sequence, absl::StatusOr<PayloadPtr> p
   if (status.ok() && !(*payload)->whole()) {
     status = absl::NotFoundError("only what nodes are owed is left of the payload");
   }
-  if (status.ok() && (*payload)->sealed.script != candidate.script) {
-    status = absl::InvalidArgumentError("the payload is staged under another script");
+  if (status.ok()) {
+    const cryptoscatter::SealedValue& sealed = (*payload)->sealed;
+    status = CheckOwner(candidate, sealed.core.op_id, sealed.core.key_tag, sealed.script);
   }
   if (status.ok()) status = CheckKind(candidate, **payload);
   if (status.ok()) {
@@ -180,7 +185,8 @@ std::vector<ReadyFrame> FrameIntake::Ready(std::size_t count_max) const {
 
 void FrameIntake::Consume(std::size_t count) {
   for (; count > 0; --count, ++first_sequence_) {
-    const Item& item = items_.front();
+    Item& item = items_.front();
+    if (!item.refusal.ok()) TellRefused(item);
     Stream& stream = streams_[item.from.value()];
     --stream.frames;
     stream.bytes -= item.bytes;

@@ -2,7 +2,8 @@
 // staged and synced on the triad, ready to be recorded.
 //
 // Whoever builds entries takes from the front what is ready. A frame that is refused keeps its place
-// until then: nothing of it is recorded, but the stream's cursor passes it.
+// until then: nothing of it is recorded, but the stream's cursor passes it. Its sender hears of it once that is on
+// record, and no other sequencer can take the frame in any more.
 // Bounds:  of each node's stream at most kFramesUnderWayMax frames and kStreamBytesMax of payloads wait;
 //          what comes beyond is not taken, and its sender sends it again. kStageJobsMax jobs of at most
 //          kStageItemsMax payloads are being staged.
@@ -78,6 +79,7 @@ class FrameIntake {
     Stage stage = Stage::kFetching;
     NodeSet staged;  // once kReady
     std::size_t bytes = 0;
+    absl::Status refusal;  // once kRefused; OK for a void number
   };
   struct Stream {
     StreamEpoch epoch;
@@ -97,7 +99,8 @@ class FrameIntake {
   // here.
   void FetchStaged(std::uint64_t sequence);
   void OnFetched(std::uint64_t sequence, absl::StatusOr<PayloadPtr> payload);
-  void Refuse(Item& item, absl::Status status);
+  static void Refuse(Item& item, absl::Status status);
+  void TellRefused(Item& item) const;
   void StageWaiting();
   void OnStaged(const std::vector<std::uint64_t>& sequences, NodeSet synced);
 

@@ -46,7 +46,8 @@ void ValueIntake::OnStaged(const Value& value, NodeSet synced) {
   const CommitmentId& commitment = value.payload->commitment;
   End(value);
   if (staged_.size() >= kStagedMax) staged_.erase(staged_.begin());
-  staged_[commitment] = {value.payload->sealed.script, synced};
+  const cryptoscatter::SealedValue& sealed = value.payload->sealed;
+  staged_[commitment] = {sealed.core.op_id, sealed.core.key_tag, sealed.script, synced};
   Answer(value, absl::OkStatus());
 }
 

@@ -32,6 +32,8 @@ class ValueIntake {
   static constexpr std::size_t kStagedMax = std::size_t{1} << 16;
 
   struct Staged {
+    OpId op;  // whose it is
+    KeyTag key_tag;
     ScriptId script;
     NodeSet nodes;
   };

@@ -84,6 +84,7 @@ class ShareIntake::Call : public std::enable_shared_from_this<Call> {
   void LoadBatch(const BatchRef& ref, const absl::StatusOr<Bytes>& row);
   // Null where nothing is stored that counts.
   void Resolve(Item& item, const CompletedRow* stored);
+  void Conflict(Item& item, const CommitmentId& present);
   // The value that is stored of it; says of the item whether it is known.
   std::optional<CommitmentId> Judge(Item& item, const CompletedRow& stored);
   void Append(Item& item, std::vector<StoreWrite>& writes);
@@ -170,11 +171,18 @@ void ShareIntake::Call::Check() {
       [call] { call->LookUp(); });
 }
 
-// Looks up what is stored under the same versions, and the batches it is about to write.
+// Looks up what is stored under the same versions, and the batches it is about to write. From here on nobody writes
+// another value into their rows: what is read now may be old by the time it is here.
 void ShareIntake::Call::LookUp() {
   std::vector<std::string> keys;
-  for (const Item& item : items_) {
+  for (Item& item : items_) {
     if (!item.status.ok()) continue;
+    const CommitmentId& offered = item.form->commitment;
+    item.kept = intake_.writes_.Keep(item.row_key, offered);
+    if (const auto present = intake_.writes_.UnderWay(item.row_key); present != offered) {
+      Conflict(item, *present);
+      continue;
+    }
     keys.push_back(item.row_key);
     if (item.batch.has_value()) batches_[*item.batch] = intake_.batches_.Hold(*item.batch);
   }
@@ -242,18 +250,17 @@ void ShareIntake::Call::TakeStored(absl::StatusOr<std::vector<CompletedRow>> sto
 
 // The same value is a repeat, another one an alarm.
 void ShareIntake::Call::Resolve(Item& item, const CompletedRow* stored) {
-  const CommitmentId& offered = item.form->commitment;
-  std::optional<CommitmentId> present = intake_.writes_.UnderWay(item.row_key);
-  if (!present.has_value() && stored != nullptr) present = Judge(item, *stored);
-  if (item.known) return;
-  if (present.value_or(offered) == offered) {
-    item.kept = intake_.writes_.Keep(item.row_key, offered);
-    return;
-  }
+  if (stored == nullptr) return;
+  const std::optional<CommitmentId> present = Judge(item, *stored);
+  if (present.has_value() && *present != item.form->commitment) Conflict(item, *present);
+}
+
+void ShareIntake::Call::Conflict(Item& item, const CommitmentId& present) {
   ++intake_.core_conflict_count_;
-  item.status = absl::AlreadyExistsError(absl::StrCat(
-      "version ", item.delivery->share.version.value(), " is already stored with another value, ",
-      present->Hex().substr(0, 16), ", offered ", offered.Hex().substr(0, 16), "; ask an auditor"));
+  item.status = absl::AlreadyExistsError(
+      absl::StrCat("version ", item.delivery->share.version.value(),
+                   " is already stored with another value, ", present.Hex().substr(0, 16),
+                   ", offered ", item.form->commitment.Hex().substr(0, 16), "; ask an auditor"));
 }
 
 std::optional<CommitmentId> ShareIntake::Call::Judge(Item& item, const CompletedRow& stored) {

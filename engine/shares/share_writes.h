@@ -1,7 +1,7 @@
 // What is being written of a node's shares, and what became of the last ones.
 //
-// A share is checked, looked up and written in steps, and whoever writes one keeps its row from the
-// moment it has been looked up until the commit is answered: two values offered at once for one version
+// A share is checked, looked up and written in steps, and whoever writes one keeps its row from before it
+// is looked up until the commit is answered: two values offered at once for one version
 // must not both get in.
 // Bounds:  rows are kept by shares on their way in (ShareIntake) and by the repairs under way (Repairer),
 //          which are bounded there; scripts are the cell's.

@@ -80,6 +80,25 @@ TEST_P(PeerNetworkContract, ALinkKeepsItsOrderUnderLoadFromAllSides) {
   ASSERT_TRUE(harness_->world().Await(arrived, kNodeCount * kMessages));
 }
 
+// As when a node is started under load: what comes before it listens is lost, and nothing else.
+TEST_P(PeerNetworkContract, AHandlerMayBeSetWhileMessagesArrive) {
+  constexpr int kMessages = 2000;
+  for (int from = 1; from < 4; ++from) {
+    harness_->executor(from).Post([&, from] {
+      for (int i = 0; i < kMessages; ++i) harness_->network(from).Send(NodeAt(0), Numbered(i));
+    });
+  }
+  Tally last;
+  harness_->network(0).SetHandler([&](NodeIndex, engine::PeerMessage message) {
+    if (NumberOf(message) == kMessages) last.Add();
+  });
+  for (int from = 1; from < 4; ++from) {
+    harness_->executor(from).Post(
+        [&, from] { harness_->network(from).Send(NodeAt(0), Numbered(kMessages)); });
+  }
+  EXPECT_TRUE(harness_->world().Await(last, 3));
+}
+
 TEST_P(PeerNetworkContract, NothingIsDeliveredInsideSend) {
   Tally arrived;
   harness_->network(0).SetHandler([&](NodeIndex, engine::PeerMessage message) {

@@ -120,12 +120,39 @@ TEST_F(FrameIntakeTest, WhatIsRefusedKeepsItsPlaceAndIsTold) {
   forged.candidate->commitment.bytes[0] ^= 1;
   Take({forged, Void(2)});
   EXPECT_EQ(Ready(), "1- 2- ");
+  EXPECT_TRUE(seat_.node().Take<OpNotices>().empty())
+      << "another sequencer might take it in yet: not before the cursor has passed it";
+  intake_.Consume(2);
   const auto notices = seat_.node().Take<OpNotices>();
   ASSERT_EQ(notices.size(), 1u);
   EXPECT_EQ(notices[0].to, kFrom);
   const auto& refused = std::get<NoticeRefused>(notices[0].message.notices[0].what);
   EXPECT_EQ(refused.number, FrameNumber(1));
   EXPECT_EQ(refused.status.code(), absl::StatusCode::kInvalidArgument);
+}
+
+// A candidate of its own that names a rival's payload would drop it when it loses.
+TEST_F(FrameIntakeTest, AFrameNamesNoOtherOpsPayload) {
+  const Frame rival = Write(1);
+  seat_.staging().Put({rival.payload}, [](const absl::Status&) {});
+  seat_.RunFor(absl::Milliseconds(10));
+  Frame thief = Write(1);
+  thief.payload = nullptr;
+  thief.candidate->commitment = rival.candidate->commitment;
+  thief.candidate->script = rival.candidate->script;
+  Take({thief, Void(2)});
+  EXPECT_EQ(Ready(), "1- 2- ");
+  Frame owner = rival;
+  owner.number = owner.candidate->stamp.number = FrameNumber(3);
+  owner.payload = nullptr;
+  Take({owner});
+  Sync();
+  EXPECT_EQ(Ready(), "1- 2- 3 ");
+  intake_.Consume(1);
+  const auto notices = seat_.node().Take<OpNotices>();
+  ASSERT_EQ(notices.size(), 1u);
+  EXPECT_EQ(std::get<NoticeRefused>(notices[0].message.notices[0].what).status.message(),
+            "the payload that was staged belongs to another op");
 }
 
 TEST_F(FrameIntakeTest, AStreamThatSendsTooMuchWaitsForWhatIsRecorded) {

@@ -113,6 +113,21 @@ TEST_F(ShareIntakeTest, OfTwoValuesAtOnceOneGetsIn) {
   EXPECT_THAT(replies[0].message.refusals, SizeIs(1));
 }
 
+// What the first one read is old by the time it is here: the second was written meanwhile, or would have been.
+TEST_F(ShareIntakeTest, ASlowReadLetsNoSecondValueIn) {
+  disk_.SetDelays(absl::Milliseconds(1), absl::Milliseconds(500));
+  Hand(0, {ScatterByHand(node_, "key", "another value").deliveries[4]});
+  node_.RunFor(absl::Milliseconds(10));
+  disk_.SetDelays(absl::ZeroDuration(), absl::ZeroDuration());
+  Hand(0, {value_.deliveries[4]});
+  node_.RunFor(absl::Seconds(2));
+  const auto replies = node_.Take<PutSharesReply>();
+  ASSERT_THAT(replies, SizeIs(2));
+  EXPECT_EQ(replies[0].message.receipts.size() + replies[1].message.receipts.size(), 1u);
+  EXPECT_EQ(shares_.writes().stored_count(), 1u);
+  EXPECT_EQ(shares_.intake().core_conflict_count(), 1u);
+}
+
 TEST_F(ShareIntakeTest, WhatFailsACheckIsRefusedAndTheRestOfTheCallStands) {
   auto damaged = std::make_shared<ShareDelivery>(*ScatterByHand(node_, "key", "2").deliveries[4]);
   damaged->share.fragment[0] ^= 1;
