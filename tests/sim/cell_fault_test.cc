@@ -20,6 +20,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "tests/support/linearizability.h"
 #include "tests/support/sim_cell.h"
 
 namespace worldb::testing {
@@ -48,6 +49,7 @@ class FaultyRun {
       cell_.world().RunFor(absl::Milliseconds(Draw(60)));
       if (watch_->failed.has_value() || Draw(200) == 0) Rewatch();
       if (Draw(100) < 70) Write();
+      if (Draw(100) < 30) Read();
       if (Draw(100) < 4) Break();
       if (Draw(100) < 8) Mend();
     }
@@ -61,6 +63,7 @@ class FaultyRun {
     std::string value;
     arbiter::OpKind kind = arbiter::OpKind::kSet;
     std::shared_ptr<SetRecord> set;
+    absl::Duration asked;
   };
 
   // Goes on through a node that is up, from the last token.
@@ -92,20 +95,47 @@ class FaultyRun {
       options.op = again.set->op;
       options.kind = again.kind;
       options.attempt = 1;
-      writes_.push_back(
-          {again.key, again.value, again.kind, cell_.Set(node, again.key, again.value, options)});
+      writes_.push_back({again.key, again.value, again.kind,
+                         cell_.Set(node, again.key, again.value, options),
+                         cell_.world().Elapsed()});
       return;
     }
     if (Draw(8) == 0) {
       options.kind = arbiter::OpKind::kDelete;
-      writes_.push_back({key, "", options.kind, cell_.Set(node, key, "", options)});
+      writes_.push_back(
+          {key, "", options.kind, cell_.Set(node, key, "", options), cell_.world().Elapsed()});
       return;
     }
     // Some are large enough to be staged first.
     std::string value = absl::StrCat("value-", writes_.size(), "-");
     value.resize(Draw(8) == 0 ? 20'000 + Draw(60'000) : value.size() + Draw(300), 'x');
     auto set = cell_.Set(node, key, value, options);
-    writes_.push_back({key, std::move(value), options.kind, std::move(set)});
+    writes_.push_back(
+        {key, std::move(value), options.kind, std::move(set), cell_.world().Elapsed()});
+  }
+
+  // While everything breaks.
+  void Read() {
+    const int node = Draw(kNodeCount);
+    if (!cell_.running(node)) return;
+    switch (Draw(8)) {
+      case 0:
+        listings_.push_back(cell_.AskList(node, "key-", 1000));
+        break;
+      case 1:
+      case 2: {
+        if (writes_.empty()) break;
+        const Written& of = writes_[random_() % writes_.size()];
+        const auto accepted = of.set->accepted();
+        if (!accepted.has_value()) break;
+        tickets_.emplace_back(accepted->ticket, cell_.AskTicket(node, accepted->ticket));
+        break;
+      }
+      default: {
+        const std::string key = absl::StrCat("key-", Draw(kKeys));
+        reads_.emplace_back(key, cell_.AskLatest(node, key));
+      }
+    }
   }
 
   void Break() {
@@ -237,6 +267,8 @@ class FaultyRun {
     }
     JudgeKeys(newest);
     JudgeWatch();
+    JudgeTickets();
+    for (int i = 0; i < kKeys; ++i) JudgeReads(absl::StrCat("key-", i));
     EXPECT_GT(winners.size(), 5u) << "the run decided too little to mean anything";
   }
 
@@ -278,6 +310,70 @@ class FaultyRun {
     }
   }
 
+  // What a ticket once told as final, or as reached, stays so.
+  void JudgeTickets() {
+    for (const auto& [ticket, inquiry] : tickets_) {
+      if (!inquiry->reply.has_value() || !inquiry->reply->ok()) continue;
+      const engine::TicketStatus& told = **inquiry->reply;
+      const auto end = cell_.TicketGet(Draw(kNodeCount), ticket);
+      ASSERT_TRUE(end.ok()) << end.status();
+      EXPECT_GE(end->level, told.level);
+      if (told.final) EXPECT_EQ(end->outcome, told.outcome);
+    }
+  }
+
+  // All that was read of a key, in whichever way, and all that was written to it, in one order.
+  void JudgeReads(const std::string& key) {
+    const auto history = cell_.History(Draw(kNodeCount), key, 1000);
+    if (absl::IsNotFound(history.status())) return;
+    ASSERT_TRUE(history.ok()) << history.status();
+    std::map<OpId, std::int64_t> values;  // of those that won; 0 of a Delete
+    std::vector<RegisterOp> ops;
+    for (const engine::VersionRecord& version : history->versions) {
+      if (version.outcome != OutcomeKind::kWon) continue;
+      const bool gone = version.kind == arbiter::OpKind::kDelete;
+      values[version.op] = gone ? 0 : static_cast<std::int64_t>(version.version.value());
+      ops.push_back(WriteOf(version.op, values[version.op]));
+    }
+    const auto read = [&](const auto& inquiry, const OpId* op) {
+      ASSERT_TRUE(op == nullptr || values.contains(*op)) << "read what nobody won";
+      ops.push_back({false, op == nullptr ? 0 : values[*op], inquiry->asked, inquiry->answered});
+    };
+    for (const auto& [of, inquiry] : reads_) {
+      if (of != key || !inquiry->reply.has_value()) continue;
+      if (inquiry->reply->ok()) {
+        read(inquiry, &(*inquiry->reply)->op);
+      } else if (absl::IsNotFound(inquiry->reply->status())) {
+        read(inquiry, nullptr);
+      }
+    }
+    for (const auto& inquiry : listings_) {
+      if (!inquiry->reply.has_value() || !inquiry->reply->ok()) continue;
+      const auto& keys = (*inquiry->reply)->keys;
+      const auto listed = std::find_if(keys.begin(), keys.end(), [&](const engine::ListedKey& k) {
+        return ToString(k.key) == key;
+      });
+      read(inquiry, listed == keys.end() ? nullptr : &listed->op);
+    }
+    EXPECT_EQ(WhyNotLinearizable(ops), "") << key;
+  }
+
+  // Over all its attempts, from the first one asked to the first that heard SAFE.
+  RegisterOp WriteOf(const OpId& op, std::int64_t value) const {
+    RegisterOp write{.write = true, .value = value, .asked = absl::InfiniteDuration()};
+    for (const Written& w : writes_) {
+      if (w.set->op != op) continue;
+      write.asked = std::min(write.asked, w.asked);
+      for (std::size_t i = 0; i < w.set->events.size(); ++i) {
+        const auto* level = std::get_if<engine::SetLevel>(&w.set->events[i]);
+        if (level != nullptr && level->level >= Level::kSafe) {
+          write.answered = std::min(write.answered, w.set->times[i]);
+        }
+      }
+    }
+    return write;
+  }
+
   void JudgeWatch() {
     for (const std::string& change : watch_->Told()) told_.push_back(change);
     std::map<std::string, std::vector<std::uint64_t>> told;
@@ -300,6 +396,9 @@ class FaultyRun {
   std::mt19937_64 random_;
   SimCell cell_;
   std::vector<Written> writes_;
+  std::vector<std::pair<std::string, std::shared_ptr<Inquiry<engine::GetReply>>>> reads_;
+  std::vector<std::shared_ptr<Inquiry<engine::ListReply>>> listings_;
+  std::vector<std::pair<std::string, std::shared_ptr<Inquiry<engine::TicketStatus>>>> tickets_;
   std::shared_ptr<WatchRecord> watch_;
   std::vector<std::string> told_;  // by the watches before this one
   std::set<std::pair<int, int>> cuts_;

@@ -280,6 +280,42 @@ absl::StatusOr<engine::GetReply> SimCell::Get(int node, absl::string_view key,
   return *std::move(reply);
 }
 
+namespace {
+
+template <typename Reply>
+auto KeepIn(const std::shared_ptr<Inquiry<Reply>>& inquiry, const SimWorld& world) {
+  inquiry->asked = world.Elapsed();
+  return [inquiry, &world](absl::StatusOr<Reply> reply) {
+    inquiry->answered = world.Elapsed();
+    inquiry->reply.emplace(std::move(reply));
+  };
+}
+
+}  // namespace
+
+std::shared_ptr<Inquiry<engine::GetReply>> SimCell::AskLatest(int node, absl::string_view key) {
+  auto inquiry = std::make_shared<Inquiry<engine::GetReply>>();
+  engine::GetRequest request;
+  request.key = ToBytes(AsBytes(key));
+  members_[node].node->Get(std::move(request), KeepIn(inquiry, world_));
+  return inquiry;
+}
+
+std::shared_ptr<Inquiry<engine::ListReply>> SimCell::AskList(int node, absl::string_view prefix,
+                                                             std::size_t page_size) {
+  auto inquiry = std::make_shared<Inquiry<engine::ListReply>>();
+  members_[node].node->List({ToBytes(AsBytes(prefix)), page_size, "", absl::Seconds(10)},
+                            KeepIn(inquiry, world_));
+  return inquiry;
+}
+
+std::shared_ptr<Inquiry<engine::TicketStatus>> SimCell::AskTicket(int node,
+                                                                  const std::string& ticket) {
+  auto inquiry = std::make_shared<Inquiry<engine::TicketStatus>>();
+  members_[node].node->TicketGet(ticket, absl::Seconds(5), KeepIn(inquiry, world_));
+  return inquiry;
+}
+
 std::shared_ptr<SetRecord> SimCell::DeleteAndWait(int node, absl::string_view key) {
   SetOptions options;
   options.kind = arbiter::OpKind::kDelete;

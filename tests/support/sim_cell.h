@@ -53,6 +53,14 @@ struct WatchRecord {
   std::vector<std::string> Told() const;
 };
 
+// One question as its caller saw it.
+template <typename Reply>
+struct Inquiry {
+  absl::Duration asked;
+  absl::Duration answered;
+  std::optional<absl::StatusOr<Reply>> reply;  // nullopt: not yet, or its node died
+};
+
 class SimCell {
  public:
   struct Options {
@@ -106,6 +114,11 @@ class SimCell {
   absl::StatusOr<engine::GetReply> Get(int node, absl::string_view key,
                                        engine::ReadMode mode = engine::ReadMode::kLatest,
                                        Version version = Version());
+  // Nothing runs until the world does.
+  std::shared_ptr<Inquiry<engine::GetReply>> AskLatest(int node, absl::string_view key);
+  std::shared_ptr<Inquiry<engine::ListReply>> AskList(int node, absl::string_view prefix,
+                                                      std::size_t page_size);
+  std::shared_ptr<Inquiry<engine::TicketStatus>> AskTicket(int node, const std::string& ticket);
   // Deletes, and runs until SAFE or the end.
   std::shared_ptr<SetRecord> DeleteAndWait(int node, absl::string_view key);
   absl::StatusOr<engine::TicketStatus> TicketGet(int node, const std::string& ticket);
