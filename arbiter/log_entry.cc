@@ -90,10 +90,14 @@ void Write(ByteWriter& w, const VersionVoid& v) {
   w.U8(kVoidTag);
   WriteRoundId(w, v.version);
   WriteNodes(w, v.not_here);
+  WriteNodes(w, v.refused);
 }
 VersionVoid ReadVoid(ByteReader& r) {
-  const RoundId id = ReadRoundId(r);
-  return {id, ReadNodes(r)};
+  VersionVoid v;
+  v.version = ReadRoundId(r);
+  v.not_here = ReadNodes(r);
+  v.refused = ReadNodes(r);
+  return v;
 }
 
 void Write(ByteWriter& w, const OutageChange& c) {

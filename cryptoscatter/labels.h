@@ -30,6 +30,10 @@ inline constexpr HashLabel kCommitBatchSigned{"wdb cbatch sg 1"};
 inline constexpr HashLabel kReceiptLeaf{"wdb rcpt leaf 1"};
 inline constexpr HashLabel kReceiptBatchNode{"wdb rbatch nd 1"};
 inline constexpr HashLabel kReceiptBatchSigned{"wdb rbatch sg 1"};
+inline constexpr HashLabel kDeliveredKeyShare{"wdb delivered 1"};
+inline constexpr HashLabel kRefusalLeaf{"wdb rfsl leaf 1"};
+inline constexpr HashLabel kRefusalBatchNode{"wdb fbatch nd 1"};
+inline constexpr HashLabel kRefusalBatchSigned{"wdb fbatch sg 1"};
 
 // Keys.
 inline constexpr HashLabel kDataKey{"wdb data key 1"};

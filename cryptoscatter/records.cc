@@ -205,6 +205,19 @@ std::vector<Receipt> SignReceipts(const SigningKeyPair& node, const CellId& cell
   return receipts;
 }
 
+Hash256 RefusalClaim::Leaf() const {
+  FixedWriter<2 * 32> input;
+  input.Raw(of.Leaf().bytes).Raw(delivered.bytes);
+  return LabelledHash(labels::kRefusalLeaf, input.array());
+}
+
+Refusal SignRefusal(const SigningKeyPair& node, const CellId& cell, const RefusalClaim& claim) {
+  const Hash256 item = claim.Leaf();
+  return {claim, std::move(Sign(node, cell, {&item, 1}, labels::kRefusalBatchNode,
+                                labels::kRefusalBatchSigned)
+                               .front())};
+}
+
 BatchVerifier::BatchVerifier(std::size_t capacity) : capacity_(capacity) {
   WORLDB_CHECK(capacity > 0);
   WORLDB_CHECK(sodium_init() >= 0);  // a pure reader owns no key pair, and wants the fast BLAKE2b
@@ -219,6 +232,11 @@ absl::Status BatchVerifier::VerifyCommit(const CommitProof& proof, const CellId&
 absl::Status BatchVerifier::VerifyReceipt(const Receipt& receipt, const CellId& cell) {
   return Verify(receipt.proof, receipt.claim.Leaf(), cell, labels::kReceiptBatchNode,
                 labels::kReceiptBatchSigned, "receipt");
+}
+
+absl::Status BatchVerifier::VerifyRefusal(const Refusal& refusal, const CellId& cell) {
+  return Verify(refusal.proof, refusal.claim.Leaf(), cell, labels::kRefusalBatchNode,
+                labels::kRefusalBatchSigned, "refusal");
 }
 
 absl::Status BatchVerifier::Verify(const BatchProof& proof, const Hash256& item, const CellId& cell,

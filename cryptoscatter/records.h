@@ -119,6 +119,23 @@ struct Receipt {
 std::vector<Receipt> SignReceipts(const SigningKeyPair& node, const CellId& cell,
                                   std::span<const ReceiptClaim> claims);
 
+// What a node says it cannot hold, and that the fault is its writer's: the key share that was sealed to it is
+// not the one that was signed. `delivered` says what it was handed, so that whoever handed it over can tell
+// whether it was the writer's.
+struct RefusalClaim {
+  ReceiptClaim of;
+  Hash256 delivered;
+
+  Hash256 Leaf() const;
+  friend bool operator==(const RefusalClaim&, const RefusalClaim&) = default;
+};
+struct Refusal {
+  RefusalClaim claim;
+  BatchProof proof;  // the signer is the node
+  friend bool operator==(const Refusal&, const Refusal&) = default;
+};
+Refusal SignRefusal(const SigningKeyPair& node, const CellId& cell, const RefusalClaim& claim);
+
 // Verifies proofs, each batch signature once: the last `capacity` good ones are remembered.
 // It says that `signer` signed, not that `signer` may: that is the caller's question.
 class BatchVerifier {
@@ -128,6 +145,7 @@ class BatchVerifier {
   absl::Status VerifyCommit(const CommitProof& proof, const CellId& cell,
                             const CommitmentId& commitment);
   absl::Status VerifyReceipt(const Receipt& receipt, const CellId& cell);
+  absl::Status VerifyRefusal(const Refusal& refusal, const CellId& cell);
   // Signatures really checked so far.
   std::uint64_t signature_checks() const { return signature_checks_; }
 

@@ -156,6 +156,13 @@ absl::StatusOr<KeyShare> OpenKeyShare(const PairwiseKey& pairwise, const KeyShar
                      MakeSealAad(ref.core, ref.index, receiver));
 }
 
+Hash256 DeliveredHash(const ExchangePublicKey& writer, const SealedKeyShare& sealed) {
+  ByteWriter w(writer.bytes.size() + sealed.bytes());
+  w.Raw(writer.bytes);
+  sealed.AppendTo(w);
+  return LabelledHash(labels::kDeliveredKeyShare, w.span());
+}
+
 WriterSession::WriterSession(ExchangeKeyPair pair, const std::array<SealTarget, kNodeCount>& nodes)
     : pair_(std::move(pair)), nodes_(nodes) {}
 

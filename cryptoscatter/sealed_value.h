@@ -40,6 +40,8 @@ SealedKeyShare SealKeyShare(const PairwiseKey& pairwise, const KeyShareRef& ref,
 // What opens may have another hash still, if its sealer lied.
 absl::StatusOr<KeyShare> OpenKeyShare(const PairwiseKey& pairwise, const KeyShareRef& ref,
                                       const NodeId& receiver, const SealedKeyShare& sealed);
+// What a node was handed, as its refusal names it.
+Hash256 DeliveredHash(const ExchangePublicKey& writer, const SealedKeyShare& sealed);
 
 // A node as a writer sees it: its id and its exchange key of the present key epoch.
 struct SealTarget {

@@ -39,6 +39,8 @@ struct PutShares {
 struct ShareRefusal {
   arbiter::RoundId version;
   std::string reason;
+  // The writer's fault, and the node's word for it: it will never hold this share.
+  std::optional<cryptoscatter::Refusal> writers_fault = std::nullopt;
 };
 struct PutSharesReply {
   RequestId id = 0;

@@ -9,4 +9,10 @@ bool IsReceiptOf(const Cell& cell, NodeIndex node, const cryptoscatter::Receipt&
          verifier.VerifyReceipt(receipt, cell.id()).ok();
 }
 
+bool IsRefusalOf(const Cell& cell, NodeIndex node, const cryptoscatter::Refusal& refusal,
+                 cryptoscatter::BatchVerifier& verifier) {
+  return refusal.claim.of.index == node && refusal.proof.signer == cell.node(node).signing_key &&
+         verifier.VerifyRefusal(refusal, cell.id()).ok();
+}
+
 }  // namespace worldb::engine

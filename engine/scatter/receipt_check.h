@@ -1,4 +1,4 @@
-// Whether a receipt is what it says: signed by the node it is of, in this cell.
+// Whether a receipt, or a refusal, is what it says: signed by the node it is of, in this cell.
 //
 // Threads: as the verifier.
 #ifndef WORLDB_ENGINE_SCATTER_RECEIPT_CHECK_H_
@@ -11,6 +11,9 @@
 namespace worldb::engine {
 
 bool IsReceiptOf(const Cell& cell, NodeIndex node, const cryptoscatter::Receipt& receipt,
+                 cryptoscatter::BatchVerifier& verifier);
+
+bool IsRefusalOf(const Cell& cell, NodeIndex node, const cryptoscatter::Refusal& refusal,
                  cryptoscatter::BatchVerifier& verifier);
 
 }  // namespace worldb::engine

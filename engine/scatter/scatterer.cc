@@ -339,6 +339,10 @@ void Scatterer::TakeReceipts(NodeIndex from, const PutSharesReply& reply) {
   if (versions == nullptr) return;
   const Outbox::Versions held = ProvedBy(from, *versions, reply.receipts);
   for (const arbiter::RoundId& id : held) MarkHeld(id, from);
+  for (const ShareRefusal& refusal : reply.refusals) {
+    if (refusal.writers_fault.has_value())
+      MarkRefused(refusal.version, from, *refusal.writers_fault);
+  }
   const bool gave_receipts = !reply.receipts.empty();
   Heed(from, outbox(from).TakeAnswer(reply.id, held, gave_receipts, self_.now()));
   SendWaiting(from);
@@ -385,6 +389,23 @@ void Scatterer::MarkHeld(const arbiter::RoundId& id, NodeIndex node) {
   } else {
     MaybePark(work);
   }
+}
+
+// It counts only of what this node handed over, and the writer had sealed so: it is checked against the payload.
+void Scatterer::MarkRefused(const arbiter::RoundId& id, NodeIndex node,
+                            const cryptoscatter::Refusal& refusal) {
+  const auto it = works_.find(id);
+  if (it == works_.end() || it->second.deliveries == nullptr || it->second.script == nullptr)
+    return;
+  Work& work = it->second;
+  const ShareDelivery& delivery = *work.deliveries->shares[static_cast<std::size_t>(node.value())];
+  const cryptoscatter::RefusalClaim expected{
+      delivery.share.Claim(),
+      cryptoscatter::DeliveredHash(delivery.writer_exchange_key, delivery.key_share)};
+  if (refusal.claim != expected || !IsRefusalOf(self_.cell(), node, refusal, verifier_)) return;
+  work.refused.Add(node);
+  if (work.script->IsReadable(NodeSet::All().Minus(work.refused))) return;
+  notes_.NoteVoid({id, NodeSet(), work.refused});
 }
 
 void Scatterer::TakeStaged(NodeIndex from, const StagePutReply& reply) {

@@ -86,6 +86,7 @@ class Scatterer {
     NodeSet held;
     NodeSet sent;  // handed to an outbox, no answer yet
     Phase phase = Phase::kParked;
+    NodeSet refused;                   // for what the writer sealed to them
     NodeSet not_here;                  // of the triad: who says that it does not have the payload
     bool own_damaged = false;          // this node's copy of the payload; siblings are asked
     std::uint32_t siblings_asked = 0;  // for the payload, so far
@@ -123,6 +124,9 @@ class Scatterer {
   Outbox::Versions ProvedBy(NodeIndex node, const Outbox::Versions& versions,
                             const std::vector<cryptoscatter::Receipt>& receipts);
   void MarkHeld(const arbiter::RoundId& id, NodeIndex node);
+  // Its writer sealed to the node what it did not sign.
+  void MarkRefused(const arbiter::RoundId& id, NodeIndex node,
+                   const cryptoscatter::Refusal& refusal);
 
   void Sweep();
   Outbox& outbox(NodeIndex node) { return outboxes_[static_cast<std::size_t>(node.value())]; }

@@ -41,14 +41,20 @@ absl::StatusOr<cryptoscatter::KeyShare> CheckDelivery(const Cell& cell, NodeInde
         absl::StrCat("share ", index.value(), " of version ", share.version.value(), ": key ",
                      share.proof.signer.Hex(), " that signed it is no writer of this cell"));
   }
-  WORLDB_ASSIGN_OR_RETURN(
-      cryptoscatter::KeyShare key_share,
+  absl::StatusOr<cryptoscatter::KeyShare> opened =
       cryptoscatter::OpenKeyShare(opener, {share.core.Id(), index, share.key_share_hash},
-                                  cell.node(index).id, delivery.key_share));
-  WORLDB_RETURN_IF_ERROR(cryptoscatter::ToStatus(
-      cryptoscatter::VerifyShare(share, cell.id(), verifier, &key_share, /*source=*/{},
-                                 with_fragment, cell.scripts().book())));
-  return key_share;
+                                  cell.node(index).id, delivery.key_share);
+  const cryptoscatter::ShareVerdict verdict =
+      cryptoscatter::VerifyShare(share, cell.id(), verifier, opened.ok() ? &*opened : nullptr,
+                                 /*source=*/{}, with_fragment, cell.scripts().book());
+  const bool rest_is_good = verdict.record_fault == cryptoscatter::ShareFault::kNone &&
+                            verdict.fragment_fault == cryptoscatter::ShareFault::kNone;
+  if (rest_is_good && !opened.ok()) return absl::DataLossError(opened.status().message());
+  if (rest_is_good && verdict.key_share_fault != cryptoscatter::ShareFault::kNone) {
+    return absl::DataLossError(verdict.reason);
+  }
+  WORLDB_RETURN_IF_ERROR(cryptoscatter::ToStatus(verdict));
+  return opened;
 }
 
 }  // namespace worldb::engine

@@ -30,6 +30,7 @@ struct Item {
   // Set when the share is found good.
   std::optional<StoredForm> form;
   std::optional<BatchRef> batch;  // null for a batch of one
+  bool writers_fault = false;     // its key share is not what was signed
   bool known = false;             // stored before: receipt again, nothing to write
   bool kept = false;              // its row, until the commit is answered
 };
@@ -43,6 +44,7 @@ struct Checker {
   void Check(Item& item, BatchVerifier& verifier) const {
     const auto key_share = CheckDelivery(*cell, index, *item.delivery, *item.opener, verifier);
     item.status = key_share.status();
+    item.writers_fault = absl::IsDataLoss(item.status);
     if (!item.status.ok()) return;
     item.form = StoredForm::Make(*cell, *storage_key, item.delivery->share, *key_share);
   }
@@ -319,8 +321,15 @@ void ShareIntake::Call::Answer(const absl::Status& committed) {
     if (failed.ok()) {
       claims.push_back(share.Claim());
     } else {
-      reply.refusals.push_back(
-          {{share.core.key_tag, share.version}, std::string(failed.message())});
+      ShareRefusal& refusal = reply.refusals.emplace_back();
+      refusal.version = {share.core.key_tag, share.version};
+      refusal.reason = std::string(failed.message());
+      if (item.writers_fault) {
+        refusal.writers_fault = cryptoscatter::SignRefusal(
+            intake_.secrets_.signing, intake_.self_.cell().id(),
+            {share.Claim(), cryptoscatter::DeliveredHash(item.delivery->writer_exchange_key,
+                                                         item.delivery->key_share)});
+      }
     }
   }
   reply.receipts =

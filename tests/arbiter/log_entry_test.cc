@@ -99,7 +99,7 @@ class RandomEntries {
       case 2:
         return WindowChange{Span()};
       case 3:
-        return VersionVoid{Round(), Nodes()};
+        return VersionVoid{Round(), Nodes(), Nodes()};
       case 4:
         return OutageChange{DataCenterAt(static_cast<int>(Below(3))), Below(2) == 1};
       case 5:
@@ -163,7 +163,7 @@ TEST(LogEntry, ExampleHasTheseBytes) {
   const RoundId version{Filled<KeyTag>(0xaa), Version(9)};
   e.records = {WindowChange{absl::Nanoseconds(255)},
                LevelReached{version, Level::kSafe, NodeSet::FromBits(0x1b)},
-               VersionVoid{version, NodeSet::FromBits(0x103)},
+               VersionVoid{version, NodeSet::FromBits(0x103), NodeSet::FromBits(4)},
                OutageChange{DataCenterAt(2), true},
                Restaged{version, NodeSet::FromBits(7)},
                StateSum{LogIndex(300), Filled<Hash128>(0xbb)}};
@@ -192,7 +192,7 @@ TEST(LogEntry, ExampleHasTheseBytes) {
             "05"
             "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
             "0900000000000000"
-            "0301"
+            "03010400"
             "06"
             "02"
             "01"
@@ -331,6 +331,7 @@ TEST(LogEntry, RefusesValuesOutOfRange) {
   refused_record(ShareLost{}, 27, 2, "more than nine members");
   // VOID and restaged: tag 1, round 24, then nodes.
   refused_record(VersionVoid{}, 26, 2, "more than nine members");
+  refused_record(VersionVoid{}, 28, 2, "more than nine members");
   refused_record(Restaged{}, 26, 2, "more than nine members");
   refused_record(OutageChange{}, 1, 3, "data center above 2");
   refused_record(OutageChange{}, 2, 2, "out of range");

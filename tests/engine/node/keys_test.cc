@@ -162,75 +162,123 @@ TEST_F(KeysTest, ADeleteRacesAndRetriesLikeASetAndHasNoValue) {
   EXPECT_TRUE(absl::IsInvalidArgument(*loaded->failed()));
 }
 
-// A node of the cell that sends what no honest one would.
-TEST_F(KeysTest, AFrameThatSaysOtherThanItsWriterSignedIsRefused) {
-  cell_.StopNode(8);
-  SimExecutor executor(cell_.world());
-  const auto network = cell_.network().Attach(NodeAt(8), executor);
-  std::map<OpId, absl::Status> refused;
-  network->SetHandler([&](NodeIndex, engine::PeerMessage message) {
-    const auto* notices = std::get_if<engine::OpNotices>(&message);
-    if (notices == nullptr) return;
-    for (const engine::OpNotice& notice : notices->notices) {
-      if (const auto* why = std::get_if<engine::NoticeRefused>(&notice.what)) {
-        refused[notice.op] = why->status;
+// A node of the cell that sends what no honest one would: writes of one key of the first home.
+class LyingNode {
+ public:
+  explicit LyingNode(SimCell& cell) : cell_(cell), executor_(cell.world()) {
+    cell_.StopNode(8);
+    network_ = cell_.network().Attach(NodeAt(8), executor_);
+    network_->SetHandler([this](NodeIndex, engine::PeerMessage message) {
+      const auto* notices = std::get_if<engine::OpNotices>(&message);
+      if (notices == nullptr) return;
+      for (const engine::OpNotice& notice : notices->notices) {
+        if (const auto* why = std::get_if<engine::NoticeRefused>(&notice.what)) {
+          refused_[notice.op] = why->status;
+        }
       }
-    }
-  });
-  const engine::Cell& cell = cell_.cell();
-  SeededEntropy entropy(77);
-  const Bytes name = ToBytes(AsBytes(cell_.KeyAt(0)));
-  const auto session = *cryptoscatter::WriterSession::Create(cell.SealTargets(), entropy);
-  engine::FrameBatch batch;
-  batch.home = DataCenterAt(0);
-  batch.stream_epoch = StreamEpoch(1000);
-  const auto add = [&](cryptoscatter::ValueKind sealed, OpKind told, const Bytes& key) {
+    });
+    batch_.home = DataCenterAt(0);
+    batch_.stream_epoch = StreamEpoch(1000);
+  }
+  ~LyingNode() { executor_.Shutdown(); }
+
+  struct Lie {
+    cryptoscatter::ValueKind sealed = cryptoscatter::ValueKind::kValue;
+    OpKind told = OpKind::kSet;
+    Bytes key;  // beside the payload; the right one if empty
+    bool key_shares_swapped = false;
+  };
+  OpId Add(const Lie& lie) {
+    const engine::Cell& cell = cell_.cell();
     auto payload = std::make_shared<engine::Payload>();
-    const OpId op = arbiter::MakeOpId(cell_.clock(0).TrueTime(), entropy);
-    payload->sealed = *cryptoscatter::Seal(*cryptoscatter::Script::Nested(),
-                                           {cell.id(), cell.KeyTagOf(name), op, name, {}, sealed},
-                                           session, entropy);
+    const OpId op = arbiter::MakeOpId(cell_.clock(0).TrueTime(), entropy_);
+    payload->sealed = *cryptoscatter::Seal(
+        *cryptoscatter::Script::Nested(),
+        {cell.id(), cell.KeyTagOf(name_), op, name_, {}, lie.sealed}, session_, entropy_);
+    if (lie.key_shares_swapped) {
+      // One node's for the next one's: none of them opens.
+      auto& shares = payload->sealed.key_shares;
+      std::rotate(shares.begin(), shares.begin() + 1, shares.end());
+    }
     payload->commitment = payload->sealed.Commitment();
     payload->sealed.proof =
         cryptoscatter::SignBatch(cell_.secrets(8).signing, cell.id(), {&payload->commitment, 1})[0];
     payload->encoded = std::make_shared<const Bytes>(payload->sealed.Encode());
-    payload->key = key;
+    payload->key = lie.key.empty() ? name_ : lie.key;
     engine::Frame frame;
-    frame.number = FrameNumber(batch.frames.size() + 1);
+    frame.number = FrameNumber(batch_.frames.size() + 1);
     arbiter::Candidate& c = frame.candidate.emplace();
     c.op = op;
-    c.key_tag = cell.KeyTagOf(name);
+    c.key_tag = cell.KeyTagOf(name_);
     c.slot = cell.SlotOf(c.key_tag);
-    c.kind = told;
+    c.kind = lie.told;
     c.stamp.midpoint = cell_.clock(0).TrueTime();
     c.stamp.bound = absl::Milliseconds(1);
     c.stamp.node = NodeAt(8);
-    c.stamp.stream_epoch = batch.stream_epoch;
+    c.stamp.stream_epoch = batch_.stream_epoch;
     c.stamp.number = frame.number;
     c.commitment = payload->commitment;
     c.script = payload->sealed.script;
     c.payload_bytes = payload->sealed.ciphertext.size();
     frame.payload = std::move(payload);
-    batch.frames.push_back(std::move(frame));
+    batch_.frames.push_back(std::move(frame));
     return op;
-  };
+  }
+  void Send() {
+    for (int node = 0; node < kNodesPerDataCenter; ++node) network_->Send(NodeAt(node), batch_);
+    cell_.world().RunFor(absl::Seconds(3));
+  }
+  const Bytes& name() const { return name_; }
+  std::map<OpId, absl::Status>& refused() { return refused_; }
+
+ private:
+  SimCell& cell_;
+  SimExecutor executor_;
+  std::unique_ptr<engine::PeerNetwork> network_;
+  std::map<OpId, absl::Status> refused_;
+  SeededEntropy entropy_{77};
+  const Bytes name_ = ToBytes(AsBytes(cell_.KeyAt(0)));
+  const cryptoscatter::WriterSession session_ =
+      *cryptoscatter::WriterSession::Create(cell_.cell().SealTargets(), entropy_);
+  engine::FrameBatch batch_;
+};
+
+TEST_F(KeysTest, AFrameThatSaysOtherThanItsWriterSignedIsRefused) {
   using cryptoscatter::ValueKind;
-  const OpId unlike_value = add(ValueKind::kTombstone, OpKind::kSet, name);
-  const OpId unlike_delete = add(ValueKind::kValue, OpKind::kDelete, name);
-  const OpId other_name = add(ValueKind::kValue, OpKind::kSet, ToBytes(AsBytes("another")));
-  const OpId honest = add(ValueKind::kTombstone, OpKind::kDelete, name);
-  for (int node = 0; node < kNodesPerDataCenter; ++node) network->Send(NodeAt(node), batch);
-  cell_.world().RunFor(absl::Seconds(3));
+  LyingNode liar(cell_);
+  const OpId unlike_value = liar.Add({.sealed = ValueKind::kTombstone, .told = OpKind::kSet});
+  const OpId unlike_delete = liar.Add({.sealed = ValueKind::kValue, .told = OpKind::kDelete});
+  const OpId other_name = liar.Add({.key = ToBytes(AsBytes("another"))});
+  const OpId honest = liar.Add({.sealed = ValueKind::kTombstone, .told = OpKind::kDelete});
+  liar.Send();
+  auto& refused = liar.refused();
   EXPECT_THAT(refused, ::testing::SizeIs(3));
   EXPECT_THAT(std::string(refused[unlike_value].message()), ::testing::HasSubstr("kind"));
   EXPECT_THAT(std::string(refused[unlike_delete].message()), ::testing::HasSubstr("kind"));
   EXPECT_THAT(std::string(refused[other_name].message()), ::testing::HasSubstr("name"));
   EXPECT_FALSE(refused.contains(honest));
-  const auto history = cell_.History(0, AsText(name), 10);
+  const auto history = cell_.History(0, AsText(liar.name()), 10);
   ASSERT_TRUE(history.ok()) << history.status();
   ASSERT_EQ(history->versions.size(), 1u);
   EXPECT_EQ(history->versions[0].op, honest);
-  executor.Shutdown();
+}
+
+// No home can see into sealed key shares: it wins, and no node can ever hold it. Its key goes on.
+TEST_F(KeysTest, AWinnerThatNodesRefuseEndsVoidByTheirWord) {
+  LyingNode liar(cell_);
+  const std::string key(AsText(liar.name()));
+  ASSERT_GE(cell_.SetAndWait(0, key, "before")->level(), Level::kSafe);
+  liar.Add({.key_shares_swapped = true});
+  liar.Send();
+  const auto history = cell_.History(0, key, 10);
+  ASSERT_TRUE(history.ok()) << history.status();
+  ASSERT_EQ(history->versions.size(), 2u);
+  EXPECT_EQ(history->versions[0].outcome, OutcomeKind::kVoid);
+  const auto latest = cell_.Get(4, key);
+  ASSERT_TRUE(latest.ok()) << latest.status();
+  EXPECT_EQ(ToString(latest->value.ExposeSecret()), "before");
+  EXPECT_THAT(latest->void_versions, ::testing::ElementsAre(Version(2)));
+  EXPECT_GE(cell_.SetAndWait(1, key, "after")->level(), Level::kSafe);
 }
 
 // ---------------------------------------------------------------- list

@@ -310,6 +310,34 @@ TEST_F(ScattererTest, WhatNodesHoldIsNotLostThoughNobodyHasThePayload) {
       << "enough to be never given up; the rest tell by themselves";
 }
 
+// A gateway sealed key shares that do not open. They won: only nodes could see it.
+TEST_F(ScattererTest, WhatNodesCanNeverHoldEndsVoidByTheirWord) {
+  const RoundId id = Win();
+  auto sent = Sent();
+  const auto refuse = [&](int node, int signer, bool of_another) {
+    const PutShares& put = sent[node].at(0);
+    const ShareDelivery& delivery = *put.deliveries.at(0);
+    Hash256 delivered =
+        cryptoscatter::DeliveredHash(delivery.writer_exchange_key, delivery.key_share);
+    if (of_another) delivered.bytes[0] ^= 1;
+    const cryptoscatter::Refusal refusal =
+        cryptoscatter::SignRefusal(seat_.node().secrets(NodeAt(signer)).signing,
+                                   seat_.node().cell().id(), {delivery.share.Claim(), delivered});
+    scatterer_.TakeReceipts(NodeAt(node), {put.id, {}, {{id, "its key share", refusal}}});
+  };
+  for (const int node : {0, 1, 2}) refuse(node, node, false);
+  refuse(3, 4, false);
+  refuse(4, 4, true);
+  EXPECT_TRUE(Notes().empty()) << "one data center cannot keep the others from reading, nor do "
+                                  "forged words count, nor those of "
+                                  "what was changed on the way";
+  Refuse(5, sent[5].at(0));
+  for (const int node : {6, 7}) refuse(node, node, false);
+  const std::vector<LogRecord> expected = {
+      arbiter::VersionVoid{id, NodeSet(), NodeSet::FromBits(0b11000111)}};
+  EXPECT_EQ(Notes(), expected);
+}
+
 TEST_F(ScattererTest, OnlyFromThoseAskedIsACopyNoted) {
   const PayloadPtr payload = seat_.Seal();
   seat_.Stage(payload);
