@@ -112,6 +112,10 @@ void PrintBanner(const DemoCell& demo, const DemoCell::Options& options, bool te
   PrintLine(
       "  reach   this machine only; no TLS and no access control yet, every node is a gateway");
   for (int dc = 0; dc < kDataCenterCount; ++dc) {
+    if (cell.IsOut(NodeAt(dc * kNodesPerDataCenter))) {
+      PrintLine(absl::StrCat("  ", cell.cell()->data_center_name(DataCenterAt(dc)), " is OUT"));
+      continue;
+    }
     std::string line;
     for (int i = 0; i < kNodesPerDataCenter; ++i) {
       const NodeIndex node = NodeAt(dc * kNodesPerDataCenter + i);
@@ -121,15 +125,34 @@ void PrintBanner(const DemoCell& demo, const DemoCell::Options& options, bool te
   }
 }
 
+void PrintOutage(const LocalCell& cell) {
+  const LocalCell::Outage& outage = *cell.outage();
+  const std::string& name = cell.cell()->data_center_name(outage.data_center);
+  PrintLine(absl::StrCat("\n", name, " is OUT: ", outage.cause, "."));
+  PrintLine(
+      "  Its nodes are not started, and nothing is made in their place. Writes to keys at home");
+  PrintLine(absl::StrCat("  elsewhere reach HELD, and SAFE when ", name,
+                         " is back. Keys at home in ", name, " cannot be written;"));
+  PrintLine("  worldb get KEY --surviving reads them, and so does worldb-recover from the disks.");
+  PrintLine("  To end this, bring the disks back, end the demo and start it again.");
+}
+
 void PrintNextSteps(const DemoCell& demo, bool default_ports) {
+  if (demo.cell().outage().has_value()) PrintOutage(demo.cell());
   PrintLine("\nIn another terminal:");
   if (!default_ports) {
     PrintLine(absl::StrCat("  export WORLDB_ENDPOINTS=", absl::StrJoin(demo.endpoints(), ",")));
   }
-  PrintLine("  echo -n hello | worldb set greeting -");
-  PrintLine("  worldb get greeting");
-  PrintLine("  worldb status");
-  PrintLine("  worldb node stop virginia-1");
+  if (demo.cell().outage().has_value()) {
+    PrintLine("  echo -n hello | worldb set greeting - --wait held");
+    PrintLine("  worldb get greeting --surviving");
+    PrintLine("  worldb status");
+  } else {
+    PrintLine("  echo -n hello | worldb set greeting -");
+    PrintLine("  worldb get greeting");
+    PrintLine("  worldb status");
+    PrintLine("  worldb node stop virginia-1");
+  }
   PrintLine("\nReady. Ctrl-C ends it.");
 }
 
@@ -140,6 +163,7 @@ absl::Status Run(const DemoArguments& arguments) {
   WORLDB_RETURN_IF_ERROR(AddScripts(arguments, options.cell));
   options.port = arguments.port >= 0 ? arguments.port : arguments.once ? 0 : kDefaultPort;
   options.new_disks = arguments.new_disks;
+  options.cell.needs_all_disks = arguments.once;
   umask(0077);  // what the demo writes is for its owner alone
 
   // Blocked before any thread is made, so that all of them inherit it and only sigwait() sees them.

@@ -20,7 +20,9 @@ absl::Status UnknownNode(const std::string& name) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<DemoCell>> DemoCell::Start(const Options& options) {
-  WORLDB_ASSIGN_OR_RETURN(std::unique_ptr<LocalCell> cell, LocalCell::Open(options.cell));
+  LocalCell::Options cell_options = options.cell;
+  cell_options.needs_all_disks |= !options.new_disks.empty();
+  WORLDB_ASSIGN_OR_RETURN(std::unique_ptr<LocalCell> cell, LocalCell::Open(cell_options));
   std::unique_ptr<DemoCell> demo(new DemoCell(std::move(cell)));
   NodeSet new_disks;
   for (const std::string& name : options.new_disks) {
@@ -30,6 +32,7 @@ absl::StatusOr<std::unique_ptr<DemoCell>> DemoCell::Start(const Options& options
   }
   for (int i = 0; i < kNodeCount; ++i) {
     demo->ports_[i] = options.port == 0 ? 0 : options.port + i;
+    if (demo->cell_->IsOut(NodeAt(i))) continue;
     WORLDB_RETURN_IF_ERROR(demo->Raise(NodeAt(i), new_disks.Has(NodeAt(i))));
   }
   for (int i = 0; i < kDataCenterCount; ++i) {
@@ -39,6 +42,7 @@ absl::StatusOr<std::unique_ptr<DemoCell>> DemoCell::Start(const Options& options
                        " does not serve its keys; the machine may be overloaded"));
     }
   }
+  if (demo->cell_->outage().has_value()) demo->DeclareOut(demo->cell_->outage()->data_center);
   demo->thread_ = std::thread([raw = demo.get()] { raw->RunOrders(); });
   return demo;
 }
@@ -61,7 +65,9 @@ std::string DemoCell::endpoint(NodeIndex index) const {
 
 std::vector<std::string> DemoCell::endpoints() const {
   std::vector<std::string> all;
-  for (int i = 0; i < kNodeCount; ++i) all.push_back(endpoint(NodeAt(i)));
+  for (int i = 0; i < kNodeCount; ++i) {
+    if (!cell_->IsOut(NodeAt(i))) all.push_back(endpoint(NodeAt(i)));
+  }
   return all;
 }
 

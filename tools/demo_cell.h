@@ -1,7 +1,7 @@
 // A local cell with its nine public endpoints, each of whose nodes can be stopped and started.
 //
 // One thread of its own does all starting and stopping; everything else only asks it to. Stopping the
-// last node of a data center declares it OUT.
+// last node of a data center declares it OUT; so does a start without its disks (LocalCell::outage()).
 // Threads: any, except that Start and the destructor belong to the owner.
 #ifndef WORLDB_TOOLS_DEMO_CELL_H_
 #define WORLDB_TOOLS_DEMO_CELL_H_
@@ -34,7 +34,8 @@ class DemoCell final : public transport::DemoControl {
   static constexpr absl::Duration kSettleTimeMax = absl::Seconds(10);
   static constexpr std::size_t kOrdersMax = 64;
 
-  // All nine nodes run, listen and serve their homes when it returns.
+  // All nodes run, listen and serve their homes when it returns: nine, or six where a data center is
+  // out. With `new_disks`, all other disks must be there.
   static absl::StatusOr<std::unique_ptr<DemoCell>> Start(const Options& options);
   // Stops everything.
   ~DemoCell() override;
@@ -43,6 +44,7 @@ class DemoCell final : public transport::DemoControl {
 
   // "127.0.0.1:PORT"; the same for the life of the cell.
   std::string endpoint(NodeIndex index) const;
+  // Of all nodes that are not out.
   std::vector<std::string> endpoints() const;
   const LocalCell& cell() const { return *cell_; }
 

@@ -31,6 +31,12 @@ std::string NodeDir(const std::string& data_dir, const std::string& name) {
   return absl::StrCat(data_dir, "/nodes/", name);
 }
 
+std::string SecretsPath(const std::string& data_dir, const std::string& name) {
+  return NodeDir(data_dir, name) + "/secrets";
+}
+std::string StoreDir(const std::string& data_dir, const std::string& name) {
+  return NodeDir(data_dir, name) + "/store";
+}
 std::string LogDir(const std::string& data_dir, const std::string& data_center) {
   return absl::StrCat(data_dir, "/logs/", data_center);
 }
@@ -64,6 +70,44 @@ absl::Status MissingLog(const std::string& dir, const std::string& data_center) 
   return absl::FailedPreconditionError(absl::StrCat(
       dir, " holds no accept log: without it nobody can say what the home ", data_center,
       " decided. Bring it back; what nodes hold, worldb-recover reads without it"));
+}
+
+// What is not there of one data center's disks.
+struct MissingParts {
+  bool secrets = false;
+  int stores = 0;
+  bool log = false;
+  std::string first;  // of stores and log, as one clause
+
+  bool none() const { return !secrets && stores == 0 && !log; }
+};
+
+MissingParts LookFor(const std::string& data_dir, const engine::Cell& cell, DataCenterIndex dc) {
+  MissingParts missing;
+  for (int i = 0; i < kNodesPerDataCenter; ++i) {
+    const std::string& node = cell.node(NodeAt(dc.value() * kNodesPerDataCenter + i)).name;
+    missing.secrets |= !FileExists(SecretsPath(data_dir, node));
+    const std::string store = StoreDir(data_dir, node);
+    if (HoldsStore(store)) continue;
+    if (missing.stores++ == 0) missing.first = store + " holds no store";
+  }
+  const std::string log = LogDir(data_dir, cell.data_center_name(dc));
+  missing.log = !HoldsStore(log);
+  if (missing.log && missing.first.empty()) missing.first = log + " holds no accept log";
+  return missing;
+}
+
+// The one data center that cannot serve its home, while the other two have all of theirs.
+std::optional<LocalCell::Outage> FindOutage(const std::string& data_dir, const engine::Cell& cell) {
+  std::optional<LocalCell::Outage> outage;
+  for (int i = 0; i < kDataCenterCount; ++i) {
+    MissingParts missing = LookFor(data_dir, cell, DataCenterAt(i));
+    if (missing.none()) continue;
+    // One store can be made anew from the other nodes'.
+    if (outage.has_value() || (missing.stores < 2 && !missing.log)) return std::nullopt;
+    outage = LocalCell::Outage{DataCenterAt(i), std::move(missing.first)};
+  }
+  return outage;
 }
 
 absl::Status MakeStore(const std::string& dir, engine::ThreadPools& pools,
@@ -185,17 +229,15 @@ absl::StatusOr<LocalCell::Identity> LocalCell::MakeIdentity(const std::string& d
   Identity identity;
   identity.cell = engine::Cell::Create(DataCenterNames(), secrets, entropy);
   for (int i = 0; i < kNodeCount; ++i) {
-    const std::string dir = NodeDir(data_dir, NodeNameOf(i));
-    WORLDB_RETURN_IF_ERROR(MakePrivateDirectories(dir));
-    WORLDB_RETURN_IF_ERROR(
-        WriteFileAtomically(dir + "/secrets", secrets[i].Encode().ExposeSecret()));
-    identity.secrets.push_back(std::move(secrets[i]));
+    WORLDB_RETURN_IF_ERROR(MakePrivateDirectories(NodeDir(data_dir, NodeNameOf(i))));
+    WORLDB_RETURN_IF_ERROR(WriteFileAtomically(SecretsPath(data_dir, NodeNameOf(i)),
+                                               secrets[i].Encode().ExposeSecret()));
+    identity.secrets[i] = std::move(secrets[i]);
   }
   engine::ThreadPools pools;
   engine::RocksResources resources;
   for (int i = 0; i < kNodeCount; ++i) {
-    WORLDB_RETURN_IF_ERROR(
-        MakeStore(NodeDir(data_dir, NodeNameOf(i)) + "/store", pools, resources));
+    WORLDB_RETURN_IF_ERROR(MakeStore(StoreDir(data_dir, NodeNameOf(i)), pools, resources));
   }
   for (const std::string& name : DataCenterNames()) {
     WORLDB_RETURN_IF_ERROR(MakeStore(LogDir(data_dir, name), pools, resources));
@@ -218,7 +260,8 @@ absl::Status LocalCell::AddScripts(const Options& options, Identity& identity) {
   return WriteFileAtomically(CellPath(options.data_dir), identity.cell->Encode().ExposeSecret());
 }
 
-absl::StatusOr<LocalCell::Identity> LocalCell::ReadIdentity(const std::string& data_dir) {
+absl::StatusOr<LocalCell::Identity> LocalCell::ReadIdentity(const Options& options) {
+  const std::string& data_dir = options.data_dir;
   Identity identity;
   WORLDB_ASSIGN_OR_RETURN(const SecretBytes cell,
                           ReadWholeFile(CellPath(data_dir), engine::kCellFileBytesMax));
@@ -228,9 +271,13 @@ absl::StatusOr<LocalCell::Identity> LocalCell::ReadIdentity(const std::string& d
     return absl::DataLossError(absl::StrCat(CellPath(data_dir), ": ", decoded.status().message()));
   }
   identity.cell = *std::move(decoded);
+  if (!options.needs_all_disks) identity.outage = FindOutage(data_dir, *identity.cell);
   for (int i = 0; i < kNodeCount; ++i) {
     const engine::NodePublic& node = identity.cell->node(NodeAt(i));
-    const std::string path = NodeDir(data_dir, node.name) + "/secrets";
+    if (identity.outage.has_value() && identity.outage->data_center == DataCenterOf(NodeAt(i))) {
+      continue;
+    }
+    const std::string path = SecretsPath(data_dir, node.name);
     absl::StatusOr<SecretBytes> bytes = ReadWholeFile(path, kSecretsFileBytesMax);
     if (absl::IsNotFound(bytes.status())) return HalfMade(data_dir, path);
     WORLDB_RETURN_IF_ERROR(bytes.status());
@@ -244,7 +291,7 @@ absl::StatusOr<LocalCell::Identity> LocalCell::ReadIdentity(const std::string& d
       return absl::FailedPreconditionError(
           absl::StrCat(path, " belongs to another cell than ", CellPath(data_dir)));
     }
-    identity.secrets.push_back(*std::move(secrets));
+    identity.secrets[i] = *std::move(secrets);
   }
   return identity;
 }
@@ -265,7 +312,7 @@ absl::StatusOr<std::unique_ptr<LocalCell>> LocalCell::Open(const Options& option
   WORLDB_ASSIGN_OR_RETURN(std::unique_ptr<LockFile> lock, LockFile::Acquire(dir + "/lock"));
   // Looked at again under the lock: another process may just have made it.
   WORLDB_ASSIGN_OR_RETURN(Identity identity,
-                          FileExists(CellPath(dir)) ? ReadIdentity(dir) : MakeIdentity(dir));
+                          FileExists(CellPath(dir)) ? ReadIdentity(options) : MakeIdentity(dir));
   WORLDB_RETURN_IF_ERROR(AddScripts(options, identity));
   std::unique_ptr<LocalCell> cell(new LocalCell(options, std::move(lock), std::move(identity)));
   WORLDB_RETURN_IF_ERROR(cell->OpenLogs());
@@ -289,6 +336,7 @@ LocalCell::~LocalCell() {
 
 absl::Status LocalCell::OpenLogs() {
   for (int i = 0; i < kDataCenterCount; ++i) {
+    if (outage().has_value() && outage()->data_center == DataCenterAt(i)) continue;
     const std::string& name = cell()->data_center_name(DataCenterAt(i));
     const std::string dir = LogDir(options_.data_dir, name);
     if (!HoldsStore(dir)) return MissingLog(dir, name);
@@ -302,10 +350,24 @@ absl::Status LocalCell::OpenLogs() {
 }
 
 std::string LocalCell::store_dir(NodeIndex index) const {
-  return NodeDir(options_.data_dir, cell()->node(index).name) + "/store";
+  return StoreDir(options_.data_dir, cell()->node(index).name);
+}
+
+const engine::NodeSecrets& LocalCell::secrets(NodeIndex index) const {
+  WORLDB_CHECK(!IsOut(index));
+  return *identity_.secrets[index.value()];
+}
+
+bool LocalCell::IsOut(NodeIndex index) const {
+  return outage().has_value() && outage()->data_center == DataCenterOf(index);
 }
 
 absl::Status LocalCell::CheckStore(NodeIndex index, bool new_disk) const {
+  if (IsOut(index)) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        cell()->data_center_name(DataCenterOf(index)), " is OUT in this demo: ", outage()->cause,
+        ". Bring its disks back, then end the demo and start it again"));
+  }
   const std::string dir = store_dir(index);
   if (!new_disk) {
     return HoldsStore(dir) ? absl::OkStatus() : MissingStore(dir, cell()->node(index).name);

@@ -9,7 +9,8 @@
 //   lock                   held while a process uses the directory
 // The first start makes them, `cell` last: a directory with nodes but no cell is half-made. Nothing is made
 // later: a store or a log that is missing is a disk that is missing, and an empty one in its place would answer
-// for what it never held.
+// for what it never held. Where the log or most stores of one data center are missing, and nothing of the
+// other two, the cell opens without it.
 // Errors:  FailedPrecondition for a directory that is in use, half-made or something else's, and for a store or
 //          log that is missing; DataLoss for damaged files; else as the store says.
 // Threads: one caller at a time; a node may be called from any thread while it runs.
@@ -60,6 +61,13 @@ class LocalCell {
     // Added to what the cell has; FailedPrecondition when they contradict it.
     std::vector<std::pair<std::string, engine::CellScripts::ScriptPtr>> scripts;  // by name
     std::vector<std::pair<std::string, std::string>> namespaces;  // key prefix, name of a script
+    // Refuses what would be an outage.
+    bool needs_all_disks = false;
+  };
+  // A data center none of whose nodes can start in this process.
+  struct Outage {
+    DataCenterIndex data_center;
+    std::string cause;  // which path is missing, as one clause
   };
   static constexpr absl::Duration kNodeStartTimeMax = absl::Seconds(60);
 
@@ -74,13 +82,18 @@ class LocalCell {
 
   // Opens the node's store and waits until it is ready. `new_disk`: the store is gone for good, and an empty one
   // takes its place; only where there is none, and while both other nodes of the triad have theirs, so that
-  // what the home knows is there to be fetched. REQUIRES: it does not run.
+  // what the home knows is there to be fetched. FailedPrecondition, and nothing is made, if IsOut(index).
+  // REQUIRES: it does not run.
   absl::Status StartNode(NodeIndex index, bool new_disk = false);
   // Ends its calls, closes it and its store. REQUIRES: it runs, and nobody else uses node(index).
   void StopNode(NodeIndex index);
   bool IsRunning(NodeIndex index) const { return nodes_[index.value()] != nullptr; }
   // REQUIRES: it runs.
   engine::Node& node(NodeIndex index);
+
+  // Found out at Open(), and the same from then on.
+  const std::optional<Outage>& outage() const { return identity_.outage; }
+  bool IsOut(NodeIndex index) const;
 
   // What the node says of itself, or nothing when it does not answer in time. REQUIRES: it runs.
   std::optional<engine::NodeStatus> StatusOf(NodeIndex index, absl::Duration timeout);
@@ -93,16 +106,17 @@ class LocalCell {
   absl::StatusOr<StoredRows> ReadRows(NodeIndex index);
 
   const std::shared_ptr<const engine::Cell>& cell() const { return identity_.cell; }
-  const engine::NodeSecrets& secrets(NodeIndex index) const {
-    return identity_.secrets[index.value()];
-  }
+  // REQUIRES: its data center is not out.
+  const engine::NodeSecrets& secrets(NodeIndex index) const;
   const std::string& data_dir() const { return options_.data_dir; }
   std::string store_dir(NodeIndex index) const;
 
  private:
   struct Identity {
     std::shared_ptr<const engine::Cell> cell;
-    std::vector<engine::NodeSecrets> secrets;  // by node index
+    std::optional<Outage> outage;
+    // By node index; those of a data center that is out are not read.
+    std::array<std::optional<engine::NodeSecrets>, kNodeCount> secrets;
   };
   struct TriadLog;
   struct RunningNode;
@@ -110,7 +124,7 @@ class LocalCell {
   LocalCell(const Options& options, std::unique_ptr<LockFile> lock, Identity identity);
   // With empty stores and logs.
   static absl::StatusOr<Identity> MakeIdentity(const std::string& data_dir);
-  static absl::StatusOr<Identity> ReadIdentity(const std::string& data_dir);
+  static absl::StatusOr<Identity> ReadIdentity(const Options& options);
   // Adds the scripts and namespaces of `options` to those of the cell, on disk too.
   static absl::Status AddScripts(const Options& options, Identity& identity);
   absl::Status OpenLogs();

@@ -39,7 +39,9 @@ class Demo:
         self.window = window
         self.options = options  # any others of `worldb demo`
         self.process = None
-        self.endpoints = []
+        self.said = ""  # at its start
+        self.endpoints = []  # of all nodes in order, without those of a data center that is OUT
+        self.places = {}  # node to endpoint
 
     def __enter__(self):
         self.start()
@@ -73,7 +75,10 @@ class Demo:
                 raise AssertionError(f"the demo did not get ready: {said!r} {err!r}")
             said += block
         self.endpoints = re.search(rb"WORLDB_ENDPOINTS=(\S+)", said).group(1).decode().split(",")
-        assert len(self.endpoints) == 9, said
+        self.places = {node: place for node, place in
+                       re.findall(r"(\S+-\d) +(127\.0\.0\.1:\d+)", said.decode())}
+        assert list(self.places.values()) == self.endpoints, said
+        self.said = said.decode()
 
     def stop(self):
         """Ends the demo as Ctrl-C does; returns its exit code."""
@@ -97,7 +102,7 @@ class Demo:
             process.communicate()
 
     def endpoint(self, node):
-        return self.endpoints[NODES.index(node)]
+        return self.places[node]
 
     def run(self, *arguments, stdin=b"", via=None, env=None):
         """One command through the node `via`, through all nine without it."""
