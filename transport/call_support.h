@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "engine/api/budget.h"
 #include "engine/cell/errors.h"
 #include "transport/status_translation.h"
 
@@ -55,9 +56,13 @@ class UnaryCall final : public grpc::ServerUnaryReactor,
     Finish(ToGrpcStatus(status));
   }
 
+  // For `fill`: what the response takes up, given back when it has left.
+  void HoldUntilDone(engine::Budget::Charge charge) { charge_ = std::move(charge); }
+
   void OnCancel() override { Answer(NodeStoppingError()); }
   void OnDone() override {
     if (cleanup_) cleanup_();
+    charge_ = {};
     self_.reset();
   }
 
@@ -66,6 +71,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor,
 
   const std::function<void()> cleanup_;
   std::atomic<bool> answered_ = false;
+  engine::Budget::Charge charge_;  // of whoever set answered_, then of OnDone
   std::shared_ptr<UnaryCall> self_;
 };
 

@@ -55,8 +55,11 @@ class KeyValueService final : public v1::KeyValue::CallbackService {
     }
     translated->timeout = WorkTimeOf(*context);
     node_.Get(*std::move(translated),
-              [call, cell = cell_, response](const absl::StatusOr<engine::GetReply>& reply) {
-                call->Answer(reply.status(), [&] { GetReplyToWire(*reply, *cell, *response); });
+              [call, cell = cell_, response](absl::StatusOr<engine::GetReply> reply) {
+                call->Answer(reply.status(), [&] {
+                  GetReplyToWire(*reply, *cell, *response);
+                  call->HoldUntilDone(std::move(reply->charge));
+                });
               });
     return call.get();
   }

@@ -14,6 +14,7 @@
 #include "cryptoscatter/base/ids.h"
 #include "cryptoscatter/base/node_set.h"
 #include "cryptoscatter/base/secret.h"
+#include "engine/api/budget.h"
 
 namespace worldb::engine {
 
@@ -37,6 +38,7 @@ struct GetReply {
   std::vector<Version> void_versions;  // LATEST: newer versions, which won and can never be read
   NodeSet read_from;                   // nodes whose key share or fragment was used
   std::vector<std::string> rejected;   // bad shares, each named with its reason
+  Budget::Charge charge;               // to be kept for as long as the answer takes up memory
 };
 
 struct TicketStatus {

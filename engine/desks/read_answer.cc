@@ -51,9 +51,16 @@ ReadAnswer Answer(const ReadQuery& query, SlotEpoch slot_epoch, const ClosedVers
   if (version.kind == arbiter::OpKind::kDelete) return Deleted(query, version.id.version);
   ReadReply reply;
   reply.id = query.id;
-  reply.facts = VersionFacts{version.id,      slot_epoch,         version.kind,
-                             version.op,      version.commitment, version.script,
-                             version.level(), version.held,       std::move(void_versions)};
+  reply.facts = VersionFacts{.id = version.id,
+                             .slot_epoch = slot_epoch,
+                             .kind = version.kind,
+                             .op = version.op,
+                             .commitment = version.commitment,
+                             .script = version.script,
+                             .level = version.level(),
+                             .held = version.held,
+                             .payload_bytes = version.payload_bytes,
+                             .void_versions = std::move(void_versions)};
   return reply;
 }
 

@@ -1,5 +1,5 @@
-// What all reads of one edge share: its doors, the key pair that nodes seal key shares to, and how long
-// each node takes to answer.
+// What all reads of one edge share: its doors, the key pair that nodes seal key shares to, how long each
+// node takes to answer, and the memory there is for values.
 //
 // Threads: the executor.
 // Secrets: the reading key pair, which lives as long as this object and is never stored.
@@ -17,6 +17,7 @@
 #include "engine/cell/pairwise_keys.h"
 #include "engine/edge/answer_times.h"
 #include "engine/edge/cell_access.h"
+#include "engine/edge/read_budget.h"
 #include "engine/messages/share_messages.h"
 #include "engine/ports/executor.h"
 
@@ -39,6 +40,7 @@ class EdgeReader {
   absl::Duration now() const { return executor_.Elapsed(); }
   cryptoscatter::BatchVerifier& verifier() { return verifier_; }
   AnswerTimes& answer_times() { return answer_times_; }
+  ReadBudget& budget() { return budget_; }
   const cryptoscatter::ExchangePublicKey& public_key() const { return keys_.public_key(); }
 
   // The key share that `from` sealed to us; nullopt when it is absent or does not open. REQUIRES: the reply
@@ -52,6 +54,7 @@ class EdgeReader {
   const cryptoscatter::ExchangeKeyPair keys_;
   PairwiseKeys pairwise_keys_{keys_};
   AnswerTimes answer_times_;
+  ReadBudget budget_;
 };
 
 }  // namespace worldb::engine

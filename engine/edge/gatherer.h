@@ -5,13 +5,15 @@
 // own view of the cell (cell_access.h). Below it, read_call.h is one Get, share_gather.h one version of it,
 // read_plan.h whom to ask.
 //
-// Bounds:  kGetsMax calls; what one keeps is the value's shares, or what nine nodes list of its key.
+// Bounds:  kGetsMax calls; what one keeps is the value's shares, or what nine nodes list of its key. Values
+//          and answers take up bytes of a budget (read_budget.h) until the answer's charge ends.
 // Errors:  InvalidArgument BAD_KEY;
 //          NotFound NO_SUCH_KEY, NO_SUCH_VERSION, with the version that deleted the key, if one did;
 //          Unavailable TRIAD_UNAVAILABLE (names the home and the version SURVIVING would return),
 //          SHARES_INSUFFICIENT, VERSION_NOT_READABLE (DataLoss when the version ended VOID);
 //          FailedPrecondition BAD_SCRIPT for a script this cell file does not know;
-//          ResourceExhausted SHED at the bound, before anybody is asked.
+//          ResourceExhausted SHED at the bound of calls, before anybody is asked, and where there is no
+//          room for the value, before a share is fetched.
 // Threads: the executor; StopAll() any once that is shut down.
 // Secrets: the reading key pair, to which nodes seal their key shares; values in SecretBytes.
 // Source:  docs/protocol.md 6.

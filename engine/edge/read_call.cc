@@ -90,8 +90,11 @@ void ReadCall::Gather(std::vector<ReadTarget> targets) {
 }
 
 void ReadCall::GatherTarget() {
+  const ReadTarget& target = gathering_.target();
+  auto charge = reader_.budget().TryCharge(*target.script, target.payload_bytes);
+  if (!charge.has_value()) return Finish(NoRoomForValue());
   gathering_.shares =
-      ShareGather::Start(reader_, request_.key, key_tag_, gathering_.target(),
+      ShareGather::Start(reader_, request_.key, key_tag_, target, *std::move(charge),
                          [this](Gathered gathered) { TakeGathered(std::move(gathered)); });
 }
 
@@ -99,9 +102,8 @@ void ReadCall::GatherTarget() {
 void ReadCall::TakeGathered(Gathered gathered) {
   std::move(gathered.rejected.begin(), gathered.rejected.end(),
             std::back_inserter(gathering_.rejected));
-  if (gathered.value.has_value()) {
-    return Finish(ReplyWith(*std::move(gathered.value), gathered));
-  }
+  if (gathered.value.has_value()) return Finish(ReplyWith(std::move(gathered)));
+  if (gathered.no_room) return Finish(NoRoomForValue());
   if (gathering_.at + 1 < gathering_.targets.size()) {
     ++gathering_.at;
     return GatherTarget();
@@ -110,9 +112,11 @@ void ReadCall::TakeGathered(Gathered gathered) {
                      gathering_.shares->answered(), gathering_.rejected));
 }
 
-absl::StatusOr<GetReply> ReadCall::ReplyWith(cryptoscatter::OpenedValue value,
-                                             const Gathered& gathered) {
+absl::StatusOr<GetReply> ReadCall::ReplyWith(Gathered gathered) {
   const ReadTarget& target = gathering_.target();
+  cryptoscatter::OpenedValue& value = *gathered.value;
+  // The shares go with this call.
+  gathered.charge.ReduceTo(ReadBudget::AnswerBytes(value.value.size()));
   if (value.kind == cryptoscatter::ValueKind::kTombstone) return Deleted(target.version);
   return GetReply{.version = target.version,
                   .op = gathered.op.value_or(target.op),
@@ -121,7 +125,8 @@ absl::StatusOr<GetReply> ReadCall::ReplyWith(cryptoscatter::OpenedValue value,
                   .value = std::move(value.value),
                   .void_versions = target.void_versions,
                   .read_from = gathering_.shares->used(),
-                  .rejected = std::move(gathering_.rejected)};
+                  .rejected = std::move(gathering_.rejected),
+                  .charge = std::move(gathered.charge)};
 }
 
 absl::Status ReadCall::OutOfTime() const {

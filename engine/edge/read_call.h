@@ -7,7 +7,7 @@
 // Each phase is a value of its own; when it is over it is remade (`= {}`), and its questions and timers
 // end with it.
 //
-// Errors:  those of gatherer.h, but for SHED and BAD_KEY.
+// Errors:  those of gatherer.h, but for BAD_KEY and the bound of calls.
 // Threads: the executor.
 // Secrets: the value, on its way to the caller.
 #ifndef WORLDB_ENGINE_EDGE_READ_CALL_H_
@@ -73,7 +73,8 @@ class ReadCall {
   void Gather(std::vector<ReadTarget> targets);
   void GatherTarget();
   void TakeGathered(Gathered gathered);
-  absl::StatusOr<GetReply> ReplyWith(cryptoscatter::OpenedValue value, const Gathered& gathered);
+  // REQUIRES: a value.
+  absl::StatusOr<GetReply> ReplyWith(Gathered gathered);
   // Why there is no value at the deadline.
   absl::Status OutOfTime() const;
   // The last thing that any of the above does.

@@ -40,6 +40,12 @@ absl::Status TooManyReads(std::size_t reads_max) {
                    absl::StrCat(reads_max, " reads are under way here; try again later"));
 }
 
+absl::Status NoRoomForValue() {
+  return MakeError(absl::StatusCode::kResourceExhausted, reason::kShed,
+                   "the node has no room for the value beside those being read and the answers not "
+                   "taken yet; take what was asked for, and try again later");
+}
+
 absl::Status HomeSilent(const Cell& cell, DataCenterIndex home, std::optional<Version> surviving) {
   const std::string& name = cell.data_center_name(home);
   ErrorDetails details = {{"home", name}};

@@ -26,6 +26,8 @@ ErrorDetails SharesDetails(const Cell& cell, const cryptoscatter::Script& script
 
 // ResourceExhausted SHED: nothing was asked.
 absl::Status TooManyReads(std::size_t reads_max);
+// The same, of the memory there is for values and answers: no share was fetched, or what came was dropped.
+absl::Status NoRoomForValue();
 // Unavailable TRIAD_UNAVAILABLE, with the version that SURVIVING would return if there is one.
 absl::Status HomeSilent(const Cell& cell, DataCenterIndex home, std::optional<Version> surviving);
 // `listed` answered what they hold, and no version of it can be read. NotFound NO_SUCH_KEY when that

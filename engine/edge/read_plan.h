@@ -14,6 +14,7 @@
 #define WORLDB_ENGINE_EDGE_READ_PLAN_H_
 
 #include <array>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
@@ -40,6 +41,7 @@ struct ReadTarget {
   std::optional<CoreId> core;              // as the nodes list it
   std::shared_ptr<const cryptoscatter::Script> script;
   NodeSet holders;
+  std::uint64_t payload_bytes = 0;  // of sealed ciphertext, as was told
   arbiter::Level level = arbiter::Level::kSafe;
   OpId op;
   std::vector<Version> void_versions;

@@ -9,22 +9,34 @@ namespace worldb::engine {
 using cryptoscatter::GatherDecoder;
 using cryptoscatter::OpenedValue;
 
+namespace {
+
+// What is shared with the pool; it has the charge too, for it may outlive the call.
+struct Opening {
+  absl::StatusOr<OpenedValue> value;
+  Budget::Charge charge;
+};
+
+}  // namespace
+
 std::shared_ptr<ShareGather> ShareGather::Start(EdgeReader& reader, const Bytes& key,
                                                 const KeyTag& key_tag, const ReadTarget& target,
-                                                Done done) {
+                                                Budget::Charge charge, Done done) {
   std::shared_ptr<ShareGather> gather(
-      new ShareGather(reader, key, key_tag, target, std::move(done)));
+      new ShareGather(reader, key, key_tag, target, std::move(charge), std::move(done)));
   gather->Fetch(gather->plan_.Begin(reader.access().Look(), reader.now()));
   gather->Watch();
   return gather;
 }
 
 ShareGather::ShareGather(EdgeReader& reader, const Bytes& key, const KeyTag& key_tag,
-                         const ReadTarget& target, Done done)
+                         const ReadTarget& target, Budget::Charge charge, Done done)
     : reader_(reader),
       key_(key),
       key_tag_(key_tag),
       target_(target),
+      room_bytes_(target.payload_bytes),
+      charge_(std::move(charge)),
       done_(std::move(done)),
       plan_(*target.script, target.holders, reader.answer_times()),
       decoder_(std::make_shared<GatherDecoder>(
@@ -62,6 +74,7 @@ bool ShareGather::Follow(const ReadPlan::Step& step) {
 void ShareGather::TakeShare(NodeIndex from, const FetchShareReply& reply) {
   plan_.TakeAnswer(from, reader_.now());
   const bool good = Judge(from, reply);
+  if (no_room_) return Finish(std::nullopt);
   if (decoder_->IsReadable()) return Open();
   Follow(plan_.GoOn(good, reader_.access().Look(), reader_.now()));
 }
@@ -91,6 +104,7 @@ bool ShareGather::Add(NodeIndex from, const FetchShareReply& reply) {
   const bool has_fragment = !reply.share->fragment.empty();
   const cryptoscatter::ShareVerdict verdict = decoder_->Add(
       *reply.share, std::move(key_share), reader_.cell().node(from).name, has_fragment, from);
+  if (verdict.proof_ok) MakeRoomFor(reply.share->core);
   if (verdict.fragment_usable() || verdict.key_share_usable()) used_.Add(from);
   if (!has_fragment || !has_key_share) {
     Reject(from, has_fragment ? "its key share is not readable" : "its fragment is not readable");
@@ -101,6 +115,17 @@ bool ShareGather::Add(NodeIndex from, const FetchShareReply& reply) {
   // The decoder keeps the reason.
   if (!good) reader_.access().Doubt(from, version());
   return good;
+}
+
+void ShareGather::MakeRoomFor(const cryptoscatter::Core& core) {
+  if (core.CiphertextBytes() <= room_bytes_) return;
+  room_bytes_ = core.CiphertextBytes();
+  auto charge = reader_.budget().TryCharge(*target_.script, room_bytes_);
+  if (charge.has_value()) {
+    charge_ = *std::move(charge);
+  } else {
+    no_room_ = true;
+  }
 }
 
 void ShareGather::Reject(NodeIndex from, absl::string_view what) {
@@ -114,12 +139,16 @@ void ShareGather::Open() {
   watch_ = {};
   const std::optional<cryptoscatter::Core> core = decoder_->ReadableCore();
   if (core.has_value()) op_ = core->op_id;
-  auto opened = std::make_shared<absl::StatusOr<OpenedValue>>();
+  auto opening = std::make_shared<Opening>();
+  opening->charge = std::move(charge_);
   RunOrOffload(
       reader_.executor(), core.has_value() ? core->plaintext_bytes : 0,
-      [opened, decoder = decoder_, key = key_] { *opened = decoder->Open(key); },
-      [weak = weak_from_this(), opened] {
-        if (const auto self = weak.lock()) self->TakeOpened(std::move(*opened));
+      [opening, decoder = decoder_, key = key_] { opening->value = decoder->Open(key); },
+      [weak = weak_from_this(), opening] {
+        const auto self = weak.lock();
+        if (self == nullptr) return;
+        self->charge_ = std::move(opening->charge);
+        self->TakeOpened(std::move(opening->value));
       });
 }
 
@@ -129,7 +158,11 @@ void ShareGather::TakeOpened(absl::StatusOr<OpenedValue> opened) {
 }
 
 void ShareGather::Finish(std::optional<OpenedValue> value, absl::string_view failure) {
-  Gathered gathered{.value = std::move(value), .op = op_, .rejected = std::move(rejected_)};
+  Gathered gathered{.value = std::move(value),
+                    .op = op_,
+                    .rejected = std::move(rejected_),
+                    .no_room = no_room_,
+                    .charge = std::move(charge_)};
   for (const std::string& reason : decoder_->rejected()) gathered.rejected.push_back(reason);
   if (!failure.empty()) gathered.rejected.emplace_back(failure);
   std::exchange(done_, nullptr)(std::move(gathered));

@@ -10,6 +10,7 @@
 #define WORLDB_ENGINE_EDGE_SHARE_GATHER_H_
 
 #include <array>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -31,17 +32,19 @@ struct Gathered {
   std::optional<cryptoscatter::OpenedValue> value;
   std::optional<OpId> op;             // of the value that was about to be opened
   std::vector<std::string> rejected;  // bad shares, and then why the value did not open
+  bool no_room = false;               // it is larger than was told, and there is no room for that
+  Budget::Charge charge;              // of the value
 };
 
 class ShareGather : public std::enable_shared_from_this<ShareGather> {
  public:
   using Done = std::function<void(Gathered)>;
 
-  // All outlive this object. `done` runs once, never inside this call, and not at all if the object is
+  // All outlive this object. `charge`: for the bytes that the target tells. `done` runs once, never inside this call, and not at all if the object is
   // destroyed before; it may destroy it.
   static std::shared_ptr<ShareGather> Start(EdgeReader& reader, const Bytes& key,
                                             const KeyTag& key_tag, const ReadTarget& target,
-                                            Done done);
+                                            Budget::Charge charge, Done done);
   ShareGather(const ShareGather&) = delete;
   ShareGather& operator=(const ShareGather&) = delete;
 
@@ -52,7 +55,7 @@ class ShareGather : public std::enable_shared_from_this<ShareGather> {
 
  private:
   ShareGather(EdgeReader& reader, const Bytes& key, const KeyTag& key_tag, const ReadTarget& target,
-              Done done);
+              Budget::Charge charge, Done done);
 
   VersionRef version() const { return {key_tag_, target_.slot_epoch, target_.version}; }
   void Fetch(NodeSet nodes);
@@ -63,6 +66,8 @@ class ShareGather : public std::enable_shared_from_this<ShareGather> {
   // Whether the answer was all that can be wanted of one node.
   bool Judge(NodeIndex from, const FetchShareReply& reply);
   bool Add(NodeIndex from, const FetchShareReply& reply);
+  // Finds room for what the writer signed, where less was told.
+  void MakeRoomFor(const cryptoscatter::Core& core);
   void Reject(NodeIndex from, absl::string_view what);
   void Open();
   void TakeOpened(absl::StatusOr<cryptoscatter::OpenedValue> opened);
@@ -73,6 +78,9 @@ class ShareGather : public std::enable_shared_from_this<ShareGather> {
   const Bytes& key_;
   const KeyTag& key_tag_;
   const ReadTarget& target_;
+  std::uint64_t room_bytes_;  // of ciphertext
+  Budget::Charge charge_;     // for that
+  bool no_room_ = false;
   Done done_;
   ReadPlan plan_;
   // Shared with the pool while the value is opened.

@@ -27,9 +27,9 @@
 #include "arbiter/clock.h"
 #include "arbiter/stamp.h"
 #include "arbiter/stamp_issuer.h"
+#include "engine/api/budget.h"
 #include "engine/api/node_api.h"
 #include "engine/context/node_self.h"
-#include "engine/gateway/budget.h"
 
 namespace worldb::engine {
 

@@ -21,8 +21,8 @@
 
 #include "absl/time/time.h"
 #include "arbiter/log_entry.h"
+#include "engine/api/budget.h"
 #include "engine/context/home_directory.h"
-#include "engine/gateway/budget.h"
 #include "engine/messages/stream_messages.h"
 
 namespace worldb::engine {

@@ -2,6 +2,7 @@
 #ifndef WORLDB_ENGINE_MESSAGES_HOME_QUESTIONS_H_
 #define WORLDB_ENGINE_MESSAGES_HOME_QUESTIONS_H_
 
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -57,6 +58,7 @@ struct VersionFacts {
   ScriptId script;
   arbiter::Level level = arbiter::Level::kDecided;
   NodeSet held;
+  std::uint64_t payload_bytes = 0;     // of sealed ciphertext
   std::vector<Version> void_versions;  // newer ones that ended VOID, newest first
 };
 struct ReadReply {

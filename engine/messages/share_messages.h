@@ -3,6 +3,7 @@
 #define WORLDB_ENGINE_MESSAGES_SHARE_MESSAGES_H_
 
 #include <compare>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -67,6 +68,7 @@ struct ListedShare {
   Version version;
   CoreId core;
   ScriptId script;
+  std::uint64_t payload_bytes = 0;  // of sealed ciphertext
   friend auto operator<=>(const ListedShare&, const ListedShare&) = default;
 };
 struct ListSharesReply {

@@ -33,7 +33,8 @@ std::vector<ListedShare> ShareDesk::ListedOf(const std::vector<StoreRow>& rows) 
     absl::StatusOr<ShareRow> held = ShareRow::Decode(row.key, row.value);
     if (!held.ok() || !reader_.CompleteWithoutProof(*held).ok()) continue;
     const Share& share = held->share;
-    listed.push_back({share.slot_epoch, share.version, share.core.Id(), share.script});
+    listed.push_back({share.slot_epoch, share.version, share.core.Id(), share.script,
+                      share.core.CiphertextBytes()});
   }
   return listed;
 }

@@ -88,7 +88,9 @@ class FakeCellAccess final : public engine::CellAccess {
             .commitment = commitment,
             .script = script->id(),
             .level = engine::LevelOf(*script, holders),
-            .held = holders};
+            .held = holders,
+            .payload_bytes = sealed.ciphertext.size(),
+            .void_versions = {}};
   }
 
   // Questions that somebody still waits for.
@@ -172,7 +174,8 @@ class FakeCellAccess final : public engine::CellAccess {
     engine::ListSharesReply reply{.id = 0, .status = keeper.cannot_list, .shares = {}};
     for (const auto& [version, held] : keeper.shares) {
       if (!reply.status.ok() || version.key_tag != key_tag) continue;
-      reply.shares.push_back({version.slot_epoch, version.version, held.core, held.share.script});
+      reply.shares.push_back({version.slot_epoch, version.version, held.core, held.share.script,
+                              held.share.core.CiphertextBytes()});
     }
     return reply;
   }

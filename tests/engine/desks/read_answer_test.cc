@@ -52,6 +52,7 @@ TEST_F(ReadAnswerTest, TheNewestVisibleVersionIsLatest) {
   EXPECT_EQ(reply.facts->id, second);
   EXPECT_EQ(reply.facts->level, arbiter::Level::kSafe);
   EXPECT_EQ(reply.facts->op, home_.state().FindVersion(second)->op);
+  EXPECT_EQ(reply.facts->payload_bytes, home_.state().FindVersion(second)->payload_bytes);
   EXPECT_EQ(Reply("k", Version(1)).facts->id.version, Version(1));
 }
 

@@ -1,5 +1,5 @@
 // Goal:   reads come back right and say what stood in their way, whatever nodes and home do or leave undone;
-//         a call that has ended hears nothing more; calls have a bound.
+//         a call that has ended hears nothing more; calls have a bound, and so have the bytes they keep.
 // Method: the whole reader over a fake cell, with real sealed shares, in virtual time and without a node.
 #include "engine/edge/gatherer.h"
 
@@ -77,6 +77,33 @@ class GathererTest : public ::testing::Test {
   }
   void SpoilFragment(int node, const VersionFacts& facts) {
     HeldBy(node, facts).share.fragment.front() ^= 1;
+  }
+  // Reads under way at once, more than there is room for. Those of `left_out` are shed.
+  struct Crowd {
+    std::vector<std::shared_ptr<GetRecord>> served;
+    std::vector<std::shared_ptr<GetRecord>> left_out;
+  };
+  Crowd GetTogether(int count, ReadMode mode = ReadMode::kLatest) {
+    std::vector<std::shared_ptr<GetRecord>> all;
+    for (int i = 0; i < count; ++i) all.push_back(Start(mode));
+    world_.RunFor(absl::Minutes(1));
+    Crowd crowd;
+    for (auto& got : all) {
+      EXPECT_EQ(got->ends, 1);
+      if (got->reply.ok()) {
+        crowd.served.push_back(std::move(got));
+      } else {
+        EXPECT_EQ(got->reply.status().code(), absl::StatusCode::kResourceExhausted);
+        EXPECT_EQ(ReasonOf(got->reply.status()), reason::kShed);
+        crowd.left_out.push_back(std::move(got));
+      }
+    }
+    return crowd;
+  }
+  int FetchCount() {
+    int count = 0;
+    for (int node = 0; node < kNodeCount; ++node) count += access_.keeper(node).fetches;
+    return count;
   }
   static std::string Text(const GetRecord& record) {
     if (!record.reply.ok()) return std::string(record.reply.status().message());
@@ -330,6 +357,65 @@ TEST_F(GathererTest, CallsHaveABoundAndBeyondItAreShedBeforeAnybodyIsAsked) {
   for (const auto& got : under_way) ASSERT_EQ(got->ends, 1);
   Write("hello");
   EXPECT_EQ(Text(*Get()), "hello") << "there is room again";
+}
+
+TEST_F(GathererTest, WhereThereIsNoRoomForAValueItIsShedBeforeAShareIsAsked) {
+  Write(std::string(cryptoscatter::kValueBytesMax, 'x'));
+  for (const ReadMode mode : {ReadMode::kLatest, ReadMode::kSurviving}) {
+    const int fetched = FetchCount();
+    const Crowd crowd = GetTogether(20, mode);
+    EXPECT_GE(crowd.served.size(), 8u);
+    ASSERT_FALSE(crowd.left_out.empty());
+    EXPECT_EQ(FetchCount() - fetched, 4 * static_cast<int>(crowd.served.size()));
+  }
+}
+
+TEST_F(GathererTest, AnAnswerTakesUpRoomUntilItIsLetGoOf) {
+  Write(std::string(cryptoscatter::kValueBytesMax, 'x'));
+  std::vector<std::shared_ptr<GetRecord>> untaken;
+  while (true) {
+    std::shared_ptr<GetRecord> got = Get();
+    if (!got->reply.ok()) {
+      EXPECT_EQ(ReasonOf(got->reply.status()), reason::kShed);
+      break;
+    }
+    untaken.push_back(std::move(got));
+    ASSERT_LE(untaken.size(), ReadBudget::kLargeBytesMax / (2 * cryptoscatter::kValueBytesMax));
+  }
+  EXPECT_GE(untaken.size(), 20u);
+  untaken.resize(untaken.size() - 4);
+  EXPECT_TRUE(Get()->reply.ok()) << "there is room again";
+  untaken.clear();
+  EXPECT_GE(GetTogether(20).served.size(), 8u);
+}
+
+TEST_F(GathererTest, LargeAnswersNobodyTakesLeaveRoomForSmallOnes) {
+  Write(std::string(cryptoscatter::kValueBytesMax, 'x'));
+  std::vector<Crowd> untaken;
+  do {
+    untaken.push_back(GetTogether(20));
+  } while (!untaken.back().served.empty());
+  Write("hello", 2);
+  EXPECT_EQ(GetTogether(5000).served.size(), 5000u);
+}
+
+TEST_F(GathererTest, ManySmallAnswersNobodyTakesHaveABoundToo) {
+  Write("hello");
+  const Crowd untaken = GetTogether(Gatherer::kGetsMax);
+  const Crowd beyond = GetTogether(Gatherer::kGetsMax);
+  EXPECT_FALSE(beyond.left_out.empty());
+  EXPECT_LE(untaken.served.size() + beyond.served.size(),
+            ReadBudget::kSmallBytesMax / ReadBudget::kCallBytes);
+}
+
+TEST_F(GathererTest, AValueLargerThanWasToldFindsRoomByWhatItsWriterSigned) {
+  Write(std::string(cryptoscatter::kValueBytesMax, 'x'));
+  access_.home->facts->payload_bytes = 1;
+  EXPECT_TRUE(Get()->reply.ok());
+  const Crowd crowd = GetTogether(20);
+  EXPECT_GE(crowd.served.size(), 8u);
+  EXPECT_FALSE(crowd.left_out.empty());
+  EXPECT_EQ(access_.open_count(), 0u);
 }
 
 TEST_F(GathererTest, WhenItStopsAllAreToldAndNothingIsHeardAfterwards) {

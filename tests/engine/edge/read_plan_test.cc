@@ -134,12 +134,14 @@ TEST(TargetsTest, WhatTheHomeNamedIsKnownByItsCommitment) {
   facts.slot_epoch = SlotEpoch(2);
   facts.commitment.bytes[0] = 9;
   facts.held = Set({1, 2, 4, 5});
+  facts.payload_bytes = 77;
   facts.void_versions = {Version(6), Version(5)};
   const ReadTarget target = TargetOf(facts, Script::Nested());
   EXPECT_EQ(target.version, Version(4));
   EXPECT_EQ(target.commitment, facts.commitment);
   EXPECT_EQ(target.core, std::nullopt);
   EXPECT_EQ(target.holders, facts.held);
+  EXPECT_EQ(target.payload_bytes, 77u);
   EXPECT_EQ(target.void_versions, facts.void_versions);
 }
 

@@ -6,8 +6,8 @@
 // given back when the Charge ends, wherever the op has got to by then: no path can forget it.
 // Threads: any; a Charge has one owner at a time, and may outlive its budget.
 // Source:  ARCHITECTURE.md invariant 24.
-#ifndef WORLDB_ENGINE_GATEWAY_BUDGET_H_
-#define WORLDB_ENGINE_GATEWAY_BUDGET_H_
+#ifndef WORLDB_ENGINE_API_BUDGET_H_
+#define WORLDB_ENGINE_API_BUDGET_H_
 
 #include <atomic>
 #include <cstdint>
@@ -25,6 +25,9 @@ class Budget {
 
     void GiveBack(std::uint64_t charged_bytes) {
       ops.fetch_sub(1, std::memory_order_relaxed);
+      GiveBackBytes(charged_bytes);
+    }
+    void GiveBackBytes(std::uint64_t charged_bytes) {
       bytes.fetch_sub(charged_bytes, std::memory_order_relaxed);
     }
   };
@@ -43,6 +46,14 @@ class Budget {
     }
     ~Charge() {
       if (spent_ != nullptr) spent_->GiveBack(bytes_);
+    }
+
+    std::uint64_t bytes() const { return bytes_; }
+    // Gives back what is above `bytes`; nothing of a smaller charge.
+    void ReduceTo(std::uint64_t bytes) {
+      if (bytes >= bytes_) return;
+      spent_->GiveBackBytes(bytes_ - bytes);
+      bytes_ = bytes;
     }
 
    private:
@@ -77,4 +88,4 @@ class Budget {
 
 }  // namespace worldb::engine
 
-#endif  // WORLDB_ENGINE_GATEWAY_BUDGET_H_
+#endif  // WORLDB_ENGINE_API_BUDGET_H_
