@@ -95,6 +95,10 @@ bool ShareGather::Judge(NodeIndex from, const FetchShareReply& reply) {
                               share.version.value(), ", not of the value the home recorded"));
     return false;
   }
+  if (!reader_.cell().IsWriter(share.proof.signer)) {
+    Reject(from, "no writer of this cell signed it");
+    return false;
+  }
   return Add(from, reply);
 }
 

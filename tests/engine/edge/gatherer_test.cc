@@ -199,6 +199,28 @@ TEST_F(GathererTest, AShareOfAnotherValueThanTheHomeRecordedIsNotLookedAt) {
   EXPECT_FALSE(got->reply->read_from.Has(0));
 }
 
+TEST_F(GathererTest, AShareThatNoWriterOfTheCellSignedIsNotTaken) {
+  const VersionFacts facts = Write("hello");
+  const auto stranger = cryptoscatter::SigningKeyPair::Generate(access_.entropy());
+  const auto sign = [&](int node) {
+    HeldBy(node, facts).share.proof =
+        cryptoscatter::SignBatch(stranger, access_.cell().id(), {&facts.commitment, 1}).front();
+  };
+  sign(1);
+  auto got = Get();
+  EXPECT_EQ(Text(*got), "hello");
+  ASSERT_EQ(got->reply->rejected.size(), 1u);
+  EXPECT_EQ(got->reply->rejected[0],
+            "share 1 of version 1 on node virginia-2: no writer of this cell signed it");
+  EXPECT_FALSE(got->reply->read_from.Has(1));
+  EXPECT_EQ(access_.keeper(1).doubts, 1);
+  for (int node = 0; node < kNodeCount; ++node) sign(node);
+  for (const ReadMode mode : {ReadMode::kLatest, ReadMode::kSurviving}) {
+    got = Get(mode);
+    EXPECT_EQ(ReasonOf(got->reply.status()), reason::kSharesInsufficient) << Text(*got);
+  }
+}
+
 TEST_F(GathererTest, AMissingShareIsAFaultOnlyWhereItsNodeSignedForIt) {
   const VersionFacts facts = Write("hello");
   access_.home->facts->held = Set({0, 1, 3, 4, 6, 7});
