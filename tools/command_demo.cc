@@ -11,6 +11,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "cryptoscatter/base/process_memory.h"
 #include "cryptoscatter/base/status_macros.h"
 #include "tools/command.h"
 #include "tools/demo_cell.h"
@@ -187,8 +188,9 @@ absl::Status Run(const DemoArguments& arguments) {
     return absl::OkStatus();
   }
   PrintNextSteps(*demo, options.port == kDefaultPort);
-  int signal = 0;
-  sigwait(&ending, &signal);
+  // Whenever no signal has come for so long.
+  const timespec tidy_up_every{.tv_sec = 10, .tv_nsec = 0};
+  while (sigtimedwait(&ending, nullptr, &tidy_up_every) < 0) GiveBackFreedBuffers();
   PrintLine("\nStopping.");
   return absl::OkStatus();
 }
