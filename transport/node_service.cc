@@ -2,6 +2,7 @@
 
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/impl/server_builder_option.h>
+#include <grpcpp/resource_quota.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
@@ -240,6 +241,8 @@ class NodeService::Impl {
     const std::string address = absl::StrCat("127.0.0.1:", port);
     builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port_);
     builder.SetMaxReceiveMessageSize(kMessageBytesMax);
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kCallsPerConnectionMax);
+    builder.SetResourceQuota(grpc::ResourceQuota("worldb").Resize(kServerMemoryBytesMax));
     // By default two servers could share a port and split its connections between them.
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
     builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 16 * 1024);

@@ -5,10 +5,13 @@
 //         such a thing. Waiting is polling with a deadline.
 #include "transport/node_service.h"
 
+#include <arpa/inet.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/security/credentials.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -28,6 +31,7 @@
 #include "tests/support/temp_directory.h"
 #include "tools/demo_cell.h"
 #include "transport/client.h"
+#include "transport/limits.h"
 #include "transport/public_messages.h"
 #include "transport/reasons.h"
 #include "transport/status_translation.h"
@@ -875,6 +879,43 @@ TEST_F(NodeServiceTest, StatusCarriesEveryCount) {
   EXPECT_EQ(result.repair, status.repair);
   EXPECT_EQ(result.home.applied, 12u);
   EXPECT_EQ(result.home.checkpoint, 11u);
+}
+
+// By the SETTINGS frame with which a server begins (RFC 9113 6.5): 9 bytes of head, then pairs of a
+// 16-bit name and a 32-bit value.
+TEST_F(NodeServiceTest, CallsOfOneConnectionHaveABound) {
+  const std::string endpoint = demo_->endpoint(NodeAt(0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port =
+      htons(static_cast<std::uint16_t>(std::stoi(endpoint.substr(endpoint.rfind(':') + 1))));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
+  ASSERT_GE(socket, 0);
+  ASSERT_EQ(connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+  const std::string hello("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0", 33);
+  ASSERT_EQ(write(socket, hello.data(), hello.size()), static_cast<ssize_t>(hello.size()));
+  const auto receive = [socket](std::size_t count) {
+    Bytes bytes(count);
+    EXPECT_EQ(recv(socket, bytes.data(), count, MSG_WAITALL), static_cast<ssize_t>(count));
+    return bytes;
+  };
+  const auto number = [](const Bytes& bytes, std::size_t at, std::size_t count) {
+    std::uint32_t value = 0;
+    for (std::size_t i = at; i < at + count; ++i) value = value << 8 | bytes[i];
+    return value;
+  };
+  const Bytes head = receive(9);
+  ASSERT_EQ(head[3], 4) << "SETTINGS";
+  const Bytes settings = receive(number(head, 0, 3));
+  close(socket);
+  constexpr std::uint32_t kMaxConcurrentStreams = 3;
+  std::uint32_t calls_max = 0;
+  for (std::size_t at = 0; at + 6 <= settings.size(); at += 6) {
+    if (number(settings, at, 2) == kMaxConcurrentStreams) calls_max = number(settings, at + 2, 4);
+  }
+  EXPECT_EQ(calls_max, static_cast<std::uint32_t>(kCallsPerConnectionMax));
+  EXPECT_GE(calls_max, 4000u) << "what docs/performance.md puts on one connection";
 }
 
 TEST_F(NodeServiceTest, TwoServersNeverShareAPort) {
