@@ -1,5 +1,5 @@
 // What the reactors of all calls share: reading a call's deadline, and a unary reactor that answers
-// exactly once, whoever is first.
+// exactly once, whoever is first, and holds what the answer takes up until it has left.
 #ifndef WORLDB_TRANSPORT_CALL_SUPPORT_H_
 #define WORLDB_TRANSPORT_CALL_SUPPORT_H_
 

@@ -19,6 +19,9 @@ inline constexpr int kCallsPerConnectionMax = 8192;
 // are slowed down, at it calls are ended as RESOURCE_EXHAUSTED.
 inline constexpr std::size_t kServerMemoryBytesMax = std::size_t{512} << 20;
 
+// Pages of List and History that wait for their callers to take them, of all callers of one server.
+inline constexpr std::size_t kUntakenPagesBytesMax = std::size_t{64} << 20;
+
 }  // namespace worldb::transport
 
 #endif  // WORLDB_TRANSPORT_LIMITS_H_

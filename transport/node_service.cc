@@ -30,6 +30,35 @@ namespace {
 
 using CellPtr = std::shared_ptr<const engine::Cell>;
 
+// What a page takes up as a message and encoded, rounded up.
+constexpr std::size_t kPageEntryBytes = 512;
+std::size_t BytesOf(const engine::ListReply& page) {
+  std::size_t bytes = kPageEntryBytes * (page.keys.size() + 1);
+  for (const engine::ListedKey& listed : page.keys) bytes += 2 * listed.key.size();
+  return bytes;
+}
+std::size_t BytesOf(const engine::HistoryReply& page) {
+  return kPageEntryBytes * (page.versions.size() + 1);
+}
+
+// Answers with the page if there is room for it beside those that wait for their callers.
+template <typename Page>
+void AnswerPage(UnaryCall& call, engine::Budget& untaken, const absl::StatusOr<Page>& page,
+                const std::function<void()>& fill) {
+  if (!page.ok()) return call.Answer(page.status());
+  auto charge = untaken.TryCharge(BytesOf(*page));
+  if (!charge.has_value()) {
+    return call.Answer(engine::MakeError(
+        absl::StatusCode::kResourceExhausted, engine::reason::kShed,
+        "the node has no room for the page beside the answers not taken yet; take what was asked "
+        "for, and try again later"));
+  }
+  call.Answer(absl::OkStatus(), [&] {
+    fill();
+    call.HoldUntilDone(*std::move(charge));
+  });
+}
+
 class KeyValueService final : public v1::KeyValue::CallbackService {
  public:
   KeyValueService(engine::NodeApi& node, CellPtr cell) : node_(node), cell_(std::move(cell)) {}
@@ -75,10 +104,10 @@ class KeyValueService final : public v1::KeyValue::CallbackService {
       return call.get();
     }
     translated->timeout = WorkTimeOf(*context);
-    node_.List(*std::move(translated),
-               [call, response](const absl::StatusOr<engine::ListReply>& reply) {
-                 call->Answer(reply.status(), [&] { ListReplyToWire(*reply, *response); });
-               });
+    node_.List(*std::move(translated), [call, untaken = untaken_pages_,
+                                        response](const absl::StatusOr<engine::ListReply>& reply) {
+      AnswerPage(*call, *untaken, reply, [&] { ListReplyToWire(*reply, *response); });
+    });
     return call.get();
   }
 
@@ -92,9 +121,9 @@ class KeyValueService final : public v1::KeyValue::CallbackService {
       return call.get();
     }
     translated->timeout = WorkTimeOf(*context);
-    node_.History(*std::move(translated), [call, cell = cell_, response](
+    node_.History(*std::move(translated), [call, cell = cell_, untaken = untaken_pages_, response](
                                               const absl::StatusOr<engine::HistoryReply>& reply) {
-      call->Answer(reply.status(), [&] { HistoryReplyToWire(*reply, *cell, *response); });
+      AnswerPage(*call, *untaken, reply, [&] { HistoryReplyToWire(*reply, *cell, *response); });
     });
     return call.get();
   }
@@ -107,6 +136,9 @@ class KeyValueService final : public v1::KeyValue::CallbackService {
  private:
   engine::NodeApi& node_;
   const CellPtr cell_;
+  // Shared with calls that the node answers when the service is gone.
+  const std::shared_ptr<engine::Budget> untaken_pages_ =
+      std::make_shared<engine::Budget>(kUntakenPagesBytesMax, kUntakenPagesBytesMax);
 };
 
 class TicketsService final : public v1::Tickets::CallbackService {

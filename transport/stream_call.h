@@ -4,7 +4,8 @@
 // Invariants: at most one write is in flight; Finish is called once, with none in flight; gRPC is never
 //             called under the lock. Whoever has news changes the mailbox, then does the one step it
 //             allows.
-// Bounds:     `events_max` events wait. A caller that lets it overflow gets what waits, then an error.
+// Bounds:     `events_max` events wait. A caller that lets it overflow is told after the event on its way to
+//             it; what waits is dropped, so that who never reads keeps no more than that one event.
 // Threads:    any.
 #ifndef WORLDB_TRANSPORT_STREAM_CALL_H_
 #define WORLDB_TRANSPORT_STREAM_CALL_H_
@@ -70,7 +71,8 @@ class StreamCall : public grpc::ServerWriteReactor<Event>,
       if (end_.has_value()) return;
       if (!queue_.empty() && Replaces(event, queue_.back())) queue_.pop_back();
       if (queue_.size() == events_max_) {
-        end_ = NotRead(queue_.back());
+        end_ = NotRead(in_flight_);
+        queue_.clear();
       } else {
         queue_.push_back(std::move(event));
       }
@@ -87,7 +89,7 @@ class StreamCall : public grpc::ServerWriteReactor<Event>,
     Advance();
   }
 
-  // What a caller is told who does not read; `last` is the last event it still gets.
+  // What a caller is told who does not read; `last` is the last event it gets.
   virtual absl::Status NotRead(const Event& last) const = 0;
   // Whether `waiting` has nothing to say beside `news`.
   virtual bool Replaces(const Event& news, const Event& waiting) const {
@@ -132,7 +134,7 @@ class StreamCall : public grpc::ServerWriteReactor<Event>,
 
   const std::size_t events_max_;
   std::shared_ptr<StreamCall> self_;  // until OnDone
-  Event in_flight_;                   // owned by whoever set writing_
+  Event in_flight_;                   // changes under the lock; gRPC reads it while `writing_`
 
   Mutex mu_;
   std::deque<Event> queue_ ABSL_GUARDED_BY(mu_);

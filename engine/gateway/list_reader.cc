@@ -46,6 +46,12 @@ void ListReader::TakeReply(NodeIndex from, ListQueryReply reply) {
   if (!piece.has_value()) return;
   Call& call = lists_.at(piece->list);
   call.questions[piece->home.value()] = 0;
+  for (const ListedKey& listed : reply.keys) {
+    call.told_bytes += sizeof(ListedKey) + listed.key.size();
+  }
+  auto charge = told_.TryCharge(call.told_bytes);
+  if (!charge.has_value()) return Finish(piece->list, NoRoomForNames());
+  call.charge = *std::move(charge);
   call.merge.Tell(piece->home, std::move(reply.keys), std::move(reply.told_to));
   Advance(piece->list);
 }

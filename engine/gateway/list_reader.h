@@ -3,7 +3,8 @@
 //
 // Errors:  InvalidArgument BAD_KEY, BAD_PAGE_TOKEN; ResourceExhausted SHED; Unavailable
 //          TRIAD_UNAVAILABLE, naming the home.
-// Bounds:  kListsMax calls.
+// Bounds:  kListsMax calls; kToldBytesMax of names that homes told and no page has taken yet, beyond which a
+//          call is told SHED.
 // Threads: its node's executor.
 #ifndef WORLDB_ENGINE_GATEWAY_LIST_READER_H_
 #define WORLDB_ENGINE_GATEWAY_LIST_READER_H_
@@ -16,6 +17,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "engine/api/budget.h"
 #include "engine/api/versions.h"
 #include "engine/context/home_directory.h"
 #include "engine/context/node_self.h"
@@ -29,6 +31,7 @@ namespace worldb::engine {
 class ListReader {
  public:
   static constexpr std::size_t kListsMax = 1024;
+  static constexpr std::size_t kToldBytesMax = std::size_t{64} << 20;
   using Done = std::function<void(absl::StatusOr<ListReply>)>;
 
   // All of them outlive this object.
@@ -47,6 +50,8 @@ class ListReader {
     Done done;
     Executor::TimerId timer = 0;
     std::array<RequestId, kDataCenterCount> questions{};  // by home; 0: none
+    std::uint64_t told_bytes = 0;
+    Budget::Charge charge = {};  // for that
   };
   // What a question is for.
   struct Piece {
@@ -63,6 +68,7 @@ class ListReader {
   ListId last_list_ = 0;
   std::map<ListId, Call> lists_;
   StandingQuestions<Piece> questions_;
+  Budget told_{kListsMax * kDataCenterCount, kToldBytesMax};
 };
 
 }  // namespace worldb::engine

@@ -21,6 +21,12 @@ inline absl::Status TooMany(absl::string_view what, std::size_t count_max) {
                    absl::StrCat("the node has ", count_max, " ", what, "; ask another node"));
 }
 
+// ResourceExhausted SHED.
+inline absl::Status NoRoomForNames() {
+  return MakeError(absl::StatusCode::kResourceExhausted, reason::kShed,
+                   "the node has no room for more names; ask for smaller pages, or another node");
+}
+
 // Unavailable TRIAD_UNAVAILABLE.
 inline absl::Status HomeIsSilent(const Cell& cell, DataCenterIndex home) {
   const std::string& name = cell.data_center_name(home);

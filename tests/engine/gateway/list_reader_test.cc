@@ -121,6 +121,28 @@ TEST_F(ListReaderTest, BadRequestsAreRefusedBeforeAnybodyIsAsked) {
   EXPECT_EQ(node_.sent_count(), 0u);
 }
 
+TEST_F(ListReaderTest, NamesThatWaitForAnotherHomeHaveABoundInBytes) {
+  constexpr std::size_t kNames = 1000;
+  const std::vector<std::string> names(kNames, std::string(1024, 'k'));
+  std::vector<Answer> waiting;
+  Answer last;
+  do {
+    last = List("k", kNames);
+    Tell(NodeAt(0), Asked()[NodeAt(0)].id, names, names.back());
+    if (!last->has_value()) waiting.push_back(last);
+    ASSERT_LE(waiting.size() * kNames * 1024, ListReader::kToldBytesMax);
+  } while (!last->has_value());
+  EXPECT_EQ(ReasonOf((*last)->status()), "SHED");
+  EXPECT_GE(waiting.size(), 32u);
+  node_.RunFor(absl::Seconds(10));
+  for (const Answer& answer : waiting) {
+    EXPECT_EQ(ReasonOf((*answer)->status()), "TRIAD_UNAVAILABLE");
+  }
+  last = List("k", kNames);
+  Tell(NodeAt(0), Asked()[NodeAt(0)].id, names, names.back());
+  EXPECT_FALSE(last->has_value()) << "there is room again";
+}
+
 TEST_F(ListReaderTest, OneListingTooManyIsShedUntilThereIsRoom) {
   std::vector<Answer> answers;
   for (std::size_t i = 0; i < ListReader::kListsMax; ++i) answers.push_back(List("k"));
