@@ -28,9 +28,10 @@ void HealthReporter::Enable() {
   std::call_once(once, [] { grpc::EnableDefaultHealthCheckService(true); });
 }
 
-HealthReporter::HealthReporter(engine::NodeApi& node, grpc::HealthCheckServiceInterface& health,
+HealthReporter::HealthReporter(engine::NodeApi& node, const ConnectionAcceptor& acceptor,
+                               grpc::HealthCheckServiceInterface& health,
                                std::vector<std::string> services)
-    : node_(node), health_(health), services_(std::move(services)) {
+    : node_(node), acceptor_(acceptor), health_(health), services_(std::move(services)) {
   Publish(false);
   thread_ = std::thread([this] { Run(); });
 }
@@ -48,7 +49,7 @@ HealthReporter::~HealthReporter() {
 
 void HealthReporter::Run() {
   while (true) {
-    Publish(Ask());
+    Publish(acceptor_.HasRoom() && Ask());
     const absl::Time next = absl::Now() + kRefreshEvery;
     MutexLock lock(mu_);
     while (!ending_ && absl::Now() < next) ending_changed_.WaitFor(mu_, next - absl::Now());

@@ -1,5 +1,6 @@
 // What one server's grpc.health.v1 says: SERVING while its node may stamp, applies the log of its data
-// center and hears a majority of its triad, for the server as a whole ("") and for each of its services.
+// center and hears a majority of its triad, and the endpoint takes connections in; for the server as a
+// whole ("") and for each of its services.
 //
 // The node is asked every kRefreshEvery; one that does not answer within that time is not serving.
 // Threads: construction and destruction on one thread, which is not the node's.
@@ -16,6 +17,7 @@
 #include "absl/time/time.h"
 #include "cryptoscatter/base/mutex.h"
 #include "engine/api/node_api.h"
+#include "transport/connection_acceptor.h"
 
 namespace worldb::transport {
 
@@ -26,9 +28,9 @@ class HealthReporter {
   // Servers made from here on serve grpc.health.v1. Threads: any.
   static void Enable();
 
-  // `node` and `health` outlive it.
-  HealthReporter(engine::NodeApi& node, grpc::HealthCheckServiceInterface& health,
-                 std::vector<std::string> services);
+  // `node`, `acceptor` and `health` outlive it.
+  HealthReporter(engine::NodeApi& node, const ConnectionAcceptor& acceptor,
+                 grpc::HealthCheckServiceInterface& health, std::vector<std::string> services);
   // NOT_SERVING, for good.
   ~HealthReporter();
   HealthReporter(const HealthReporter&) = delete;
@@ -41,6 +43,7 @@ class HealthReporter {
   void Publish(bool serving);
 
   engine::NodeApi& node_;
+  const ConnectionAcceptor& acceptor_;
   grpc::HealthCheckServiceInterface& health_;
   const std::vector<std::string> services_;
 

@@ -10,8 +10,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "cryptoscatter/base/status_macros.h"
 #include "engine/cell/key_name.h"
 #include "transport/call_support.h"
+#include "transport/connection_acceptor.h"
 #include "transport/grpc_log.h"
 #include "transport/health_reporter.h"
 #include "transport/limits.h"
@@ -270,25 +272,27 @@ class NodeService::Impl {
     HealthReporter::Enable();
     grpc::ServerBuilder builder;
     builder.SetOption(std::make_unique<ReflectionChoice>(reflection));
-    const std::string address = absl::StrCat("127.0.0.1:", port);
-    builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port_);
+    WORLDB_ASSIGN_OR_RETURN(acceptor_, ConnectionAcceptor::Listen(port));
+    connections_ = builder.experimental().AddExternalConnectionAcceptor(
+        grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+        grpc::InsecureServerCredentials());
     builder.SetMaxReceiveMessageSize(kMessageBytesMax);
     builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kCallsPerConnectionMax);
     builder.SetResourceQuota(grpc::ResourceQuota("worldb").Resize(kServerMemoryBytesMax));
-    // By default two servers could share a port and split its connections between them.
-    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
     builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 16 * 1024);
     builder.RegisterService(&key_value_);
     builder.RegisterService(&tickets_);
     builder.RegisterService(&cluster_);
     if (demo_ != nullptr) builder.RegisterService(demo_.get());
     server_ = builder.BuildAndStart();
-    if (server_ == nullptr || port_ == 0) {
-      return absl::UnavailableError(
-          absl::StrCat("cannot listen on ", address, ": the port is in use or not allowed"));
-    }
+    if (server_ == nullptr) return absl::UnavailableError("gRPC cannot start a server");
+    acceptor_->Start([connections = connections_.get()](int socket) {
+      grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
+      connection.fd = socket;
+      connections->HandleNewConnection(&connection);
+    });
     health_ = std::make_unique<HealthReporter>(
-        node_, *server_->GetHealthCheckService(),
+        node_, *acceptor_, *server_->GetHealthCheckService(),
         std::vector<std::string>{v1::KeyValue::service_full_name(),
                                  v1::Tickets::service_full_name(),
                                  v1::Cluster::service_full_name()});
@@ -298,11 +302,12 @@ class NodeService::Impl {
   void Stop(absl::Duration grace) {
     health_.reset();
     if (server_ == nullptr) return;
+    acceptor_->Stop();
     server_->Shutdown(absl::ToChronoTime(absl::Now() + grace));
     server_.reset();
   }
 
-  int port() const { return port_; }
+  int port() const { return acceptor_->port(); }
 
  private:
   engine::NodeApi& node_;
@@ -310,8 +315,9 @@ class NodeService::Impl {
   TicketsService tickets_;
   ClusterService cluster_;
   std::unique_ptr<DemoService> demo_;
-  int port_ = 0;
   std::unique_ptr<grpc::Server> server_;  // it calls the services
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> connections_;
+  std::unique_ptr<ConnectionAcceptor> acceptor_;  // it hands them to `connections_`
   std::unique_ptr<HealthReporter> health_;
 };
 

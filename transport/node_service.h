@@ -1,7 +1,8 @@
 // One node's public endpoint: KeyValue, Tickets and Cluster of worldb.v1 over gRPC, grpc.health.v1, and
 // in the demo also worldb.demo.v1 and server reflection.
 //
-// It binds the loopback interface only: there is no TLS and no access control yet.
+// It binds the loopback interface only: there is no TLS and no access control yet. Connections for which the
+// process has too few descriptors are closed at once.
 // gRPC's threads copy a request, hand it to the node and return; answers come back from the node's
 // executor and are handed to gRPC, with no lock held and nothing awaited.
 // Threads: Start and Stop from any one thread that is not gRPC's and not the node's.

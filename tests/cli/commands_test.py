@@ -311,8 +311,8 @@ class CommandsTest(unittest.TestCase):
         self.assertEqual(len({n["cell_id"] for n in nodes}), 1)
         for node in nodes:
             self.assertEqual(sorted(node["repair"]), [
-                "bad_shares_found", "core_conflicts", "fragment_bytes_lan", "fragment_bytes_wan",
-                "fragments_repaired", "given_up", "key_shares_repaired", "shares_repaired", "waiting"])
+                "bad_shares_found", "core_conflicts", "fragment_bytes_lan", "fragment_bytes_wan", "fragments_repaired",
+                "given_up", "key_shares_repaired", "lacking", "missing", "shares_repaired", "waiting"])
             self.assertLessEqual(node["home"]["checkpoint_index"], node["home"]["applied_index"], node)
         self.assertEqual(self.demo.must("node", "stop", "tokyo-3", "-o", "json").events(),
                          [{"event": "node", "node": "tokyo-3", "running": False, "changed": True}])

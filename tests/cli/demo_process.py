@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import select
 import signal
 import subprocess
@@ -33,11 +34,12 @@ class Result:
 
 
 class Demo:
-    def __init__(self, worldb, data, window="20ms..1s", options=()):
+    def __init__(self, worldb, data, window="20ms..1s", options=(), descriptors=None):
         self.worldb = worldb
         self.data = pathlib.Path(data)
         self.window = window
         self.options = options  # any others of `worldb demo`
+        self.descriptors = descriptors  # how many the process may have, or no other limit than ours
         self.process = None
         self.said = ""  # at its start
         self.endpoints = []  # of all nodes in order, without those of a data center that is OUT
@@ -52,10 +54,13 @@ class Demo:
 
     def launch(self):
         """Starts the process and waits for nothing."""
+        def limit():
+            resource.setrlimit(resource.RLIMIT_NOFILE, (self.descriptors, self.descriptors))
+
         self.process = subprocess.Popen(
             [self.worldb, "demo", "--port", "0", "--data", str(self.data), "--window", self.window,
              *self.options],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=limit if self.descriptors else None)
 
     def await_output(self, seconds):
         """Until it says something, for at most `seconds`."""
