@@ -111,8 +111,8 @@ struct WindowChange {
   friend bool operator==(const WindowChange&, const WindowChange&) = default;
 };
 
-// A won version can never be read: all who had staged its payload say that it is not there, or so many nodes that
-// the others cannot read have refused their shares, for what the writer sealed to them.
+// A won version can never be read: all who had staged its payload say that it is not there, or so many
+// nodes that the others cannot read have refused their shares, for what the writer sealed to them.
 struct VersionVoid {
   RoundId version;
   NodeSet not_here;

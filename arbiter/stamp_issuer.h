@@ -4,8 +4,8 @@
 // lifted above the last one and the lift is added to the half-width, so the interval still holds true
 // time. Numbers have no gaps per home. A number given out must be sent, with a frame or as void.
 // Errors:  Unavailable (NO_CLOCK) when the clock's quality is none, or the bound above the licence, that of
-//          the clock or with the lift: a clock that was far ahead and was put right needs a new stream, or must
-//          come near its last stamp first. Nothing is consumed then.
+//          the clock or with the lift: a clock that was far ahead and was put right needs a new stream, or
+//          must come near its last stamp first. Nothing is consumed then.
 // Threads: may be called from any thread; meant for the I/O thread that saw the last byte.
 // Source:  docs/protocol.md 2; ARCHITECTURE.md invariants 10 and 11.
 #ifndef WORLDB_ARBITER_STAMP_ISSUER_H_

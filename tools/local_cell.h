@@ -8,11 +8,11 @@
 //   logs/DATA_CENTER/      the accept log of one triad
 //   lock                   held while a process uses the directory
 // The first start makes them, `cell` last: a directory with nodes but no cell is half-made. Nothing is made
-// later: a store or a log that is missing is a disk that is missing, and an empty one in its place would answer
-// for what it never held. Where the log or most stores of one data center are missing, and nothing of the
-// other two, the cell opens without it.
-// Errors:  FailedPrecondition for a directory that is in use, half-made or something else's, and for a store or
-//          log that is missing; DataLoss for damaged files; else as the store says.
+// later: a store or a log that is missing is a disk that is missing, and an empty one in its place would
+// answer for what it never held. Where the log or most stores of one data center are missing, and nothing
+// of the other two, the cell opens without it.
+// Errors:  FailedPrecondition for a directory that is in use, half-made or something else's, and for a
+//          store or log that is missing; DataLoss for damaged files; else as the store says.
 // Threads: one caller at a time; a node may be called from any thread while it runs.
 // Secrets: the nodes' secrets, in memory and in files of mode 0600.
 #ifndef WORLDB_TOOLS_LOCAL_CELL_H_
@@ -80,10 +80,10 @@ class LocalCell {
   LocalCell(const LocalCell&) = delete;
   LocalCell& operator=(const LocalCell&) = delete;
 
-  // Opens the node's store and waits until it is ready. `new_disk`: the store is gone for good, and an empty one
-  // takes its place; only where there is none, and while both other nodes of the triad have theirs, so that
-  // what the home knows is there to be fetched. FailedPrecondition, and nothing is made, if IsOut(index).
-  // REQUIRES: it does not run.
+  // Opens the node's store and waits until it is ready. `new_disk`: the store is gone for good, and an
+  // empty one takes its place; only where there is none, and while both other nodes of the triad have
+  // theirs, so that what the home knows is there to be fetched. FailedPrecondition, and nothing is made, if
+  // IsOut(index). REQUIRES: it does not run.
   absl::Status StartNode(NodeIndex index, bool new_disk = false);
   // Ends its calls, closes it and its store. REQUIRES: it runs, and nobody else uses node(index).
   void StopNode(NodeIndex index);

@@ -37,8 +37,8 @@ class NodeService {
   NodeService& operator=(const NodeService&) = delete;
 
   int port() const;
-  // Says NOT_SERVING to health checks, refuses connections from here on, gives calls in flight `grace` to end, then ends them as
-  // NODE_STOPPING. May be called twice.
+  // Says NOT_SERVING to health checks, refuses connections from here on, gives calls in flight `grace` to
+  // end, then ends them as NODE_STOPPING. May be called twice.
   void Stop(absl::Duration grace);
 
  private:

@@ -1,5 +1,5 @@
-// Gathers one version: asks the nodes its plan names, judges each share that comes, and opens the value as soon
-// as the good ones suffice.
+// Gathers one version: asks the nodes its plan names, judges each share that comes, and opens the value as
+// soon as the good ones suffice.
 //
 // A share that fails a check is left out, named, and its node told; the others make up for it.
 //
@@ -40,8 +40,8 @@ class ShareGather : public std::enable_shared_from_this<ShareGather> {
  public:
   using Done = std::function<void(Gathered)>;
 
-  // All outlive this object. `charge`: for the bytes that the target tells. `done` runs once, never inside this call, and not at all if the object is
-  // destroyed before; it may destroy it.
+  // All outlive this object. `charge`: for the bytes that the target tells. `done` runs once, never inside
+  // this call, and not at all if the object is destroyed before; it may destroy it.
   static std::shared_ptr<ShareGather> Start(EdgeReader& reader, const Bytes& key,
                                             const KeyTag& key_tag, const ReadTarget& target,
                                             Budget::Charge charge, Done done);

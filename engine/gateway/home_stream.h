@@ -3,10 +3,10 @@
 // A stream is (node, stream epoch, home). Its epoch is above all that the home knows of this node: a node
 // whose disk was replaced, or brought back from a copy, has forgotten what an earlier life of it sent, and
 // what it sends under an epoch of that life would count as repeats. Told so by a beat, the stream is silent
-// until Raise(). Its frames are numbered without gaps in the order of their stamps. They may be ready in another order; they leave in order of number, and one that is
-// not ready yet holds the later ones back. A frame is kept until the logged cursor passes it, and
-// all behind the cursor are sent again when a new sequencer speaks up or nothing has moved for a
-// while: a sequencer drops what it has already.
+// until Raise(). Its frames are numbered without gaps in the order of their stamps. They may be ready in
+// another order; they leave in order of number, and one that is not ready yet holds the later ones back. A
+// frame is kept until the logged cursor passes it, and all behind the cursor are sent again when a new
+// sequencer speaks up or nothing has moved for a while: a sequencer drops what it has already.
 // A core: what it is told are frames, beats and the time, what it answers are batches to send.
 // Bounds:  kFramesUnderWayMax are sent ahead of the cursor. What is kept is bounded by the charges:
 //          one frame for each op of the home's budget.

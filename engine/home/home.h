@@ -3,8 +3,8 @@
 // Every triad node runs one, and all of them apply the same entries. It begins with the last checkpoint,
 // replays the log from there and follows it; when the log has been trimmed beyond it, it takes a
 // sibling's state. A log that ends before what the state was made of has lost its end, or is another one: the
-// replica stops and says so. While its own node writes the log it is fed instead: it applies what was appended,
-// at once. Who leads, and what is told to anybody, is decided by whoever listens.
+// replica stops and says so. While its own node writes the log it is fed instead: it applies what was
+// appended, at once. Who leads, and what is told to anybody, is decided by whoever listens.
 // Threads: its node's executor.
 // Source:  docs/protocol.md 4.
 #ifndef WORLDB_ENGINE_HOME_HOME_H_

@@ -2,8 +2,9 @@
 //
 // Whoever finds one out writes it down here; whoever builds entries takes them from here. So the two
 // need not know each other.
-// Bounds:  one level, one loss and one end VOID for each version, of those that whoever notes them looks at; one
-//          outage for each data center; restagings are as many as their answers: the scatterer has a bound for those.
+// Bounds:  one level, one loss and one end VOID for each version, of those that whoever notes them looks
+//          at; one outage for each data center; restagings are as many as their answers: the scatterer has
+//          a bound for those.
 // Threads: its node's executor.
 #ifndef WORLDB_ENGINE_HOME_LOG_NOTES_H_
 #define WORLDB_ENGINE_HOME_LOG_NOTES_H_

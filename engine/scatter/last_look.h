@@ -2,9 +2,9 @@
 // its shares cannot read.
 //
 // Receipts may have been given to a sequencer that could not log them. So each node is asked whether it holds
-// its share, whole and of the commitment that won; a receipt counts as one for a share that was handed over. The
-// version is lost once those who say that they have none keep all others from reading it. Until then all who
-// have not answered are asked again and again.
+// its share, whole and of the commitment that won; a receipt counts as one for a share that was handed
+// over. The version is lost once those who say that they have none keep all others from reading it. Until
+// then all who have not answered are asked again and again.
 // Bounds:  versions looked for are won ones below HELD whose payload is gone; kAsksMax nodes are asked, one
 //          more forgets the oldest, which the next round asks again.
 // Threads: its node's executor.

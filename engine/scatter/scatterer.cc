@@ -213,7 +213,8 @@ void Scatterer::TakeDeliveries(const arbiter::RoundId& id,
                                absl::StatusOr<std::shared_ptr<const Deliveries>> deliveries) {
   Work& work = works_.at(id);
   if (!deliveries.ok()) {
-    // It was read, and is not what was committed to: a sibling's may be. If that is no better, the sweep tries again.
+    // It was read, and is not what was committed to: a sibling's may be. If that is no better, the sweep
+    // tries again.
     if (work.script != nullptr && !std::exchange(work.own_damaged, true)) return AskSibling(id);
     LetGo(work);
     return Load();
@@ -391,7 +392,8 @@ void Scatterer::MarkHeld(const arbiter::RoundId& id, NodeIndex node) {
   }
 }
 
-// It counts only of what this node handed over, and the writer had sealed so: it is checked against the payload.
+// It counts only of what this node handed over, and the writer had sealed so: it is checked against the
+// payload.
 void Scatterer::MarkRefused(const arbiter::RoundId& id, NodeIndex node,
                             const cryptoscatter::Refusal& refusal) {
   const auto it = works_.find(id);

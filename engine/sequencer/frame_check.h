@@ -23,7 +23,8 @@ absl::Status CheckPayload(const Cell& cell, const Payload& payload,
                           cryptoscatter::BatchVerifier& verifier);
 // That the payload is of the kind the candidate says.
 absl::Status CheckKind(const arbiter::Candidate& candidate, const Payload& payload);
-// InvalidArgument unless what is staged is the candidate's own: it may not drop, or win with, another op's payload.
+// InvalidArgument unless what is staged is the candidate's own: it may not drop, or win with, another op's
+// payload.
 absl::Status CheckOwner(const arbiter::Candidate& candidate, const OpId& op, const KeyTag& key_tag,
                         const ScriptId& script);
 // That the frame came by its own stream to the home of its key, and that its payload, if it has one, is

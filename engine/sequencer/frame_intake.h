@@ -2,8 +2,8 @@
 // staged and synced on the triad, ready to be recorded.
 //
 // Whoever builds entries takes from the front what is ready. A frame that is refused keeps its place
-// until then: nothing of it is recorded, but the stream's cursor passes it. Its sender hears of it once that is on
-// record, and no other sequencer can take the frame in any more.
+// until then: nothing of it is recorded, but the stream's cursor passes it. Its sender hears of it once
+// that is on record, and no other sequencer can take the frame in any more.
 // Bounds:  of each node's stream at most kFramesUnderWayMax frames and kStreamBytesMax of payloads wait;
 //          what comes beyond is not taken, and its sender sends it again. kStageJobsMax jobs of at most
 //          kStageItemsMax payloads are being staged.

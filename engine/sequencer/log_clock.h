@@ -3,8 +3,9 @@
 //
 // A reading is believed when it has a licence and a sibling's agrees with it, or, with no sibling to
 // ask, when it fits the log: it lies within kSlack, and a thousandth of what has passed, of the log's time
-// and what has passed since. It is not believed when both siblings agree with each other and not with it. So one clock alone, however wrong, moves the log's time by no
-// more than kSlack, and two that agree move it forwards and back.
+// and what has passed since. It is not believed when both siblings agree with each other and not with it.
+// So one clock alone, however wrong, moves the log's time by no more than kSlack, and two that agree move
+// it forwards and back.
 // A reading that is not believed is replaced by an estimate from the log's time and what has passed
 // since, which says so: quality NONE, width zero.
 // Siblings' readings come with their heartbeats, one way: what a reading was when it was sent is known,

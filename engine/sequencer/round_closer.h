@@ -41,7 +41,8 @@ class RoundCloser {
   std::optional<absl::Time> Look(const Due& due, absl::Time earliest);
   // What had arrived by the look are all frames before number `barrier`: they are recorded first.
   void Intend(absl::Time until, std::uint64_t barrier);
-  // Rounds due until when are to be closed, once all frames before `first_sequence` are recorded; gives the intent up.
+  // Rounds due until when are to be closed, once all frames before `first_sequence` are recorded; gives the
+  // intent up.
   std::optional<absl::Time> TakeIntent(std::uint64_t first_sequence);
 
  private:

@@ -3,8 +3,9 @@
 // The share must be node `index`'s, in its key's slot; a writer of the cell must have signed it; fragment and
 // key share must be what was signed. So whoever scatters can change nothing but the version, which nobody
 // has signed yet.
-// Errors:  InvalidArgument with the reason; DataLoss when all is as it was signed but the key share: that is as its
-//          writer sealed it, unless whoever handed it over changed it (cryptoscatter::DeliveredHash).
+// Errors:  InvalidArgument with the reason; DataLoss when all is as it was signed but the key share: that
+//          is as its writer sealed it, unless whoever handed it over changed it
+//          (cryptoscatter::DeliveredHash).
 // Threads: pure functions; the verifier has one owner.
 // Source:  ARCHITECTURE.md invariant 15; docs/share-format.md sections 7 and 8.
 #ifndef WORLDB_ENGINE_SHARES_DELIVERY_CHECK_H_

@@ -1,5 +1,5 @@
-// Answers readers, and homes that look for what they lost: which versions of a key this node has shares of, and its share of one of them, the key
-// share sealed to the reader.
+// Answers readers, and homes that look for what they lost: which versions of a key this node has shares of,
+// and its share of one of them, the key share sealed to the reader.
 //
 // A key share leaves a node only so, and never to another node: at rest it lies under the node's storage
 // key. What turns out to be damaged on the way is reported, and not given out; of a share whose fragment

@@ -173,8 +173,8 @@ void ShareIntake::Call::Check() {
       [call] { call->LookUp(); });
 }
 
-// Looks up what is stored under the same versions, and the batches it is about to write. From here on nobody writes
-// another value into their rows: what is read now may be old by the time it is here.
+// Looks up what is stored under the same versions, and the batches it is about to write. From here on
+// nobody writes another value into their rows: what is read now may be old by the time it is here.
 void ShareIntake::Call::LookUp() {
   std::vector<std::string> keys;
   for (Item& item : items_) {

@@ -1,6 +1,7 @@
-// Goal: whatever crashes, stops, fills up, is cut off or loses its disk, and whatever clocks say, nobody is told something that is not true
-//       afterwards, after healing every accepted op has one final outcome, and whoever watched all the
-//       time, through whichever nodes were up, was told every version once and in order.
+// Goal: whatever crashes, stops, fills up, is cut off or loses its disk, and whatever clocks say, nobody is
+//       told something that is not true afterwards, after healing every accepted op has one final outcome,
+//       and whoever watched all the time, through whichever nodes were up, was told every version once and
+//       in order.
 // Method: nine real nodes in virtual time under a random load and random faults, drawn from a seed that
 //       is printed on failure; then everything heals. The checker knows only what callers were told and
 //       asks the cell through its public calls. WORLDB_SIM_SEEDS=FIRST-LAST runs other seeds.

@@ -206,8 +206,8 @@ Level ContestOracle::Reached(const RoundId& id) const {
   return level;
 }
 
-// What was announced stays so. SAFE and what lies above is announced only once that is so of every version before
-// it, or it is VOID.
+// What was announced stays so. SAFE and what lies above is announced only once that is so of every version
+// before it, or it is VOID.
 Level ContestOracle::Announced(const RoundId& id) const {
   const auto told = announced_.find(id);
   return told == announced_.end() ? Level::kDecided : told->second;
@@ -270,8 +270,8 @@ std::optional<Refusal> ContestOracle::WhyRefused(const LogEntry& entry, const Ca
   if (known != ops_.end()) {
     // Never run twice, whatever the clock says now.
     if (known->second.forgotten) return Refusal::kOpExpired;
-    // The id alone decides, unless both carry a tag; another key is other content on its face, and so is a Delete
-    // where there was a Set.
+    // The id alone decides, unless both carry a tag; another key is other content on its face, and so is a
+    // Delete where there was a Set.
     const Candidate& first = known->second.first();
     if (first.key_tag != c.key_tag || first.kind != c.kind) return Refusal::kOpIdReused;
     if (first.content_tag && c.content_tag && *first.content_tag != *c.content_tag) {

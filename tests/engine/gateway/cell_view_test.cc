@@ -1,5 +1,5 @@
-// Goal:   a node's view of the cell asks whom it is told to, believes only those who were asked, keeps asking a
-//         home until it answers, forgets what nobody waits for, and is bounded.
+// Goal:   a node's view of the cell asks whom it is told to, believes only those who were asked, keeps
+//         asking a home until it answers, forgets what nobody waits for, and is bounded.
 // Method: one lone node in virtual time; messages as they might arrive.
 #include "engine/gateway/cell_view.h"
 
