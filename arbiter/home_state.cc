@@ -462,9 +462,10 @@ void HomeState::ApplyRecord(const LevelReached& record, std::vector<Effect>& eff
   if (closed == nullptr) return;
   closed->held = closed->held | record.held;
   Touch(closed->id);
-  if (record.level <= closed->reached) return;
-  closed->reached = record.level;
-  if (record.level == Level::kFull) {
+  const Level level = closed->held == NodeSet::All() ? Level::kFull : record.level;
+  if (level <= closed->reached) return;
+  closed->reached = level;
+  if (level == Level::kFull) {
     closed->settled = true;
     unsettled_.erase(closed->id);
     incomplete_.erase(closed->id);

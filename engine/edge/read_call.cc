@@ -106,6 +106,7 @@ void ReadCall::TakeGathered(Gathered gathered) {
   if (gathered.no_room) return Finish(NoRoomForValue());
   if (gathering_.at + 1 < gathering_.targets.size()) {
     ++gathering_.at;
+    gathered.charge = {};  // the next one has its own
     return GatherTarget();
   }
   Finish(NotReadable(reader_.cell(), gathering_.target(), gathering_.shares->used(),

@@ -124,6 +124,7 @@ bool ShareGather::Add(NodeIndex from, const FetchShareReply& reply) {
 void ShareGather::MakeRoomFor(const cryptoscatter::Core& core) {
   if (core.CiphertextBytes() <= room_bytes_) return;
   room_bytes_ = core.CiphertextBytes();
+  charge_ = {};
   auto charge = reader_.budget().TryCharge(*target_.script, room_bytes_);
   if (charge.has_value()) {
     charge_ = *std::move(charge);

@@ -12,6 +12,8 @@ void LogNotes::Close() {
   wake_ = nullptr;
   levels_.clear();
   losses_.clear();
+  moved_levels_.clear();
+  moved_losses_.clear();
   notes_.clear();
   voids_.clear();
   outages_.clear();
@@ -27,6 +29,24 @@ void LogNotes::AddLost(const arbiter::ShareLost& lost) {
   arbiter::ShareLost& noted = losses_.try_emplace(lost.version, lost).first->second;
   noted.level = std::min(noted.level, lost.level);
   noted.lost = noted.lost | lost.lost;
+  if (const auto level = levels_.find(lost.version); level != levels_.end()) {
+    level->second.held = level->second.held.Minus(lost.lost);
+    level->second.level = std::min(level->second.level, lost.level);
+  }
+}
+
+NodeSet LogNotes::HeldThen(const arbiter::RoundId& version, NodeSet logged) const {
+  const auto apply = [&](const Losses& losses, const Levels& levels) {
+    if (const auto lost = losses.find(version); lost != losses.end()) {
+      logged = logged.Minus(lost->second.lost);
+    }
+    if (const auto level = levels.find(version); level != levels.end()) {
+      logged = logged | level->second.held;
+    }
+  };
+  apply(moved_losses_, moved_levels_);
+  apply(losses_, levels_);
+  return logged;
 }
 
 void LogNotes::AddVoid(const arbiter::VersionVoid& lost) {
@@ -65,6 +85,8 @@ void LogNotes::NoteOutage(DataCenterIndex data_center, bool out) {
 
 void LogNotes::MoveTo(std::vector<arbiter::LogRecord>& records,
                       const std::set<DataCenterIndex>& out) {
+  moved_levels_.clear();
+  moved_losses_.clear();
   for (const auto& [data_center, is_out] : std::exchange(outages_, {})) {
     if (out.contains(data_center) != is_out) {
       records.push_back(arbiter::OutageChange{data_center, is_out});
@@ -79,11 +101,11 @@ void LogNotes::MoveTo(std::vector<arbiter::LogRecord>& records,
   }
   for (std::size_t i = 0; i < kLossesPerEntryMax && !losses_.empty(); ++i) {
     records.push_back(losses_.begin()->second);
-    losses_.erase(losses_.begin());
+    moved_losses_.insert(losses_.extract(losses_.begin()));
   }
   for (std::size_t i = 0; i < kLevelsPerEntryMax && !levels_.empty(); ++i) {
     records.push_back(levels_.begin()->second);
-    levels_.erase(levels_.begin());
+    moved_levels_.insert(levels_.extract(levels_.begin()));
   }
 }
 

@@ -39,6 +39,9 @@ class LogNotes {
   void NoteRestaged(const arbiter::Restaged& restaged);
   // Of several losses of one version all count, with the lowest level.
   void NoteLost(const arbiter::ShareLost& lost);
+  // Who holds the version once all that is noted, and what the entry under way carries, is applied to
+  // `logged`: levels to note are made of this.
+  NodeSet HeldThen(const arbiter::RoundId& version, NodeSet logged) const;
   // The data center is gone for now, or back, as far as this node can tell. The last word counts.
   void NoteOutage(DataCenterIndex data_center, bool out);
 
@@ -49,16 +52,21 @@ class LogNotes {
   void TakeBack(const std::vector<arbiter::LogRecord>& records);
 
  private:
+  using Levels = std::map<arbiter::RoundId, arbiter::LevelReached>;
+  using Losses = std::map<arbiter::RoundId, arbiter::ShareLost>;
   void AddLevel(const arbiter::LevelReached& level);
   void AddVoid(const arbiter::VersionVoid& lost);
   void AddLost(const arbiter::ShareLost& lost);
 
   std::function<void()> wake_;  // null while closed
-  std::map<arbiter::RoundId, arbiter::LevelReached> levels_;
+  Levels levels_;
   std::deque<arbiter::LogRecord> notes_;  // VersionVoid, Restaged: in the order they were made
   std::set<arbiter::RoundId> voids_;      // of notes_
   std::map<DataCenterIndex, bool> outages_;
-  std::map<arbiter::RoundId, arbiter::ShareLost> losses_;
+  Losses losses_;
+  // Of the entry that was made last, until the next one: one is under way at a time.
+  Levels moved_levels_;
+  Losses moved_losses_;
 };
 
 }  // namespace worldb::engine

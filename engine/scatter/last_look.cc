@@ -21,10 +21,10 @@ void LastLook::Begin(Missing missing) {
 void LastLook::Ask(const arbiter::RoundId& version) {
   const auto it = looks_.find(version);
   if (it == looks_.end()) return;
-  const Look& look = it->second;
-  const NodeSet heard = look.missing.held | look.absent;
+  Look& look = it->second;
+  look.absent = {};
   for (int i = 0; i < kNodeCount; ++i) {
-    if (heard.Has(i)) continue;
+    if (look.missing.held.Has(i)) continue;
     self_.Send(NodeAt(i), ProbeShare{asked_.Add(NodeAt(i), version),
                                      {version.key_tag, self_.cell().slot_epoch(), version.version},
                                      look.missing.commitment});
@@ -52,6 +52,11 @@ void LastLook::Take(NodeIndex from, const ProbeShareReply& reply) {
   const arbiter::VersionVoid gone{*version, look.missing.not_here};
   looks_.erase(it);
   lost_(gone);
+}
+
+void LastLook::NoteLost(const arbiter::RoundId& version, NodeSet nodes) {
+  const auto it = looks_.find(version);
+  if (it != looks_.end()) it->second.missing.held = it->second.missing.held.Minus(nodes);
 }
 
 void LastLook::StepDown() {

@@ -4,7 +4,7 @@
 // Receipts may have been given to a sequencer that could not log them. So each node is asked whether it holds
 // its share, whole and of the commitment that won; a receipt counts as one for a share that was handed
 // over. The version is lost once those who say that they have none keep all others from reading it. Until
-// then all who have not answered are asked again and again.
+// then all are asked again and again, and answers of one round count together: a share may come meanwhile.
 // Bounds:  versions looked for are won ones below HELD whose payload is gone; kAsksMax nodes are asked, one
 //          more forgets the oldest, which the next round asks again.
 // Threads: its node's executor.
@@ -49,7 +49,9 @@ class LastLook {
   // Nothing happens if it is looked for already. REQUIRES: a script.
   void Begin(Missing missing);
   void Take(NodeIndex from, const ProbeShareReply& reply);
-  // Nobody needs to know any more.
+  // These do not hold it any more.
+  void NoteLost(const arbiter::RoundId& version, NodeSet nodes);
+  // Nobody needs to know any more, or the payload has turned up.
   void End(const arbiter::RoundId& version) { looks_.erase(version); }
   void StepDown();
 

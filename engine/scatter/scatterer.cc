@@ -48,7 +48,7 @@ void Scatterer::Scatter(const arbiter::ClosedVersion& version) {
   }
   work.held = version.held;
   work.level = version.reached;
-  if (work.level < arbiter::Level::kHeld) {
+  if (version.announced < arbiter::Level::kHeld) {
     restager_.Watch(version.id, version.commitment, version.staged);
   }
   Enqueue(version.id, work);
@@ -75,6 +75,11 @@ void Scatterer::NoteHeld(const arbiter::RoundId& id, NodeSet nodes) {
   }
 }
 
+bool Scatterer::CountsAsHeld(const arbiter::RoundId& id, NodeIndex node) const {
+  const auto it = works_.find(id);
+  return it != works_.end() && it->second.held.Has(node);
+}
+
 bool Scatterer::IsPayloadGone(const arbiter::RoundId& id) const {
   const auto it = works_.find(id);
   return it != works_.end() && it->second.not_here == Triad(self_.data_center()).set();
@@ -86,6 +91,7 @@ void Scatterer::NoteLost(const arbiter::RoundId& id, NodeSet nodes) {
   Work& work = it->second;
   work.held = work.held.Minus(nodes);
   work.level = LevelOf(*work.script, work.held);
+  last_look_.NoteLost(id, nodes);
   for (int i = 0; i < kNodeCount; ++i) {
     if (nodes.Has(i) && Willing().Has(i)) OfferWhenReady(id, work, NodeAt(i));
   }
@@ -188,11 +194,18 @@ void Scatterer::NoteMissing(const arbiter::RoundId& id, NodeIndex node) {
   if (const auto missing = restager_.TakeMissing(id, node, readable)) {
     last_look_.Begin({id, work.commitment, work.script, work.held, *missing});
   }
+  // There is no other copy to try.
+  NodeSet without = work.not_here;
+  without.Add(self_.index());
+  if (!work.refused_of_first.empty() && without == Triad(self_.data_center()).set()) {
+    notes_.NoteVoid({id, NodeSet(), work.refused_of_first});
+  }
 }
 
 void Scatterer::Prepare(const arbiter::RoundId& id, PayloadPtr payload) {
   Work& work = works_.at(id);
   work.not_here = {};
+  last_look_.End(id);
   TakeMemory(work, work.bytes_expected);
   if (work.script == nullptr) {
     return TakeDeliveries(id, absl::NotFoundError("the script is not known to this build"));
@@ -383,17 +396,11 @@ void Scatterer::MarkHeld(const arbiter::RoundId& id, NodeIndex node) {
     }
     notes_.NoteLevel({id, level, work.held});
   }
-  if (level == arbiter::Level::kFull) {
-    LetGo(work);
-    works_.erase(id);
-    Load();
-  } else {
-    MaybePark(work);
-  }
+  if (level == arbiter::Level::kFull) return Forget(id);
+  MaybePark(work);
 }
 
-// It counts only of what this node handed over, and the writer had sealed so: it is checked against the
-// payload.
+// It counts only of what this node handed over.
 void Scatterer::MarkRefused(const arbiter::RoundId& id, NodeIndex node,
                             const cryptoscatter::Refusal& refusal) {
   const auto it = works_.find(id);
@@ -407,7 +414,14 @@ void Scatterer::MarkRefused(const arbiter::RoundId& id, NodeIndex node,
   if (refusal.claim != expected || !IsRefusalOf(self_.cell(), node, refusal, verifier_)) return;
   work.refused.Add(node);
   if (work.script->IsReadable(NodeSet::All().Minus(work.refused))) return;
-  notes_.NoteVoid({id, NodeSet(), work.refused});
+  if (!work.refused_of_first.empty()) return notes_.NoteVoid({id, NodeSet(), work.refused});
+  // This copy may have gone bad where nobody's signature covers it: a sibling's is tried before the word is
+  // final.
+  work.refused_of_first = std::exchange(work.refused, {});
+  work.own_damaged = true;
+  LetGo(work);
+  Enqueue(id, work);
+  Load();
 }
 
 void Scatterer::TakeStaged(NodeIndex from, const StagePutReply& reply) {

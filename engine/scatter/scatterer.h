@@ -58,6 +58,8 @@ class Scatterer {
   void Forget(const arbiter::RoundId& id);
   // These hold their share, as the log says now.
   void NoteHeld(const arbiter::RoundId& id, NodeSet nodes);
+  // It has given this node a receipt, logged or not.
+  bool CountsAsHeld(const arbiter::RoundId& id, NodeIndex node) const;
   // Nobody has its payload any more: it cannot be handed over.
   bool IsPayloadGone(const arbiter::RoundId& id) const;
   // These do not hold their share any more: it is offered again, if the version is still being scattered.
@@ -86,7 +88,8 @@ class Scatterer {
     NodeSet held;
     NodeSet sent;  // handed to an outbox, no answer yet
     Phase phase = Phase::kParked;
-    NodeSet refused;                   // for what the writer sealed to them
+    NodeSet refused;                   // for what the writer sealed to them, of the present copy
+    NodeSet refused_of_first;          // and of the first, once they were enough
     NodeSet not_here;                  // of the triad: who says that it does not have the payload
     bool own_damaged = false;          // this node's copy of the payload; siblings are asked
     std::uint32_t siblings_asked = 0;  // for the payload, so far

@@ -27,8 +27,9 @@ InventoryReply InventoryDesk::PageFor(NodeIndex node, const Checkpointer::Versio
   for (const arbiter::RoundId& id : page.versions) {
     const arbiter::ClosedVersion* version = state_.FindVersion(id);
     if (version == nullptr || version->outcome != arbiter::OutcomeKind::kWon) continue;
+    const bool counted = version->held.Has(node) || scatterer_.CountsAsHeld(id, node);
     const bool owed = !version->settled && !scatterer_.IsPayloadGone(id);
-    reply.items.push_back({id, version->commitment, version->held.Has(node), owed});
+    reply.items.push_back({id, version->commitment, counted, owed});
   }
   if (!page.last && !page.versions.empty()) reply.told_to = page.versions.back();
   return reply;
@@ -42,12 +43,14 @@ void InventoryDesk::Take(NodeIndex from, const InventoryReport& report) {
 
 void InventoryDesk::NoteMissing(NodeIndex node, const arbiter::RoundId& id) {
   const arbiter::ClosedVersion* version = state_.FindVersion(id);
-  if (version == nullptr || !version->held.Has(node)) return;
-  const auto script = self_.cell().FindScript(version->script);
-  if (!script.ok()) return;
+  if (version == nullptr) return;
   NodeSet lost;
   lost.Add(node);
-  notes_.NoteLost({id, lost, LevelOf(**script, version->held.Minus(lost))});
+  scatterer_.NoteLost(id, lost);
+  const NodeSet held = notes_.HeldThen(id, version->held);
+  const auto script = self_.cell().FindScript(version->script);
+  if (!held.Has(node) || !script.ok()) return;
+  notes_.NoteLost({id, lost, LevelOf(**script, held.Minus(lost))});
 }
 
 void InventoryDesk::NoteHeld(NodeIndex node, const ShareClaim& claim) {
@@ -59,7 +62,7 @@ void InventoryDesk::NoteHeld(NodeIndex node, const ShareClaim& claim) {
   }
   const auto script = self_.cell().FindScript(version->script);
   if (!script.ok()) return;
-  NodeSet held = version->held;
+  NodeSet held = notes_.HeldThen(claim.version, version->held);
   held.Add(node);
   notes_.NoteLevel({claim.version, LevelOf(**script, held), held});
 }

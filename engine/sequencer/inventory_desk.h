@@ -25,7 +25,7 @@ class InventoryDesk {
  public:
   // All of it outlives this object.
   InventoryDesk(const NodeSelf& self, const arbiter::HomeState& state, Checkpointer& checkpointer,
-                LogNotes& notes, const Scatterer& scatterer, cryptoscatter::BatchVerifier& verifier)
+                LogNotes& notes, Scatterer& scatterer, cryptoscatter::BatchVerifier& verifier)
       : self_(self),
         state_(state),
         checkpointer_(checkpointer),
@@ -48,7 +48,7 @@ class InventoryDesk {
   const arbiter::HomeState& state_;
   Checkpointer& checkpointer_;
   LogNotes& notes_;
-  const Scatterer& scatterer_;
+  Scatterer& scatterer_;
   cryptoscatter::BatchVerifier& verifier_;
   Term term_;
   NodeSet reading_for_;

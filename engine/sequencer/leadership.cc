@@ -44,9 +44,12 @@ void Leadership::Start() { Tick(); }
 void Leadership::Tick() {
   if (self_.now() - reported_ >= kReportEvery) ReportCheckpoint();
   if (leading()) {
-    if (HasTheWorseClock()) {
+    const bool worse = HasTheWorseClock();
+    if (worse && !std::exchange(yielded_, true)) {
       sequencer_.StepDown();
       OnDeposed();
+    } else if (!worse) {
+      yielded_ = false;
     }
   } else if (home_.caught_up() && !home_.halted() && !taking_over_ &&
              self_.now() - leader_heard_ >= Patience()) {
@@ -127,6 +130,7 @@ void Leadership::OnBeat(NodeIndex from, const SequencerBeat& beat) {
   known_epoch_ = beat.log_epoch;
   leader_ = from;
   leader_heard_ = self_.now();
+  yielded_ = false;
   if (leading() && beat.log_epoch > sequencer_.epoch()) {
     sequencer_.StepDown();
     OnDeposed();

@@ -3,8 +3,8 @@
 // A triad node that has caught up and hears no sequencer fences the log at an epoch that only it asks
 // for, applies the log up to the tail it was told, and leads from there: the sequencer writes, the
 // scatterer carries out what was won. A node whose clock is not believed, while a sibling's is, gives
-// the chair up and stands back. Who leads is a question of liveness alone: the fence keeps a deposed
-// sequencer from being believed.
+// the chair up and stands back; if nobody takes it, it leads with the clock it has. Who leads is a question
+// of liveness alone: the fence keeps a deposed sequencer from being believed.
 // Threads: its node's executor.
 // Source:  docs/protocol.md 4.
 #ifndef WORLDB_ENGINE_SEQUENCER_LEADERSHIP_H_
@@ -83,6 +83,8 @@ class Leadership final : public HomeListener {
   Scatterer& scatterer_;
 
   bool taking_over_ = false;
+  // It gave the chair up to a better clock, and nobody has taken it since.
+  bool yielded_ = false;
   std::optional<Claim> claim_;
   LogEpoch known_epoch_;
   std::optional<NodeIndex> leader_;

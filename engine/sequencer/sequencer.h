@@ -58,7 +58,7 @@ class Sequencer {
     NameIndex& names;
     const PeerTable& peers;
     Checkpointer& checkpointer;
-    const Scatterer& scatterer;
+    Scatterer& scatterer;
   };
 
   Sequencer(NodeSelf& self, const Doors& doors, const NodeOptions& options);

@@ -498,7 +498,8 @@ void ContestOracle::TellRisen(const KeyTag& key, std::vector<Effect>& effects) {
 // VOID is final: nothing spreads any more.
 void ContestOracle::Reach(const LevelReached& reached, std::vector<Effect>& effects) {
   if (FindWon(reached.version) == nullptr) return;
-  spreads_.push_back({reached.version, false, reached.level, reached.held});
+  const bool all = (Held(reached.version) | reached.held) == NodeSet::All();
+  spreads_.push_back({reached.version, false, all ? Level::kFull : reached.level, reached.held});
   TellRisen(reached.version.key_tag, effects);
 }
 

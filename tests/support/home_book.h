@@ -74,8 +74,12 @@ class HomeBook {
     WORLDB_CHECK(op.outcome.kind == arbiter::OutcomeKind::kWon);
     return {c.key_tag, op.outcome.version};
   }
-  Effects Reach(const arbiter::RoundId& version, arbiter::Level level,
-                NodeSet held = NodeSet::All()) {
+  // On all nine nodes if FULL, else on eight.
+  Effects Reach(const arbiter::RoundId& version, arbiter::Level level) {
+    const bool full = level == arbiter::Level::kFull;
+    return Reach(version, level, full ? NodeSet::All() : NodeSet::FromBits(0xff));
+  }
+  Effects Reach(const arbiter::RoundId& version, arbiter::Level level, NodeSet held) {
     return Apply({arbiter::LevelReached{version, level, held}});
   }
   Effects Lose(const arbiter::RoundId& version) {

@@ -60,7 +60,7 @@ class FedHome {
     std::vector<arbiter::LogRecord> records;
     for (const std::string& key : keys) {
       records.emplace_back(
-          arbiter::LevelReached{NewestOf(key), arbiter::Level::kSafe, NodeSet::All()});
+          arbiter::LevelReached{NewestOf(key), arbiter::Level::kSafe, NodeSet::FromBits(0xff)});
     }
     Hear(book_.Apply(std::move(records)));
   }

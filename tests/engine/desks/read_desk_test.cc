@@ -170,7 +170,7 @@ TEST_F(ReadDeskTest, ATicketIsHeldUntilItsLevel) {
   ASSERT_EQ(replies.size(), 1u);
   EXPECT_EQ(replies[0].message.id, 1u);
   EXPECT_EQ(replies[0].message.facts->level, Level::kSafe);
-  EXPECT_EQ(replies[0].message.facts->held, NodeSet::All());
+  EXPECT_EQ(replies[0].message.facts->held, NodeSet::FromBits(0xff));
   home_.Announce(id, Level::kFull);
   EXPECT_EQ(node_.sent_count(), 0u) << "told, and forgotten";
 }

@@ -270,6 +270,8 @@ TEST_F(KeysTest, AWinnerThatNodesRefuseEndsVoidByTheirWord) {
   ASSERT_GE(cell_.SetAndWait(0, key, "before")->level(), Level::kSafe);
   liar.Add({.key_shares_swapped = true});
   liar.Send();
+  cell_.world().RunFor(
+      absl::Minutes(3));  // nodes that gave no receipt rest before they are tried again
   const auto history = cell_.History(0, key, 10);
   ASSERT_TRUE(history.ok()) << history.status();
   ASSERT_EQ(history->versions.size(), 2u);

@@ -11,6 +11,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "cryptoscatter/script.h"
+#include "engine/cell/levels.h"
 #include "engine/rows/share_rows.h"
 #include "tests/support/sim_cell.h"
 
@@ -88,6 +90,27 @@ TEST_F(RefillTest, ANodeWithANewDiskIsWholeAgainWithoutBeingRead) {
   ExpectWhole(4);
   EXPECT_EQ(cell_.Status(4).repair.missing, values_.size());
   EXPECT_EQ(cell_.Status(4).repair.core_conflicts, 0u);
+}
+
+// Both walk the same pages at the same time: what one reports must not be reckoned without the other.
+TEST_F(RefillTest, TwoDisksReplacedAtOnceAreCountedTogether) {
+  for (const int node : {0, 1}) cell_.StopNode(node);
+  for (const int node : {0, 1}) cell_.disk(node).Wipe();
+  for (const int node : {0, 1}) cell_.StartNode(node);
+  bool both_gone = false;
+  for (int i = 0; i < 40; ++i) {
+    cell_.world().RunFor(absl::Milliseconds(250));
+    for (const auto& [key, value] : values_) {
+      const auto history = cell_.History(4, key, 10);
+      if (!history.ok()) continue;  // the home of both may be without a sequencer yet
+      const engine::VersionRecord& version = history->versions.front();
+      const Level truth = engine::LevelOf(*cryptoscatter::Script::Nested(), version.held);
+      EXPECT_EQ(version.level, truth) << key;
+      both_gone = both_gone || version.held.Count() == 7;
+    }
+  }
+  EXPECT_TRUE(both_gone);
+  for (const int node : {0, 1}) ExpectWhole(node);
 }
 
 TEST_F(RefillTest, SoIsOneThatLostSomeRows) {
