@@ -44,6 +44,8 @@ struct AppendResult {
 
 class AcceptLog {
  public:
+  static constexpr std::size_t kReadBytesMax = std::size_t{256} << 10;
+
   virtual ~AcceptLog() = default;
 
   // Appends `entry` right after `prev_index`, if `epoch` is still the newest fence and prev_index the
@@ -52,7 +54,8 @@ class AcceptLog {
   // an epoch never fenced are kRefused with FailedPrecondition.
   virtual void Append(LogEpoch epoch, LogIndex prev_index, SharedBytes entry,
                       std::function<void(AppendResult)> done) = 0;
-  // Entries from `from` on, in order, at most `count_max`; empty when `from` is past the tail.
+  // Entries from `from` on, in order: at most `count_max`, and none after those that have kReadBytesMax
+  // together, so that applying what was read is a short event. Empty when `from` is past the tail.
   // OutOfRange when `from` lies at or below the trimmed floor.
   virtual void Read(LogIndex from, std::size_t count_max,
                     std::function<void(absl::StatusOr<std::vector<IndexedEntry>>)> done) = 0;

@@ -32,7 +32,7 @@ struct ScrubOptions {
 // two entries of its own to the log: no limit may be as low as that.
 struct CheckpointLimits {
   std::uint64_t entries = 4096;
-  std::uint64_t bytes = std::uint64_t{4} << 20;
+  std::uint64_t bytes = std::uint64_t{2} << 20;  // of log: its rows are made in one event
   absl::Duration every = absl::Seconds(10);  // with the next entry after that
 };
 

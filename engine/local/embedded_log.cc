@@ -12,9 +12,10 @@
 namespace worldb::engine {
 namespace {
 
+using arbiter::AcceptLog;
 using arbiter::AppendResult;
 using arbiter::IndexedEntry;
-using FenceResult = arbiter::AcceptLog::FenceResult;
+using FenceResult = AcceptLog::FenceResult;
 using Kind = arbiter::AppendResult::Kind;
 
 // Rows deleted by one commit of a trim.
@@ -276,10 +277,11 @@ void EmbeddedLogCore::Read(LogIndex from, std::size_t count_max, ReadDone done) 
       std::min<std::uint64_t>(count_max, meta_.tail.value() - from.value() + 1);
   const LogIndex last(from.value() + count - 1);
   std::vector<IndexedEntry> entries;
-  entries.reserve(count);
-  for (LogIndex i = from; i <= last; i = i.Next()) {
+  std::size_t bytes = 0;
+  for (LogIndex i = from; i <= last && bytes < AcceptLog::kReadBytesMax; i = i.Next()) {
     SharedBytes entry = cache_.Find(i);
     if (entry == nullptr) return ReadStored(from, last, std::move(done));
+    bytes += entry->size();
     entries.push_back({i, std::move(entry)});
   }
   done(std::move(entries));
@@ -299,10 +301,13 @@ absl::StatusOr<std::vector<IndexedEntry>> EmbeddedLogCore::EntriesOf(
     const std::vector<StoreRow>& rows, LogIndex from, std::size_t count) const {
   std::vector<IndexedEntry> entries;
   LogIndex next = from;
+  std::size_t bytes = 0;
   for (const StoreRow& row : rows) {
     if (row.key != LogEntryRow::Key(next)) break;
     WORLDB_ASSIGN_OR_RETURN(SharedBytes entry, LogEntryRow::Decode(next, row.value));
+    bytes += entry->size();
     entries.push_back({next, std::move(entry)});
+    if (bytes >= AcceptLog::kReadBytesMax) return entries;
     next = next.Next();
   }
   if (entries.size() == count) return entries;

@@ -113,6 +113,17 @@ TEST_P(AcceptLogContract, EntriesAreReadBackByEveryNodeInOrder) {
   }
 }
 
+TEST_P(AcceptLogContract, APageEndsWithTheEntryThatMakesItLong) {
+  EXPECT_EQ(Node(0).Fence(1).value(), "1/0");
+  const std::string half(arbiter::AcceptLog::kReadBytesMax / 2, 'x');
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(Node(0).Append(1, static_cast<std::uint64_t>(i), half).kind, Kind::kOk);
+  }
+  EXPECT_EQ(Node(1).Read(1).value(), absl::StrCat("1:", half, " 2:", half));
+  EXPECT_EQ(Node(1).Read(4).value(), absl::StrCat("4:", half, " 5:", half));
+  EXPECT_EQ(Node(1).Read(5).value(), absl::StrCat("5:", half));
+}
+
 TEST_P(AcceptLogContract, AnAppendBehindTheTailIsTaken) {
   ASSERT_TRUE(Node(0).Fence(1).ok());
   ASSERT_EQ(Node(0).Append(1, 0, "a").kind, Kind::kOk);

@@ -110,8 +110,12 @@ absl::StatusOr<std::vector<IndexedEntry>> MemoryLog::Read(LogIndex from, std::si
         absl::StrCat("read from entry ", from.value(), ": trimmed up to ", floor_.value()));
   }
   std::vector<IndexedEntry> entries;
-  for (LogIndex i = from; i <= tail() && entries.size() < count_max; i = i.Next()) {
+  std::size_t bytes = 0;
+  for (LogIndex i = from;
+       i <= tail() && entries.size() < count_max && bytes < arbiter::AcceptLog::kReadBytesMax;
+       i = i.Next()) {
     entries.push_back({i, entries_[i.value() - floor_.value() - 1]});
+    bytes += entries.back().bytes->size();
   }
   return entries;
 }

@@ -226,6 +226,18 @@ TEST_F(EmbeddedLogTest, AnEntryAboveTheCapIsRefused) {
   EXPECT_EQ(log.Append(1, 0, "1234").kind, Kind::kOk);
 }
 
+TEST_F(EmbeddedLogTest, APageFromTheDiskIsNoLongerThanOneFromMemory) {
+  ASSERT_TRUE(Log().Fence(1).ok());
+  const std::string third(arbiter::AcceptLog::kReadBytesMax / 3 + 1, 'x');
+  for (int i = 0; i < 4; ++i) {
+    ASSERT_EQ(Log().Append(1, static_cast<std::uint64_t>(i), third).kind, Kind::kOk);
+  }
+  const auto in_memory = Log().Read(1);
+  harness_.Restart();
+  EXPECT_EQ(Log().Read(1).value(), *in_memory);
+  EXPECT_EQ(Log().Read(1).value(), absl::StrCat("1:", third, " 2:", third, " 3:", third));
+}
+
 TEST_F(EmbeddedLogTest, ALongTrimLeavesADenseLogWhereverItEnds) {
   Fill(3000);
   Tally done;
