@@ -31,6 +31,8 @@ using arbiter::Level;
 using arbiter::OutcomeKind;
 
 constexpr int kKeys = 12;
+// Beats come every 50 ms; whoever is not heard for long is replaced.
+constexpr absl::Duration kStrandHeldMax = absl::Milliseconds(50);
 
 class FaultyRun {
  public:
@@ -56,6 +58,7 @@ class FaultyRun {
     }
     Heal();
     Judge();
+    EXPECT_LE(cell_.world().longest_task(), kStrandHeldMax) << "a node did nothing else meanwhile";
   }
 
  private:

@@ -77,7 +77,10 @@ std::vector<std::string> WatchRecord::Told() const {
 
 SimCell::SimCell(Options options)
     : options_(options),
-      world_({.seed = options.seed, .shuffle_ties = true, .offload_time = absl::Microseconds(50)}),
+      world_({.seed = options.seed,
+              .shuffle_ties = true,
+              .offload_time = absl::Microseconds(50),
+              .task_cost = kTaskCost}),
       entropy_(options.seed),
       secrets_(MakeSecrets(entropy_, std::make_index_sequence<kNodeCount>())),
       cell_(engine::Cell::Create({"virginia", "frankfurt", "tokyo"}, secrets_, entropy_,
@@ -126,9 +129,13 @@ void SimCell::StartNode(int index) {
   StartLog(index / kNodesPerDataCenter);
   Log& log = logs_[index / kNodesPerDataCenter];
   m.executor = std::make_unique<SimExecutor>(world_);
-  m.store = std::make_unique<MemoryStore>(*m.disk, *m.executor);
-  m.log = std::make_unique<engine::EmbeddedLogHandle>(log.core, *m.executor);
-  m.network = network_->Attach(NodeAt(index), *m.executor);
+  m.store =
+      std::make_unique<ChargedStore>(world_, std::make_unique<MemoryStore>(*m.disk, *m.executor));
+  m.log = std::make_unique<ChargedLog>(
+      world_, *m.executor, std::make_unique<engine::EmbeddedLogHandle>(log.core, *m.executor),
+      m.log_faults);
+  m.network =
+      std::make_unique<ChargedNetwork>(world_, network_->Attach(NodeAt(index), *m.executor));
   log.core->SetRunning(NodeAt(index), true);
   m.node = engine::Node::Start(
       engine::NodeParts{cell_, NodeAt(index), &secrets_[index], m.executor.get(), m.network.get(),

@@ -1,5 +1,6 @@
 // A whole cell in virtual time: nine real nodes, three embedded logs, in-process links with the delays
-// of the demo, fake disks and clocks. One thread, one seed.
+// of the demo, fake disks and clocks. One thread, one seed. What nodes do costs virtual time
+// (tests/support/charged_ports.h).
 //
 // Calls are recorded; nothing moves until the world runs.
 #ifndef WORLDB_TESTS_SUPPORT_SIM_CELL_H_
@@ -18,6 +19,7 @@
 #include "engine/local/log_handle.h"
 #include "engine/node/node.h"
 #include "engine/offline/offline_rows.h"
+#include "tests/support/charged_ports.h"
 #include "tests/support/memory_store.h"
 #include "tests/support/seeded_entropy.h"
 #include "tests/support/sim_clock.h"
@@ -75,6 +77,10 @@ class SimCell {
 
   // Starts the log of its data center too, if that was lost with a crash.
   void StartNode(int index);
+  // What this node's road to its log does from its next start on.
+  void SetLogFaults(int index, const ChargedLog::Faults& faults) {
+    members_[index].log_faults = faults;
+  }
   // As `node stop` does: calls end, nothing of the node runs any more.
   void StopNode(int index);
   // As a power cut does: unsynced writes are lost as the disk's crash model says.
@@ -162,8 +168,9 @@ class SimCell {
     std::unique_ptr<MemoryDisk> disk;
     std::unique_ptr<SimClock> clock;
     std::unique_ptr<SimExecutor> executor;
-    std::unique_ptr<MemoryStore> store;
-    std::unique_ptr<engine::EmbeddedLogHandle> log;
+    ChargedLog::Faults log_faults;
+    std::unique_ptr<engine::Store> store;
+    std::unique_ptr<arbiter::AcceptLog> log;
     std::unique_ptr<engine::PeerNetwork> network;
     std::unique_ptr<engine::Node> node;
   };

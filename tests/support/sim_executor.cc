@@ -11,6 +11,7 @@ using engine::Task;
 
 SimWorld::SimWorld(const Options& options)
     : shuffle_ties_(options.shuffle_ties),
+      task_cost_(options.task_cost),
       offload_time_(options.offload_time),
       ties_(options.seed) {}
 
@@ -56,6 +57,13 @@ void SimWorld::RunFor(absl::Duration duration) {
   RunUntil([] { return false; }, duration);
 }
 
+absl::Duration SimWorld::RunCharged(const Task& task) {
+  charged_ = task_cost_;
+  task();
+  longest_task_ = std::max(longest_task_, charged_);
+  return charged_;
+}
+
 // Kept alive by the events the world still holds, which find it closed when they come late.
 struct SimExecutor::State : std::enable_shared_from_this<SimExecutor::State> {
   struct Item {
@@ -67,23 +75,33 @@ struct SimExecutor::State : std::enable_shared_from_this<SimExecutor::State> {
 
   void Enqueue(Item item) {
     ready.push_back(std::move(item));
-    world.At(absl::ZeroDuration(), [self = shared_from_this()] { self->RunNext(); });
+    if (!std::exchange(scheduled, true)) Schedule();
   }
 
+  void Schedule() {
+    world.At(busy_until - world.Elapsed(), [self = shared_from_this()] { self->RunNext(); });
+  }
+
+  // One task, if its timer was not cancelled, and the next in its turn.
   void RunNext() {
-    if (ready.empty()) return;
-    Item item = std::move(ready.front());
-    ready.pop_front();
-    if (item.timer != 0) {
-      auto timer = timers.extract(item.timer);
-      if (timer.empty()) return;
-      item.task = std::move(timer.mapped());
+    if (!ready.empty()) {
+      Item item = std::move(ready.front());
+      ready.pop_front();
+      if (item.timer != 0) {
+        if (auto timer = timers.extract(item.timer); !timer.empty()) {
+          item.task = std::move(timer.mapped());
+        }
+      }
+      if (item.task) busy_until = world.Elapsed() + world.RunCharged(item.task);
     }
-    item.task();
+    scheduled = !ready.empty();
+    if (scheduled) Schedule();
   }
 
   SimWorld& world;
   bool closed = false;
+  bool scheduled = false;  // RunNext() is to come
+  absl::Duration busy_until;
   std::deque<Item> ready;
   TimerId last_timer = 0;
   std::map<TimerId, Task> timers;

@@ -4,6 +4,10 @@
 // to. Time moves only between events, to the moment of the next one. Events of the same moment run
 // in the order they were made, or in an order drawn from the seed; tasks posted to one executor
 // keep their order either way.
+//
+// A task may cost virtual time: a fixed part, and what it is charged for while it runs. It is done at once,
+// and its executor then runs nothing until that time has passed; others go on. So a task that would
+// hold a strand for long is seen, in the world's longest task and in what comes late behind it.
 // Threads: none; all calls from one thread.
 #ifndef WORLDB_TESTS_SUPPORT_SIM_EXECUTOR_H_
 #define WORLDB_TESTS_SUPPORT_SIM_EXECUTOR_H_
@@ -27,6 +31,8 @@ class SimWorld {
     bool shuffle_ties = false;
     // How long offloaded work takes before it runs.
     absl::Duration offload_time = absl::ZeroDuration();
+    // What each task of an executor costs besides what it is charged for.
+    absl::Duration task_cost = absl::ZeroDuration();
   };
 
   SimWorld() : SimWorld(Options{}) {}
@@ -52,11 +58,20 @@ class SimWorld {
   // `event` runs after `delay`, on no executor: for scripted faults and checks.
   void At(absl::Duration delay, engine::Task event);
 
+  // Adds to what the task under way costs; of no effect outside one.
+  void Charge(absl::Duration cost) { charged_ += cost; }
+  // The dearest task so far.
+  absl::Duration longest_task() const { return longest_task_; }
+
   void set_offload_time(absl::Duration time) { offload_time_ = time; }
   absl::Duration offload_time() const { return offload_time_; }
   std::uint64_t event_count() const { return event_count_; }
 
  private:
+  friend class SimExecutor;
+  // Runs it and says what it costs.
+  absl::Duration RunCharged(const engine::Task& task);
+
   struct Event {
     absl::Duration at;
     std::uint64_t tie;
@@ -68,6 +83,9 @@ class SimWorld {
   };
 
   const bool shuffle_ties_;
+  const absl::Duration task_cost_;
+  absl::Duration charged_;
+  absl::Duration longest_task_;
   absl::Duration offload_time_;
   absl::Duration now_ = absl::ZeroDuration();
   std::uint64_t next_sequence_ = 0;

@@ -30,7 +30,7 @@ std::string TraceOf(std::uint64_t seed, bool shuffle_ties) {
 }
 
 TEST(SimWorldTest, TheSameSeedGivesTheSameOrderAndAnotherSeedAnother) {
-  EXPECT_EQ(TraceOf(1, false), "aAbBcCdDeEfFgGhHiIjJabcdefghij");
+  EXPECT_EQ(TraceOf(1, false), "abcdefghijABCDEFGHIJabcdefghij");
   EXPECT_EQ(TraceOf(1, false), TraceOf(2, false));
   EXPECT_EQ(TraceOf(1, true), TraceOf(1, true));
   EXPECT_NE(TraceOf(1, true), TraceOf(2, true));
@@ -59,6 +59,32 @@ TEST(SimWorldTest, OffloadedWorkTakesVirtualTime) {
   executor.Offload([&] { worked = world.Elapsed(); }, [&] { done = true; });
   EXPECT_TRUE(world.RunUntil([&] { return done; }, absl::Seconds(1)));
   EXPECT_EQ(worked, absl::Milliseconds(3));
+}
+
+TEST(SimWorldTest, ATaskThatCostsHoldsItsOwnExecutorUp) {
+  SimWorld world({.task_cost = absl::Milliseconds(1)});
+  SimExecutor busy(world);
+  SimExecutor other(world);
+  const auto at = [&world](absl::Duration& moment) {
+    return [&world, &moment] { moment = world.Elapsed(); };
+  };
+  absl::Duration behind;
+  absl::Duration timer;
+  absl::Duration elsewhere;
+  busy.Post([&world] {
+    world.Charge(absl::Milliseconds(40));
+    world.Charge(absl::Milliseconds(9));
+  });
+  busy.PostAfter(absl::Milliseconds(10), at(timer));
+  const auto never = busy.PostAfter(absl::Milliseconds(10), [] { ADD_FAILURE(); });
+  busy.Post([&busy, never] { busy.Cancel(never); });
+  busy.Post(at(behind));
+  other.PostAfter(absl::Milliseconds(10), at(elsewhere));
+  world.RunFor(absl::Seconds(1));
+  EXPECT_EQ(behind, absl::Milliseconds(51));
+  EXPECT_EQ(timer, absl::Milliseconds(52));
+  EXPECT_EQ(elsewhere, absl::Milliseconds(10));
+  EXPECT_EQ(world.longest_task(), absl::Milliseconds(50));
 }
 
 TEST(SimWorldTest, ScriptedEventsRunOnNoExecutor) {
