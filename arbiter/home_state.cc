@@ -27,8 +27,11 @@ bool ClosedAhead(const LogEntry& entry, const ClosedVersion& w) {
   return entry.reading.quality != ClockQuality::kNone && w.closed_earliest > entry.reading.Latest();
 }
 
+bool MaySeeByItsStamp(const Candidate& c, const ClosedVersion& w) {
+  return c.seen >= w.id.version || c.stamp.Latest() >= w.closed_earliest;
+}
 bool MaySee(const LogEntry& entry, const Candidate& c, const ClosedVersion& w) {
-  return c.seen >= w.id.version || c.stamp.Latest() >= w.closed_earliest || ClosedAhead(entry, w);
+  return MaySeeByItsStamp(c, w) || ClosedAhead(entry, w);
 }
 
 absl::Duration Margin(const Stamp& a, const Stamp& b) {
@@ -224,9 +227,8 @@ HomeState::Judgement HomeState::Judge(const LogEntry& entry, const Candidate& c,
     // e(w) never falls, so what it may have seen comes first.
     const std::span<const ClosedVersion> closed = key.versions.span();
     const auto unseen =
-        std::partition_point(closed.begin(), closed.end(), [&c](const ClosedVersion& w) {
-          return c.seen >= w.id.version || c.stamp.Latest() >= w.closed_earliest;
-        });
+        std::partition_point(closed.begin(), closed.end(),
+                             [&c](const ClosedVersion& w) { return MaySeeByItsStamp(c, w); });
     // One that was closed ahead is followed by such alone.
     if (unseen != closed.end() && !ClosedAhead(entry, *unseen)) against = &*unseen;
   } else {

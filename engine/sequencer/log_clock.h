@@ -12,7 +12,7 @@
 // how long ago that is only up to kTransitMax.
 // A core: readings and elapsed time come as arguments.
 // Threads: one owner.
-// Source:  docs/protocol.md 3; docs/decisions/002, 018; ARCHITECTURE.md invariant 2.
+// Source:  docs/protocol.md 3; docs/decisions/018; ARCHITECTURE.md invariant 2.
 #ifndef WORLDB_ENGINE_SEQUENCER_LOG_CLOCK_H_
 #define WORLDB_ENGINE_SEQUENCER_LOG_CLOCK_H_
 
