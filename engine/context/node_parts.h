@@ -33,7 +33,7 @@ struct ScrubOptions {
 struct CheckpointLimits {
   std::uint64_t entries = 4096;
   std::uint64_t bytes = std::uint64_t{2} << 20;  // of log: its rows are made in one event
-  absl::Duration every = absl::Seconds(10);  // with the next entry after that
+  absl::Duration every = absl::Seconds(10);      // with the next entry after that
 };
 
 struct NodeOptions {
