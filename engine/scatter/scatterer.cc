@@ -75,14 +75,12 @@ void Scatterer::NoteHeld(const arbiter::RoundId& id, NodeSet nodes) {
   }
 }
 
-bool Scatterer::CountsAsHeld(const arbiter::RoundId& id, NodeIndex node) const {
+Scatterer::Standing Scatterer::StandingOf(const arbiter::RoundId& id, NodeIndex node) const {
   const auto it = works_.find(id);
-  return it != works_.end() && it->second.held.Has(node);
-}
-
-bool Scatterer::IsPayloadGone(const arbiter::RoundId& id) const {
-  const auto it = works_.find(id);
-  return it != works_.end() && it->second.not_here == Triad(self_.data_center()).set();
+  if (it == works_.end()) return Standing::kNone;
+  const Work& work = it->second;
+  if (work.held.Has(node)) return Standing::kHeld;
+  return work.not_here == Triad(self_.data_center()).set() ? Standing::kNone : Standing::kOwed;
 }
 
 void Scatterer::NoteLost(const arbiter::RoundId& id, NodeSet nodes) {

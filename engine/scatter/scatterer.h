@@ -58,10 +58,10 @@ class Scatterer {
   void Forget(const arbiter::RoundId& id);
   // These hold their share, as the log says now.
   void NoteHeld(const arbiter::RoundId& id, NodeSet nodes);
-  // It has given this node a receipt, logged or not.
-  bool CountsAsHeld(const arbiter::RoundId& id, NodeIndex node) const;
-  // Nobody has its payload any more: it cannot be handed over.
-  bool IsPayloadGone(const arbiter::RoundId& id) const;
+  // Of a node's share of a version: it gave this node a receipt, logged or not; it will be handed over; or
+  // neither, as nobody has the payload any more, or none of it is left to do.
+  enum class Standing { kNone, kHeld, kOwed };
+  Standing StandingOf(const arbiter::RoundId& id, NodeIndex node) const;
   // These do not hold their share any more: it is offered again, if the version is still being scattered.
   void NoteLost(const arbiter::RoundId& id, NodeSet nodes);
   void StepDown();

@@ -27,8 +27,9 @@ InventoryReply InventoryDesk::PageFor(NodeIndex node, const Checkpointer::Versio
   for (const arbiter::RoundId& id : page.versions) {
     const arbiter::ClosedVersion* version = state_.FindVersion(id);
     if (version == nullptr || version->outcome != arbiter::OutcomeKind::kWon) continue;
-    const bool counted = version->held.Has(node) || scatterer_.CountsAsHeld(id, node);
-    const bool owed = !version->settled && !scatterer_.IsPayloadGone(id);
+    const Scatterer::Standing standing = scatterer_.StandingOf(id, node);
+    const bool counted = version->held.Has(node) || standing == Scatterer::Standing::kHeld;
+    const bool owed = standing == Scatterer::Standing::kOwed;
     reply.items.push_back({id, version->commitment, counted, owed});
   }
   if (!page.last && !page.versions.empty()) reply.told_to = page.versions.back();

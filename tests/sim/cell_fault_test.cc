@@ -252,13 +252,17 @@ class FaultyRun {
       }
       EXPECT_GE(told->level, w.set->level()) << "a level was taken back";
       if (told->outcome.kind != OutcomeKind::kWon) continue;
-      EXPECT_EQ(told->level, Level::kFull) << "everything is healed";
+      EXPECT_EQ(told->level, Level::kFull)
+          << "everything is healed; version " << told->outcome.version.value() << " of " << w.key
+          << " is counted at " << told->held.bits() << ", and lies at "
+          << Holders(w.key, told->outcome.version).bits();
       const std::uint64_t version = told->outcome.version.value();
       const auto [winner, first] = winners.try_emplace({w.key, version}, w.set->op);
       EXPECT_EQ(winner->second, w.set->op) << "two winners of one version";
       newest[w.key] = std::max(newest[w.key], version);
       if (!first) continue;
-      ExpectAllNine(w.key, told->outcome.version);
+      EXPECT_EQ(Holders(w.key, told->outcome.version), NodeSet::All())
+          << "FULL, and not on all nine disks: version " << version << " of " << w.key;
       const auto read =
           cell_.Get(Draw(kNodeCount), w.key, engine::ReadMode::kVersion, told->outcome.version);
       if (w.kind == arbiter::OpKind::kDelete) {
@@ -276,14 +280,15 @@ class FaultyRun {
     EXPECT_GT(winners.size(), 5u) << "the run decided too little to mean anything";
   }
 
-  // FULL is what the disks say, too.
-  void ExpectAllNine(const std::string& key, Version version) {
+  // By what is on the disks.
+  NodeSet Holders(const std::string& key, Version version) {
     const engine::Cell& cell = cell_.cell();
     const engine::VersionRef ref{cell.KeyTagOf(AsBytes(key)), cell.slot_epoch(), version};
+    NodeSet holders;
     for (int node = 0; node < kNodeCount; ++node) {
-      EXPECT_TRUE(cell_.StoredShare(node, ref).ok())
-          << "node " << node << " has no share of version " << version.value() << " of " << key;
+      if (cell_.StoredShare(node, ref).ok()) holders.Add(NodeAt(node));
     }
+    return holders;
   }
 
   // History, listing and LATEST agree.

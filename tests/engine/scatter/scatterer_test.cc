@@ -290,7 +290,7 @@ TEST_F(ScattererTest, WhatNodesHoldIsNotLostThoughNobodyHasThePayload) {
                            {asks[0].message.id, absl::NotFoundError("not staged"), nullptr});
     seat_.RunFor(absl::Seconds(1));
   }
-  EXPECT_TRUE(scatterer_.IsPayloadGone(closed.id));
+  EXPECT_EQ(scatterer_.StandingOf(closed.id, NodeAt(5)), Scatterer::Standing::kNone);
   for (const auto& probe : seat_.node().Take<ProbeShare>()) {
     const cryptoscatter::ReceiptClaim claim{closed.slot,
                                             seat_.node().cell().slot_epoch(),
@@ -311,7 +311,8 @@ TEST_F(ScattererTest, WhatNodesHoldIsNotLostThoughNobodyHasThePayload) {
   // They are counted by what the log says, while a sibling is still being asked for the payload.
   scatterer_.NoteHeld(closed.id, NodeSet::All());
   seat_.RunFor(absl::Seconds(5));
-  EXPECT_FALSE(scatterer_.CountsAsHeld(closed.id, NodeAt(0))) << "settled, and forgotten";
+  EXPECT_EQ(scatterer_.StandingOf(closed.id, NodeAt(0)), Scatterer::Standing::kNone)
+      << "settled, and forgotten";
 }
 
 // A gateway sealed key shares that do not open. They won: only nodes could see it.
