@@ -14,6 +14,9 @@
 namespace worldb::tools {
 namespace {
 
+// A stamp further ahead of this machine's clock than this comes from one that was wrong.
+constexpr absl::Duration kClocksApartMax = absl::Seconds(10);
+
 std::string Detail(const engine::ErrorDetails& details, absl::string_view name) {
   for (const auto& [key, value] : details) {
     if (key == name) return value;
@@ -116,6 +119,18 @@ std::string DescribeDecision(const transport::Decision& decision) {
   if (decision.ambiguous)
     absl::StrAppend(&text, "; too close to be sure: the clock bounds overlap");
   return text;
+}
+
+std::string WayOn(absl::string_view verb, absl::string_view key,
+                  const transport::Decision& decision, absl::Time now) {
+  if (decision.rival.has_value() && decision.rival->stamp.midpoint > now + kClocksApartMax) {
+    return absl::StrCat("version ", decision.version.value(), " is stamped in the future, until ",
+                        FormatMoment(decision.rival->stamp.midpoint),
+                        ": a clock was wrong. worldb ", verb,
+                        " ... --base N, with the version that worldb get tells, gets past it");
+  }
+  return absl::StrCat("worldb get ", Printable(key), " to see what is there now; ", verb,
+                      " again to compete for the next version");
 }
 
 Json StampJson(const transport::StampInfo& stamp) {

@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "cryptoscatter/base/bytes.h"
 #include "tools/exit_codes.h"
 #include "tools/print.h"
@@ -21,6 +22,10 @@ namespace worldb::tools {
 std::string FormatShares(const std::vector<transport::DataCenterCount>& shares);
 // What became of a write, for people: "LOST version 3: virginia-1 was 12.3 ms earlier (op ...)".
 std::string DescribeDecision(const transport::Decision& decision);
+// What whoever wrote it may do next; of a decision that did not win. `now` is this machine's time: a rival
+// stamped far ahead of it was stamped by a clock that was wrong.
+std::string WayOn(absl::string_view verb, absl::string_view key,
+                  const transport::Decision& decision, absl::Time now);
 Json StampJson(const transport::StampInfo& stamp);
 Json SharesJson(const std::vector<transport::DataCenterCount>& shares);
 // Adds outcome, version, rival, margin_ns, ambiguous, present_version and certificate.

@@ -17,9 +17,6 @@
 namespace worldb::tools {
 namespace {
 
-// A stamp further ahead of this machine's clock than this comes from one that was wrong.
-constexpr absl::Duration kClocksApartMax = absl::Seconds(10);
-
 absl::StatusOr<arbiter::Base> ParseBase(const std::string& text) {
   arbiter::Base base;
   std::uint64_t version = 0;
@@ -184,20 +181,10 @@ ExitCode RunWrite(const std::string& verb, const WriteArguments& arguments,
   if (!result->decision.has_value()) return kExitDone;
   const ExitCode code = ExitCodeOf(result->decision->outcome);
   if (code != kExitDone) {
-    const auto& rival = result->decision->rival;
-    const bool ahead = rival.has_value() && rival->stamp.midpoint > absl::Now() + kClocksApartMax;
     PrintFailure({absl::StrCat(what, ": ", arbiter::OutcomeName(result->decision->outcome), " (",
                                result->endpoint, ")"),
                   DescribeDecision(*result->decision),
-                  ahead ? absl::StrCat("version ", result->decision->version.value(),
-                                       " is stamped in the future, until ",
-                                       FormatMoment(rival->stamp.midpoint),
-                                       ": a clock was wrong. worldb ", verb,
-                                       " ... --base N, with the version "
-                                       "that worldb get tells, gets past it")
-                        : absl::StrCat("worldb get ", Printable(arguments.key),
-                                       " to see what is there now; ", verb,
-                                       " again to compete for the next version")});
+                  WayOn(verb, arguments.key, *result->decision, absl::Now())});
   }
   return code;
 }
