@@ -1,8 +1,8 @@
 // A client with thousands of calls in flight and no thread of its own for any: for programs that put
 // load on a cell.
 //
-// gRPC's callback threads (two in a process of two cores) run the observers. A call goes to the one
-// endpoint named for it: no failover, no retry. What is heard is cut down to what such a program
+// The calls to one endpoint share a session (KeyValue.Session). gRPC's callback threads (two in a process
+// of two cores) run the observers. A call goes to the one endpoint named for it: no failover, no retry. What is heard is cut down to what such a program
 // counts; Client tells it all.
 // Errors:  as Client's, of one endpoint: reason and details of engine/cell/errors.h where the server
 //          spoke, otherwise gRPC's code alone.

@@ -19,6 +19,7 @@
 #include "transport/limits.h"
 #include "transport/message_fields.h"
 #include "transport/public_messages.h"
+#include "transport/session_call.h"
 #include "transport/set_call.h"
 #include "transport/version_messages.h"
 #include "transport/watch_call.h"
@@ -133,6 +134,11 @@ class KeyValueService final : public v1::KeyValue::CallbackService {
   grpc::ServerWriteReactor<v1::WatchEvent>* Watch(grpc::CallbackServerContext*,
                                                   const v1::WatchRequest* request) override {
     return WatchCall::Start(node_, cell_, *request);
+  }
+
+  grpc::ServerBidiReactor<v1::SessionRequest, v1::SessionResponse>* Session(
+      grpc::CallbackServerContext*) override {
+    return SessionCall::Start(node_, cell_);
   }
 
  private:

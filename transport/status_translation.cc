@@ -62,15 +62,13 @@ std::optional<absl::Duration> RetryDelayOf(const absl::Status& status, absl::str
 
 }  // namespace
 
-grpc::Status ToGrpcStatus(const absl::Status& status) {
-  if (status.ok()) return grpc::Status::OK;
-  const auto code = static_cast<grpc::StatusCode>(status.raw_code());
+rpc::v1::Status ToRpcStatus(const absl::Status& status) {
   const std::string message = Ascii(Cut(status.message(), kMessageBytesMax));
   std::string reason = engine::ReasonOf(status);
   if (reason.empty()) reason = absl::StatusCodeToString(status.code());
 
   rpc::v1::Status details;
-  details.set_code(static_cast<int>(code));
+  details.set_code(status.raw_code());
   details.set_message(message);
   rpc::v1::ErrorInfo info;
   info.set_reason(reason);
@@ -108,27 +106,40 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
         static_cast<int>(absl::ToInt64Nanoseconds(*delay % absl::Seconds(1))));
     Pack("RetryInfo", retry, details);
   }
-  return grpc::Status(code, message, details.SerializeAsString());
+  return details;
+}
+
+absl::Status FromRpcStatus(const rpc::v1::Status& status) {
+  const auto code = static_cast<absl::StatusCode>(status.code());
+  for (const google::protobuf::Any& any : status.details()) {
+    rpc::v1::ErrorInfo info;
+    if (any.type_url() != "type.googleapis.com/google.rpc.ErrorInfo" ||
+        !info.ParseFromString(any.value()) || info.domain() != kErrorDomain) {
+      continue;
+    }
+    if (info.reason() == absl::StatusCodeToString(code)) break;  // there was no reason
+    engine::ErrorDetails named(info.metadata().begin(), info.metadata().end());
+    std::sort(named.begin(), named.end());
+    return engine::MakeError(code, info.reason(), status.message(), named);
+  }
+  return absl::Status(code, status.message());
+}
+
+grpc::Status ToGrpcStatus(const absl::Status& status) {
+  if (status.ok()) return grpc::Status::OK;
+  const rpc::v1::Status all = ToRpcStatus(status);
+  return grpc::Status(static_cast<grpc::StatusCode>(all.code()), all.message(),
+                      all.SerializeAsString());
 }
 
 absl::Status FromGrpcStatus(const grpc::Status& status) {
   if (status.ok()) return absl::OkStatus();
-  const auto code = static_cast<absl::StatusCode>(status.error_code());
-  rpc::v1::Status details;
-  if (!status.error_details().empty() && details.ParseFromString(status.error_details())) {
-    for (const google::protobuf::Any& any : details.details()) {
-      rpc::v1::ErrorInfo info;
-      if (any.type_url() != "type.googleapis.com/google.rpc.ErrorInfo" ||
-          !info.ParseFromString(any.value()) || info.domain() != kErrorDomain) {
-        continue;
-      }
-      if (info.reason() == absl::StatusCodeToString(code)) break;  // there was no reason
-      engine::ErrorDetails named(info.metadata().begin(), info.metadata().end());
-      std::sort(named.begin(), named.end());
-      return engine::MakeError(code, info.reason(), status.error_message(), named);
-    }
-  }
-  return absl::Status(code, status.error_message());
+  rpc::v1::Status all;
+  if (status.error_details().empty() || !all.ParseFromString(status.error_details())) all.Clear();
+  // gRPC's own word counts; what came with it may be anybody's.
+  all.set_code(static_cast<int>(status.error_code()));
+  all.set_message(status.error_message());
+  return FromRpcStatus(all);
 }
 
 }  // namespace worldb::transport

@@ -11,10 +11,15 @@
 #include <grpcpp/support/status.h>
 
 #include "absl/status/status.h"
+#include "worldb/rpc/v1/errors.pb.h"
 
 namespace worldb::transport {
 
 inline constexpr char kErrorDomain[] = "worldb";
+
+// google.rpc.Status, with all of that; of an error.
+rpc::v1::Status ToRpcStatus(const absl::Status& status);
+absl::Status FromRpcStatus(const rpc::v1::Status& status);
 
 grpc::Status ToGrpcStatus(const absl::Status& status);
 // Details come back in order of their names. A reason of another domain is ignored.

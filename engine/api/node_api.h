@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -31,15 +33,34 @@ class NodeApi {
 
   virtual ~NodeApi() = default;
 
-  // Stamps at once if the value rides in the frame; later, when it is staged, if it is larger.
-  virtual CallId Set(SetRequest request, SetObserver observer) = 0;
+  // Stamps at once what rides in its frame; what is larger later, when it is staged. Those of one call are
+  // taken in together, each on its own merits.
+  struct Write {
+    SetRequest request;
+    SetObserver observer;
+  };
+  virtual std::vector<CallId> SetAll(std::vector<Write> writes) = 0;
+  CallId Set(SetRequest request, SetObserver observer) {
+    std::vector<Write> one;
+    one.push_back({std::move(request), std::move(observer)});
+    return SetAll(std::move(one)).front();
+  }
   // Until Forget(), or WatchFailed.
   virtual CallId Watch(WatchRequest request, WatchObserver observer) = 0;
   // The observer of this call is not run any more, except that a node that is just stopping may still
   // tell it so; an op goes on.
   virtual void Forget(CallId call) = 0;
 
-  virtual void Get(GetRequest request, Done<GetReply> done) = 0;
+  struct Read {
+    GetRequest request;
+    Done<GetReply> done;
+  };
+  virtual void GetAll(std::vector<Read> reads) = 0;
+  void Get(GetRequest request, Done<GetReply> done) {
+    std::vector<Read> one;
+    one.push_back({std::move(request), std::move(done)});
+    GetAll(std::move(one));
+  }
   virtual void TicketGet(std::string ticket, absl::Duration timeout, Done<TicketStatus> done) = 0;
   // Answers once the op's level is at least `until` or never will be, or at the timeout with what is
   // known then.

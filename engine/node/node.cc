@@ -117,21 +117,37 @@ class RunningNode final : public Node {
     });
   }
 
-  CallId Set(SetRequest request, SetObserver observer) override {
-    const CallId call = last_call_.fetch_add(1, std::memory_order_relaxed) + 1;
-    // By pointer, so that a refusal can still be told to the observer.
-    auto kept = std::make_shared<SetObserver>(std::move(observer));
-    absl::StatusOr<AdmittedPtr> admitted =
-        ingress_.Admit(call, std::move(request), [kept](const SetEvent& event) { (*kept)(event); });
-    PostOrStop([kept](absl::Status status) { (*kept)(SetFailed{std::move(status)}); },
-               [this, kept, admitted = std::move(admitted)]() mutable {
-                 if (admitted.ok()) {
-                   ingress_.Begin(*std::move(admitted));
-                 } else {
-                   (*kept)(SetFailed{admitted.status()});
-                 }
-               });
-    return call;
+  std::vector<CallId> SetAll(std::vector<Write> writes) override {
+    struct Taken {
+      std::shared_ptr<SetObserver> observer;  // so that a refusal can still be told to it
+      absl::StatusOr<AdmittedPtr> admitted;
+    };
+    const auto all = std::make_shared<std::vector<Taken>>();
+    all->reserve(writes.size());
+    std::vector<CallId> calls;
+    calls.reserve(writes.size());
+    CallId call = last_call_.fetch_add(writes.size(), std::memory_order_relaxed);
+    for (Write& write : writes) {
+      calls.push_back(++call);
+      auto kept = std::make_shared<SetObserver>(std::move(write.observer));
+      auto admitted = ingress_.Admit(call, std::move(write.request),
+                                     [kept](const SetEvent& event) { (*kept)(event); });
+      all->push_back({std::move(kept), std::move(admitted)});
+    }
+    PostOrStop(
+        [all](const absl::Status& status) {
+          for (const Taken& one : *all) (*one.observer)(SetFailed{status});
+        },
+        [this, all] {
+          for (Taken& one : *all) {
+            if (one.admitted.ok()) {
+              ingress_.Begin(*std::move(one.admitted));
+            } else {
+              (*one.observer)(SetFailed{one.admitted.status()});
+            }
+          }
+        });
+    return calls;
   }
 
   void Forget(CallId call) override {
@@ -141,10 +157,15 @@ class RunningNode final : public Node {
     });
   }
 
-  void Get(GetRequest request, Done<GetReply> done) override {
-    PostOrStop(done, [this, request = std::move(request), done]() mutable {
-      gatherer_.Get(std::move(request), std::move(done));
-    });
+  void GetAll(std::vector<Read> reads) override {
+    const auto all = std::make_shared<std::vector<Read>>(std::move(reads));
+    PostOrStop(
+        [all](const absl::Status& status) {
+          for (const Read& one : *all) one.done(status);
+        },
+        [this, all] {
+          for (Read& one : *all) gatherer_.Get(std::move(one.request), std::move(one.done));
+        });
   }
 
   void TicketGet(std::string ticket, absl::Duration timeout, Done<TicketStatus> done) override {
