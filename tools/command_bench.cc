@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -15,6 +16,7 @@
 #include "cryptoscatter/records.h"
 #include "tools/command.h"
 #include "tools/load_run.h"
+#include "tools/processor_time.h"
 #include "tools/write_command.h"
 
 namespace worldb::tools {
@@ -56,7 +58,18 @@ struct BenchArguments {
   std::string prefix = "bench/";
   std::string wait = "safe";
   bool no_fill = false;
+  std::int64_t pid = 0;  // 0: not given
   ClientOptions client;
+};
+
+// What a run took, for each op that reached its goal.
+struct ProcessorTimes {
+  std::optional<absl::Duration> nodes;
+  absl::Duration client;
+};
+struct Measured {
+  LoadResult result;
+  ProcessorTimes each;
 };
 
 absl::StatusOr<std::size_t> ParseSize(absl::string_view text) {
@@ -108,7 +121,8 @@ std::vector<std::pair<std::size_t, std::string>> LatencyRows(const LoadPlan& pla
   return rows;
 }
 
-Json ResultJson(const LoadPlan& plan, const LoadResult& result, std::size_t endpoint_count) {
+Json ResultJson(const LoadPlan& plan, const Measured& measured, std::size_t endpoint_count) {
+  const LoadResult& result = measured.result;
   const bool set = plan.op == LoadPlan::Op::kSet;
   Json out = {
       {"event", "bench"},          {"op", NameOf(plan.op)},  {"size_bytes", plan.value_bytes},
@@ -137,10 +151,15 @@ Json ResultJson(const LoadPlan& plan, const LoadResult& result, std::size_t endp
                             {"p999_ns", absl::ToInt64Nanoseconds(latency.Quantile(0.999))},
                             {"max_ns", absl::ToInt64Nanoseconds(latency.max())}};
   }
+  out["processor_client_ns"] = absl::ToInt64Nanoseconds(measured.each.client);
+  if (measured.each.nodes.has_value()) {
+    out["processor_nodes_ns"] = absl::ToInt64Nanoseconds(*measured.each.nodes);
+  }
   return out;
 }
 
-void PrintText(const LoadPlan& plan, const LoadResult& result, std::size_t endpoint_count) {
+void PrintText(const LoadPlan& plan, const Measured& measured, std::size_t endpoint_count) {
+  const LoadResult& result = measured.result;
   const bool set = plan.op == LoadPlan::Op::kSet;
   PrintLine(absl::StrFormat(
       "bench %s: values of %d B, %d in flight over %d endpoints, %s; %s after %s of warm-up",
@@ -158,6 +177,10 @@ void PrintText(const LoadPlan& plan, const LoadResult& result, std::size_t endpo
                               FormatSpan(latency.Quantile(0.99)),
                               FormatSpan(latency.Quantile(0.999)), FormatSpan(latency.max())));
   }
+  PrintLine(absl::StrCat("  processor time each: here ", FormatSpan(measured.each.client),
+                         measured.each.nodes.has_value()
+                             ? absl::StrCat(", in the nodes ", FormatSpan(*measured.each.nodes))
+                             : ""));
   for (const auto& [kind, count] : result.counts.not_won) {
     PrintLine(absl::StrCat("  ", count, " ", arbiter::OutcomeName(kind)));
   }
@@ -189,14 +212,29 @@ class ProgressLine {
   const bool shown_;
 };
 
-absl::StatusOr<LoadResult> Measure(const LoadPlan& plan, const BenchArguments& arguments,
-                                   transport::AsyncClient& client) {
+absl::StatusOr<absl::Duration> NodesTime(const BenchArguments& arguments) {
+  if (arguments.pid == 0) return absl::ZeroDuration();
+  return ProcessorTimeOf(arguments.pid);
+}
+
+absl::StatusOr<Measured> Measure(const LoadPlan& plan, const BenchArguments& arguments,
+                                 transport::AsyncClient& client) {
   if (plan.op == LoadPlan::Op::kGet && !arguments.no_fill) {
     const ProgressLine line("filling");
     WORLDB_RETURN_IF_ERROR(FillKeys(client, plan, line.Function()));
   }
-  const ProgressLine line(absl::StrCat("bench ", NameOf(plan.op)));
-  return RunLoad(client, plan, line.Function());
+  WORLDB_ASSIGN_OR_RETURN(const absl::Duration nodes_before, NodesTime(arguments));
+  const absl::Duration client_before = OwnProcessorTime();
+  Measured measured;
+  {
+    const ProgressLine line(absl::StrCat("bench ", NameOf(plan.op)));
+    measured.result = RunLoad(client, plan, line.Function());
+  }
+  const auto ops = static_cast<double>(std::max<std::uint64_t>(1, measured.result.counts.reached));
+  measured.each.client = (OwnProcessorTime() - client_before) / ops;
+  WORLDB_ASSIGN_OR_RETURN(const absl::Duration nodes_after, NodesTime(arguments));
+  if (arguments.pid != 0) measured.each.nodes = (nodes_after - nodes_before) / ops;
+  return measured;
 }
 
 // A run in which nothing reached its goal fails as its ops did.
@@ -222,14 +260,14 @@ ExitCode RunAndReport(LoadPlan::Op op, const BenchArguments& arguments) {
   if (!plan.ok()) return ReportError(what, plan.status(), format);
   const auto client = transport::AsyncClient::Create(arguments.client.EndpointList());
   if (!client.ok()) return ReportError(what, client.status(), format);
-  const absl::StatusOr<LoadResult> result = Measure(*plan, arguments, **client);
-  if (!result.ok()) return ReportError(what, result.status(), format);
+  const absl::StatusOr<Measured> measured = Measure(*plan, arguments, **client);
+  if (!measured.ok()) return ReportError(what, measured.status(), format);
   if (format == OutputFormat::kJson) {
-    PrintJson(ResultJson(*plan, *result, (*client)->endpoints().size()));
+    PrintJson(ResultJson(*plan, *measured, (*client)->endpoints().size()));
   } else {
-    PrintText(*plan, *result, (*client)->endpoints().size());
+    PrintText(*plan, *measured, (*client)->endpoints().size());
   }
-  const absl::Status status = StatusOf(*plan, *result);
+  const absl::Status status = StatusOf(*plan, measured->result);
   return status.ok() ? kExitDone : ReportError(what, status, format);
 }
 
@@ -253,6 +291,11 @@ void AddCommon(Command command, BenchArguments& arguments) {
   command.AddOption("--seed", &arguments.seed, "of values and of the keys drawn")
       .ValueName("N")
       .ShowDefault();
+  command
+      .AddOption("--pid", &arguments.pid,
+                 "of a demo on this machine: tells the processor time its nodes took for each op")
+      .WholeNumber(1)
+      .ValueName("PID");
   command.AddOption("--prefix", &arguments.prefix, "of the keys").ValueName("TEXT").ShowDefault();
   AddClientOptions(command, arguments.client);
 }

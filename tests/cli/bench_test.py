@@ -49,6 +49,7 @@ class BenchTest(unittest.TestCase):
             for low, high in (("p50_ns", "p99_ns"), ("p99_ns", "p999_ns"), ("p999_ns", "max_ns")):
                 self.assertLessEqual(latency[low], latency[high])
             self.assertLessEqual(latency["max_ns"], result["measured_ns"])
+        self.assertGreater(result["processor_client_ns"], 0)
         return result
 
     def test_fresh_keys_all_win(self):
@@ -60,6 +61,15 @@ class BenchTest(unittest.TestCase):
             self.assertEqual(latency["count"], 300)
         self.assertLessEqual(result["latency"]["accepted"]["p50_ns"],
                              result["latency"]["full"]["p50_ns"])
+
+    def test_processor_time_of_the_nodes_is_told(self):
+        taken = os.sysconf("SC_CLK_TCK")
+        result = self.bench("set", "--ops", "400", "--inflight", "100", "--pid", str(self.demo.process.pid))
+        self.assertGreater(result["processor_nodes_ns"] * result["reached"], 1e9 / taken)
+        self.assertNotIn("processor_nodes_ns", self.bench("set", "--ops", "5"))
+        missing = self.demo.run("bench", "set", "--pid", str(2**22 + 1))
+        self.assertEqual(missing.code, 3, missing)
+        self.assertIn("no process", missing.err)
 
     def test_one_key_has_many_rivals_and_few_winners(self):
         result = self.bench("set", "--ops", "200", "--inflight", "100", "--keys", "1", "--wait",
