@@ -57,7 +57,7 @@ class FreshSession {
 class Sealer {
  public:
   // Values sealed this soon after the last signature wait for the next one.
-  static constexpr absl::Duration kSignEvery = absl::Milliseconds(5);
+  static constexpr absl::Duration kSignEvery = absl::Milliseconds(20);
 
   struct Value {
     CellScripts::ScriptPtr script;

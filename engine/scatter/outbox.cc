@@ -11,7 +11,7 @@ bool Outbox::Offer(Delivery delivery) {
   return true;
 }
 
-std::optional<Outbox::Batch> Outbox::NextBatch() {
+std::optional<Outbox::Batch> Outbox::NextBatch(absl::Duration now) {
   if (waiting_.empty() || under_way_.size() >= kBatchesUnderWayMax) return std::nullopt;
   Batch batch;
   batch.owed = waiting_.front().owed;
@@ -27,6 +27,7 @@ std::optional<Outbox::Batch> Outbox::NextBatch() {
     batch.shares.push_back(std::move(delivery.share));
     waiting_.pop_front();
   }
+  sent_last_ = now;
   batch.id = under_way_.Add(node_, std::move(versions));
   return batch;
 }

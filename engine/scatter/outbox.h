@@ -14,6 +14,7 @@
 #ifndef WORLDB_ENGINE_SCATTER_OUTBOX_H_
 #define WORLDB_ENGINE_SCATTER_OUTBOX_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <deque>
 #include <memory>
@@ -34,6 +35,8 @@ class Outbox {
   static constexpr std::size_t kDeliveriesPerBatchMax = 256;
   static constexpr std::size_t kBatchBytesMax = std::size_t{4} << 20;
   static constexpr std::size_t kBatchesUnderWayMax = 8;
+  // What is offered within this time of the last batch travels together: each batch costs two signatures.
+  static constexpr absl::Duration kSendEvery = absl::Milliseconds(20);
   static constexpr absl::Duration kAnswerPatience = absl::Seconds(3);
   // A node that is owed a share fetches fragments from others first.
   static constexpr absl::Duration kRebuildPatience = absl::Seconds(20);
@@ -66,8 +69,13 @@ class Outbox {
 
   // False when too much waits already. REQUIRES: the version neither waits nor is under way.
   bool Offer(Delivery delivery);
+  bool waits() const { return !waiting_.empty(); }
+  // How long to wait before calling NextBatch(), so that more gathers.
+  absl::Duration PauseBeforeSend(absl::Duration now) const {
+    return std::max(absl::ZeroDuration(), sent_last_ + kSendEvery - now);
+  }
   // What to send now; nullopt when nothing waits, or enough is under way.
-  std::optional<Batch> NextBatch();
+  std::optional<Batch> NextBatch(absl::Duration now);
 
   // -- in
 
@@ -98,6 +106,7 @@ class Outbox {
 
   NodeIndex node_;
   std::deque<Delivery> waiting_;
+  absl::Duration sent_last_ = -absl::InfiniteDuration();
   Asked<Versions> under_way_;
   bool resting_ = false;
   std::optional<arbiter::RoundId> tried_with_;  // it rests on for all others

@@ -291,16 +291,20 @@ void Scatterer::Offer(const arbiter::RoundId& id, Work& work, NodeIndex node) {
   // What does not fit is offered again by the sweep.
   if (!outbox(node).Offer({id, share, BytesOf(*share), work.deliveries->owed})) return;
   work.sent.Add(node);
-  if (about_to_send_.Has(node)) return;
-  about_to_send_.Add(node);  // together with what else is offered until then
-  self_.executor().Post(term_.Guard([this, node] {
+  SendSoon(node);
+}
+
+void Scatterer::SendSoon(NodeIndex node) {
+  if (about_to_send_.Has(node) || !outbox(node).waits()) return;
+  about_to_send_.Add(node);
+  self_.executor().PostAfter(outbox(node).PauseBeforeSend(self_.now()), term_.Guard([this, node] {
     about_to_send_.Remove(node);
     SendWaiting(node);
   }));
 }
 
 void Scatterer::SendWaiting(NodeIndex node) {
-  while (std::optional<Outbox::Batch> batch = outbox(node).NextBatch()) {
+  while (std::optional<Outbox::Batch> batch = outbox(node).NextBatch(self_.now())) {
     self_.executor().PostAfter(batch->patience, term_.Guard([this, node, id = batch->id] {
       Heed(node, outbox(node).TakeSilence(id, self_.now()));
     }));
@@ -357,7 +361,7 @@ void Scatterer::TakeReceipts(NodeIndex from, const PutSharesReply& reply) {
   }
   const bool gave_receipts = !reply.receipts.empty();
   Heed(from, outbox(from).TakeAnswer(reply.id, held, gave_receipts, self_.now()));
-  SendWaiting(from);
+  SendSoon(from);
 }
 
 // Which version of the batch a receipt is for follows from the claim, which the node signed; receipts

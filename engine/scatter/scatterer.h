@@ -118,6 +118,8 @@ class Scatterer {
   void OfferAll(NodeIndex node);
   void OfferWhenReady(const arbiter::RoundId& id, Work& work, NodeIndex node);
   void Offer(const arbiter::RoundId& id, Work& work, NodeIndex node);
+  // Together with what else is offered until then.
+  void SendSoon(NodeIndex node);
   void SendWaiting(NodeIndex node);
   void Try(NodeIndex node);
   NodeSet Willing() const;
@@ -147,7 +149,7 @@ class Scatterer {
   std::size_t under_way_count_ = 0;       // loading or prepared
   Asked<arbiter::RoundId> sibling_asks_;  // at most one for each that is loading
   std::vector<Outbox> outboxes_;          // by node
-  NodeSet about_to_send_;                 // SendWaiting() is posted
+  NodeSet about_to_send_;                 // SendWaiting() is to come
   Restager restager_;
   LastLook last_look_;
   bool sweeping_ = false;

@@ -31,7 +31,7 @@ class OutboxTest : public ::testing::Test {
   }
   // The next batch as it is sent: "1 2 3", "owed 4", or "nothing".
   std::string Send() {
-    const auto batch = outbox_.NextBatch();
+    const auto batch = outbox_.NextBatch(now_);
     if (!batch.has_value()) return "nothing";
     last_ = batch->id;
     EXPECT_EQ(batch->patience, batch->owed ? Outbox::kRebuildPatience : Outbox::kAnswerPatience);
@@ -72,6 +72,20 @@ TEST_F(OutboxTest, WhatIsOfferedGoesTogetherAndIsAnsweredOnce) {
   EXPECT_EQ(Hold(last_, {}), "") << "an answer again";
   EXPECT_EQ(StaySilent(last_), "") << "its patience runs out, and it was answered";
   EXPECT_FALSE(outbox_.resting());
+}
+
+TEST_F(OutboxTest, AfterABatchMoreGathersBeforeTheNext) {
+  EXPECT_FALSE(outbox_.waits());
+  Offer(1);
+  EXPECT_TRUE(outbox_.waits());
+  EXPECT_EQ(outbox_.PauseBeforeSend(now_), absl::ZeroDuration()) << "nothing was sent of late";
+  EXPECT_EQ(Send(), "1");
+  Offer(2);
+  EXPECT_EQ(outbox_.PauseBeforeSend(now_), Outbox::kSendEvery);
+  now_ += Outbox::kSendEvery / 4;
+  EXPECT_EQ(outbox_.PauseBeforeSend(now_), Outbox::kSendEvery * 3 / 4);
+  now_ += Outbox::kSendEvery;
+  EXPECT_EQ(outbox_.PauseBeforeSend(now_), absl::ZeroDuration());
 }
 
 TEST_F(OutboxTest, OfWhatItTakesHalfTheOtherHalfComesBack) {

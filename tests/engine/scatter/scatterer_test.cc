@@ -47,7 +47,7 @@ class ScattererTest : public ::testing::Test {
   }
   // What each node is sent now, by node.
   std::map<int, std::vector<PutShares>> Sent() {
-    seat_.RunFor(absl::Milliseconds(10));
+    seat_.RunFor(Outbox::kSendEvery + absl::Milliseconds(10));
     std::map<int, std::vector<PutShares>> sent;
     for (auto& put : seat_.node().Take<PutShares>()) {
       sent[put.to.value()].push_back(std::move(put.message));
