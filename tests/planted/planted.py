@@ -11,8 +11,8 @@ A fault is a patch beside this file, against the source alone. What stands befor
   planted.py check                          does every patch still apply, is its test there?
   planted.py run [ID...] [--build DIR]      is every fault found? Takes minutes: it compiles
 
-`run` works in DIR, on a copy of the tree: DIR/tree, built in DIR/build, kept for the next time. A test
-that is to find a fault passes without it first. Exits 1 where a fault is not found.
+`run` works in DIR, on a copy of the tree, which is kept with its build for the next time. A test that is
+to find a fault passes without it first. Exits 1 where a fault is not found.
 """
 
 import argparse
@@ -123,7 +123,7 @@ class Garden:
 
     def __init__(self, directory, jobs):
         self.tree = directory / "tree"
-        self.build_dir = directory / "build"
+        self.build_dir = self.tree / "build" / "release"
         self.runs = directory / "runs"
         self.jobs = jobs
 
@@ -142,13 +142,14 @@ class Garden:
             copy.unlink(missing_ok=True)
             copy.write_bytes(source.read_bytes())
             shutil.copymode(source, copy)
-        for path in list(self.tree.rglob("*")):
-            if not path.is_dir() and path.relative_to(self.tree).as_posix() not in names:
-                path.unlink()
+        for folder in (path for path in self.tree.iterdir() if path.name != "build"):
+            for path in [folder, *folder.rglob("*")]:
+                if path.is_file() and path.relative_to(self.tree).as_posix() not in names:
+                    path.unlink()
 
     def call(self, what, command):
         try:
-            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            done = subprocess.run(command, cwd=self.tree, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                   text=True, errors="replace", timeout=BUILD_SECONDS_MAX)
         except subprocess.TimeoutExpired:
             raise Broken(f"{what}: not done in {BUILD_SECONDS_MAX} s") from None
@@ -158,8 +159,7 @@ class Garden:
             raise Broken(f"{what}: " + " | ".join(errors[:3]))
 
     def configure(self):
-        self.call("cmake", ["cmake", "--preset", "release", "-S", str(self.tree),
-                            "-B", str(self.build_dir)])
+        self.call("cmake", ["cmake", "--preset", "release"])
 
     def build(self, *targets):
         self.call("does not compile", ["cmake", "--build", str(self.build_dir),
@@ -256,7 +256,7 @@ def main():
                         metavar="DIR", help="where to work (build/planted)")
     runner.add_argument("--jobs", default=os.cpu_count(), type=int)
     arguments = parser.parse_args()
-    patches = sorted(HERE.glob("*.patch"))
+    patches = sorted(HERE.glob("*.patch"), key=lambda path: path.stem)
     if arguments.command == "check":
         return check(patches)
     if arguments.ids:
