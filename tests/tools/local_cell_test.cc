@@ -49,6 +49,7 @@ TEST_F(LocalCellTest, AStoreThatIsMissingIsNamedAndNotMade) {
   const auto cell = Open();
   ASSERT_TRUE(cell.ok()) << cell.status();
   ExpectRefused((*cell)->StartNode(kTokyo1), "--new-disk tokyo-1");
+  ASSERT_FALSE((*cell)->IsRunning(kTokyo1));
   EXPECT_FALSE(std::filesystem::exists(At("nodes/tokyo-1/store")));
   EXPECT_TRUE((*cell)->StartNode(kTokyo1, /*new_disk=*/true).ok());
 }

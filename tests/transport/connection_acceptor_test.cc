@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <vector>
@@ -101,6 +102,8 @@ TEST_F(ConnectionAcceptorTest, TurnsAwayWhoWouldTakeFromTheReserve) {
   Fill(75);
   EXPECT_FALSE(acceptor->HasRoom());
   ASSERT_TRUE(Connect(first, acceptor->port()));
+  const timeval patience{10, 0};
+  ASSERT_EQ(setsockopt(first, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
   char byte = 0;
   EXPECT_EQ(recv(first, &byte, 1, 0), 0) << "closed by the other side";
   close(opened_.back());

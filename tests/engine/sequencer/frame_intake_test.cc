@@ -136,23 +136,30 @@ TEST_F(FrameIntakeTest, AFrameNamesNoOtherOpsPayload) {
   const Frame rival = Write(1);
   seat_.staging().Put({rival.payload}, [](const absl::Status&) {});
   seat_.RunFor(absl::Milliseconds(10));
-  Frame thief = Write(1);
-  thief.payload = nullptr;
-  thief.candidate->commitment = rival.candidate->commitment;
-  thief.candidate->script = rival.candidate->script;
-  Take({thief, Void(2)});
-  EXPECT_EQ(Ready(), "1- 2- ");
+  std::vector<Frame> thieves = {Write(1), Write(2), Write(3)};
+  for (Frame& thief : thieves) {
+    thief.payload = nullptr;
+    thief.candidate->commitment = rival.candidate->commitment;
+    thief.candidate->script = rival.candidate->script;
+  }
+  thieves[1].candidate->key_tag = rival.candidate->key_tag;
+  thieves[1].candidate->slot = rival.candidate->slot;
+  thieves[2].candidate->op = rival.candidate->op;
+  Take(thieves);
+  EXPECT_EQ(Ready(), "1- 2- 3- ");
   Frame owner = rival;
-  owner.number = owner.candidate->stamp.number = FrameNumber(3);
+  owner.number = owner.candidate->stamp.number = FrameNumber(4);
   owner.payload = nullptr;
   Take({owner});
   Sync();
-  EXPECT_EQ(Ready(), "1- 2- 3 ");
-  intake_.Consume(1);
+  EXPECT_EQ(Ready(), "1- 2- 3- 4 ");
+  intake_.Consume(3);
   const auto notices = seat_.node().Take<OpNotices>();
-  ASSERT_EQ(notices.size(), 1u);
-  EXPECT_EQ(std::get<NoticeRefused>(notices[0].message.notices[0].what).status.message(),
-            "the payload that was staged belongs to another op");
+  ASSERT_EQ(notices.size(), 3u);
+  for (const auto& notice : notices) {
+    EXPECT_EQ(std::get<NoticeRefused>(notice.message.notices[0].what).status.message(),
+              "the payload that was staged belongs to another op");
+  }
 }
 
 TEST_F(FrameIntakeTest, AStreamThatSendsTooMuchWaitsForWhatIsRecorded) {

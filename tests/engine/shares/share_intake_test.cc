@@ -6,7 +6,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -26,6 +28,40 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using DeliveryPtr = std::shared_ptr<const ShareDelivery>;
+
+// A store whose reads may be answered late, with what was there when they were asked.
+class LateStore final : public engine::Store {
+ public:
+  explicit LateStore(engine::Store& store) : store_(store) {}
+
+  void Commit(std::vector<engine::StoreWrite> writes, bool sync,
+              std::function<void(absl::Status)> done) override {
+    store_.Commit(std::move(writes), sync, std::move(done));
+  }
+  void GetMany(engine::RowFamily family, std::vector<std::string> keys,
+               std::function<void(std::vector<absl::StatusOr<Bytes>>)> done) override {
+    store_.GetMany(family, std::move(keys),
+                   [this, held = holds_, done = std::move(done)](auto rows) {
+                     if (!held) return done(std::move(rows));
+                     late_.push_back([done, rows = std::move(rows)] { done(rows); });
+                   });
+  }
+  void Scan(engine::RowFamily family, std::string begin, std::string end, std::size_t count_max,
+            std::function<void(absl::StatusOr<std::vector<engine::StoreRow>>)> done) override {
+    store_.Scan(family, std::move(begin), std::move(end), count_max, std::move(done));
+  }
+
+  // Of those asked from now on.
+  void HoldAnswers(bool holds) { holds_ = holds; }
+  void Answer() {
+    for (const auto& answer : std::exchange(late_, {})) answer();
+  }
+
+ private:
+  engine::Store& store_;
+  bool holds_ = false;
+  std::vector<std::function<void()>> late_;
+};
 
 class ShareIntakeTest : public ::testing::Test {
  protected:
@@ -60,7 +96,8 @@ class ShareIntakeTest : public ::testing::Test {
   LoneNode node_{NodeAt(4)};
   MemoryDisk disk_;
   SimExecutor executor_{node_.world()};
-  MemoryStore store_{disk_, executor_};
+  MemoryStore memory_{disk_, executor_};
+  LateStore store_{memory_};
   cryptoscatter::BatchVerifier verifier_;
   engine::PairwiseKeys keys_{node_.secrets(NodeAt(4)).exchange};
   engine::ShareStore shares_{node_.self(), store_, node_.secrets(NodeAt(4)), keys_, verifier_};
@@ -115,12 +152,14 @@ TEST_F(ShareIntakeTest, OfTwoValuesAtOnceOneGetsIn) {
 
 // What the first one read is old by the time it is here: the second was written meanwhile, or would have been.
 TEST_F(ShareIntakeTest, ASlowReadLetsNoSecondValueIn) {
-  disk_.SetDelays(absl::Milliseconds(1), absl::Milliseconds(500));
+  store_.HoldAnswers(true);
   Hand(0, {ScatterByHand(node_, "key", "another value").deliveries[4]});
   node_.RunFor(absl::Milliseconds(10));
-  disk_.SetDelays(absl::ZeroDuration(), absl::ZeroDuration());
+  store_.HoldAnswers(false);
   Hand(0, {value_.deliveries[4]});
-  node_.RunFor(absl::Seconds(2));
+  node_.RunFor(absl::Seconds(1));
+  store_.Answer();
+  node_.RunFor(absl::Seconds(1));
   const auto replies = node_.Take<PutSharesReply>();
   ASSERT_THAT(replies, SizeIs(2));
   EXPECT_EQ(replies[0].message.receipts.size() + replies[1].message.receipts.size(), 1u);
