@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Plants faults that were mended back into the source, one at a time, and sees that a test finds each.
+"""Plants mended faults back into the source, one at a time, and sees that a test finds each.
 
 A fault is a patch beside this file, against the source alone. What stands before its first
 `diff --git` is its header, three lines:
@@ -11,8 +11,8 @@ A fault is a patch beside this file, against the source alone. What stands befor
   planted.py check                          does every patch still apply, is its test there?
   planted.py run [ID...] [--build DIR]      is every fault found? Takes minutes: it compiles
 
-`run` works in DIR, on a copy of the tree, which is kept with its build for the next time. A test that is
-to find a fault passes without it first. Exits 1 where a fault is not found.
+`run` works in DIR, on a copy of the tree, which is kept with its build for the next time. A test
+that is to find a fault passes without it first. Exits 1 where a fault is not found.
 """
 
 import argparse
@@ -149,8 +149,9 @@ class Garden:
 
     def call(self, what, command):
         try:
-            done = subprocess.run(command, cwd=self.tree, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                  text=True, errors="replace", timeout=BUILD_SECONDS_MAX)
+            done = subprocess.run(command, cwd=self.tree, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, text=True, errors="replace",
+                                  timeout=BUILD_SECONDS_MAX)
         except subprocess.TimeoutExpired:
             raise Broken(f"{what}: not done in {BUILD_SECONDS_MAX} s") from None
         if done.returncode != 0:
