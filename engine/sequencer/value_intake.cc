@@ -45,7 +45,7 @@ void ValueIntake::OnChecked(const Value& value) {
 void ValueIntake::OnStaged(const Value& value, NodeSet synced) {
   const CommitmentId& commitment = value.payload->commitment;
   End(value);
-  if (staged_.size() >= kStagedMax) staged_.erase(staged_.begin());
+  if (staged_.size() >= staged_max_) staged_.erase(staged_.begin());
   const cryptoscatter::SealedValue& sealed = value.payload->sealed;
   staged_[commitment] = {sealed.core.op_id, sealed.core.key_tag, sealed.script, synced};
   Answer(value, absl::OkStatus());

@@ -38,7 +38,8 @@ class ValueIntake {
     NodeSet nodes;
   };
 
-  ValueIntake(NodeSelf& self, TriadStager& stager) : self_(self), stager_(stager) {}
+  ValueIntake(NodeSelf& self, TriadStager& stager, std::size_t staged_max = kStagedMax)
+      : self_(self), stager_(stager), staged_max_(staged_max) {}
 
   // Answered once it is staged, or when it never will be.
   void Take(NodeIndex from, StageValue request);
@@ -66,6 +67,7 @@ class ValueIntake {
 
   NodeSelf& self_;
   TriadStager& stager_;
+  const std::size_t staged_max_;
   Term term_;
   std::set<CommitmentId> under_way_;
   std::size_t under_way_bytes_ = 0;

@@ -69,6 +69,19 @@ TEST_F(ValueIntakeTest, WhatNoWriterSignedIsRefused) {
   EXPECT_EQ(Replies(), Words());
 }
 
+// An ingress may die between a value and its frame, again and again, in one long term.
+TEST_F(ValueIntakeTest, ValuesWhoseFramesNeverComeAreBounded) {
+  ValueIntake intake(seat_.self(), stager_, 3);
+  for (RequestId id = 1; id <= 8; ++id) {
+    intake.Take(NodeAt(7), StageValue{id, seat_.Seal()});
+    seat_.RunFor(absl::Milliseconds(10));
+    Sync();
+    EXPECT_EQ(Replies(), Words({std::to_string(id) + " OK"}));
+    EXPECT_LE(intake.staged_count(), 3u);
+  }
+  EXPECT_EQ(intake.staged_count(), 3u);
+}
+
 TEST_F(ValueIntakeTest, BytesUnderWayAreBounded) {
   // Nothing is looked at before there is room, so one large value may stand for many.
   const auto large = std::make_shared<const Bytes>(std::size_t{4} << 20);
