@@ -22,6 +22,10 @@ constexpr absl::Duration kLookEvery = absl::Seconds(1);
 // Of one message, unless a single op is larger.
 constexpr std::size_t kMessageBytesMax = std::size_t{1} << 20;
 
+void WipeValue(v1::SessionOp& op) {
+  if (op.has_set()) WipeString(*op.mutable_set()->mutable_value());
+}
+
 }  // namespace
 
 // One stream; kept by gRPC until it is done.
@@ -33,6 +37,7 @@ class ClientSession::Stream final
     auto stream = std::make_shared<Stream>();
     stream->self_ = stream;
     stub.async()->Session(&stream->context_, stream.get());
+    stream->AddHold();  // writes begin on any thread: the call outlives them
     stream->StartRead(&stream->response_);
     stream->StartCall();
     stream->Look();
@@ -43,7 +48,7 @@ class ClientSession::Stream final
   bool Start(v1::SessionOp& op, absl::Duration timeout, SessionObserver& observer) {
     {
       MutexLock lock(mu_);
-      if (over_) return false;
+      if (broken_) return false;
       op.set_id(++last_id_);
       op.set_timeout_nanoseconds(absl::ToInt64Nanoseconds(timeout));
       const std::uint64_t bytes = op.ByteSizeLong();
@@ -62,7 +67,7 @@ class ClientSession::Stream final
   }
 
   void OnReadDone(bool ok) override {
-    if (!ok) return;
+    if (!ok) return NothingFollows();
     {
       MutexLock lock(mu_);
       holding_ = true;
@@ -84,13 +89,13 @@ class ClientSession::Stream final
   void OnWriteDone(bool ok) override {
     {
       MutexLock lock(mu_);
-      for (v1::SessionOp& op : *request_.mutable_ops()) {
-        if (op.has_set()) WipeString(*op.mutable_set()->mutable_value());
-      }
+      for (v1::SessionOp& op : *request_.mutable_ops()) WipeValue(op);
       request_.Clear();
-      writing_ = !ok;  // nothing follows what could not be written
+      writing_ = false;
+      broken_ |= !ok;
     }
-    if (ok) Pump();
+    Pump();
+    LetGo();
   }
 
   void OnDone(const grpc::Status& status) override {
@@ -98,9 +103,9 @@ class ClientSession::Stream final
     std::vector<SessionObserver*> left;
     {
       MutexLock lock(mu_);
-      over_ = true;
       for (const auto& [id, op] : ops_) left.push_back(op.observer);
       ops_.clear();
+      for (Waiting& waiting : waiting_) WipeValue(waiting.op);
       waiting_.clear();
     }
     alarm_.Cancel();
@@ -108,6 +113,7 @@ class ClientSession::Stream final
                                          : FromGrpcStatus(status);
     for (SessionObserver* observer : left) observer->OnEnd(why);
     MutexLock lock(mu_);
+    over_ = true;
     ended_.NotifyAll();
   }
 
@@ -144,7 +150,7 @@ class ClientSession::Stream final
   void Pump() {
     {
       MutexLock lock(mu_);
-      if (writing_ || holding_ || over_) return;
+      if (writing_ || holding_ || broken_) return;
       std::size_t bytes = 0;
       while (!waiting_.empty() && HasCreditFor(waiting_.front().bytes)) {
         Waiting& next = waiting_.front();
@@ -161,6 +167,25 @@ class ClientSession::Stream final
       writing_ = true;
     }
     StartWrite(&request_);
+  }
+
+  // The last read: no write begins any more.
+  void NothingFollows() {
+    {
+      MutexLock lock(mu_);
+      broken_ = true;
+      read_ended_ = true;
+    }
+    LetGo();
+  }
+
+  // Of the hold on the call, once nothing is under way on it and nothing will be.
+  void LetGo() {
+    {
+      MutexLock lock(mu_);
+      if (!read_ended_ || writing_ || std::exchange(let_go_, true)) return;
+    }
+    RemoveHold();
   }
 
   // A single op may have more bytes than the credit.
@@ -217,7 +242,10 @@ class ClientSession::Stream final
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
   bool holding_ ABSL_GUARDED_BY(mu_) =
       false;  // events are being told: what they start travels together
-  bool over_ ABSL_GUARDED_BY(mu_) = false;
+  bool broken_ ABSL_GUARDED_BY(mu_) = false;  // nothing can be sent any more
+  bool read_ended_ ABSL_GUARDED_BY(mu_) = false;
+  bool let_go_ ABSL_GUARDED_BY(mu_) = false;
+  bool over_ ABSL_GUARDED_BY(mu_) = false;  // everybody was told
 };
 
 ClientSession::ClientSession(std::shared_ptr<grpc::Channel> channel)
