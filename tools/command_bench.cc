@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <optional>
@@ -230,10 +231,15 @@ absl::StatusOr<Measured> Measure(const LoadPlan& plan, const BenchArguments& arg
     const ProgressLine line(absl::StrCat("bench ", NameOf(plan.op)));
     measured.result = RunLoad(client, plan, line.Function());
   }
-  const auto ops = static_cast<double>(std::max<std::uint64_t>(1, measured.result.counts.reached));
-  measured.each.client = (OwnProcessorTime() - client_before) / ops;
-  WORLDB_ASSIGN_OR_RETURN(const absl::Duration nodes_after, NodesTime(arguments));
-  if (arguments.pid != 0) measured.each.nodes = (nodes_after - nodes_before) / ops;
+  const absl::Duration client_took = OwnProcessorTime() - client_before;
+  const absl::StatusOr<absl::Duration> nodes_after = NodesTime(arguments);
+  const auto ops = static_cast<double>(measured.result.counts.reached);
+  if (ops == 0) return measured;
+  measured.each.client = client_took / ops;
+  // A demo that has ended meanwhile has taken its figure along.
+  if (arguments.pid != 0 && nodes_after.ok()) {
+    measured.each.nodes = (*nodes_after - nodes_before) / ops;
+  }
   return measured;
 }
 

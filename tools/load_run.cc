@@ -218,6 +218,7 @@ class LoadRun {
           told = now;
         }
       }
+      client_.EndOverdue();
       for (Place* place : rested) StartNext(*place);
       if (progress.has_value()) on_progress_(*progress);
     }

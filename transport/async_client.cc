@@ -71,6 +71,9 @@ class AsyncClient::Impl {
     }
   }
   ClientSession& session(std::size_t index) { return *sessions_[index]; }
+  void EndOverdue() {
+    for (const auto& session : sessions_) session->EndOverdue();
+  }
 
  private:
   std::vector<std::unique_ptr<ClientSession>> sessions_;
@@ -87,6 +90,8 @@ absl::StatusOr<std::unique_ptr<AsyncClient>> AsyncClient::Create(
 AsyncClient::AsyncClient(std::vector<std::string> endpoints, std::unique_ptr<Impl> impl)
     : endpoints_(std::move(endpoints)), impl_(std::move(impl)) {}
 AsyncClient::~AsyncClient() = default;
+
+void AsyncClient::EndOverdue() { impl_->EndOverdue(); }
 
 void AsyncClient::Set(std::size_t endpoint_index, ByteSpan key, std::string value, const OpId& op,
                       Level until, absl::Duration timeout, CallObserver& observer) {

@@ -2,8 +2,8 @@
 // load on a cell.
 //
 // The calls to one endpoint share a session (KeyValue.Session). gRPC's callback threads (two in a process
-// of two cores) run the observers. A call goes to the one endpoint named for it: no failover, no retry. What is heard is cut down to what such a program
-// counts; Client tells it all.
+// of two cores) run the observers. A call goes to the one endpoint named for it: no failover, no retry. What
+// is heard is cut down to what such a program counts; Client tells it all.
 // Errors:  as Client's, of one endpoint: reason and details of engine/cell/errors.h where the server
 //          spoke, otherwise gRPC's code alone.
 // Threads: any.
@@ -56,6 +56,8 @@ class AsyncClient {
   // Get LATEST.
   void Get(std::size_t endpoint_index, ByteSpan key, absl::Duration timeout,
            CallObserver& observer);
+  // To be called about once a second: ends calls whose servers do not keep their time.
+  void EndOverdue();
 
  private:
   class Impl;

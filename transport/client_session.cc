@@ -1,26 +1,33 @@
 #include "transport/client_session.h"
 
-#include <grpcpp/alarm.h>
 #include <grpcpp/client_context.h>
 #include <grpcpp/support/client_callback.h>
 
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <iterator>
 #include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
-#include "absl/time/clock.h"
 #include "transport/message_fields.h"
 #include "transport/status_translation.h"
 
 namespace worldb::transport {
 namespace {
 
-constexpr absl::Duration kLookEvery = absl::Seconds(1);
 // Of one message, unless a single op is larger.
 constexpr std::size_t kMessageBytesMax = std::size_t{1} << 20;
+// What an op's time takes up in a message.
+constexpr std::size_t kTimeoutBytes = 11;
+
+absl::Duration Elapsed() {
+  return absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());
+}
 
 void WipeValue(v1::SessionOp& op) {
   if (op.has_set()) WipeString(*op.mutable_set()->mutable_value());
@@ -33,30 +40,60 @@ class ClientSession::Stream final
     : public grpc::ClientBidiReactor<v1::SessionRequest, v1::SessionResponse>,
       public std::enable_shared_from_this<Stream> {
  public:
-  static std::shared_ptr<Stream> Open(v1::KeyValue::Stub& stub) {
-    auto stream = std::make_shared<Stream>();
-    stream->self_ = stream;
-    stub.async()->Session(&stream->context_, stream.get());
-    stream->AddHold();  // writes begin on any thread: the call outlives them
-    stream->StartRead(&stream->response_);
-    stream->StartCall();
-    stream->Look();
-    return stream;
+  explicit Stream(absl::Duration silence) : silence_(silence) {}
+
+  // Once, before or after the first ops.
+  void Begin(v1::KeyValue::Stub& stub) {
+    self_ = shared_from_this();
+    stub.async()->Session(&context_, this);
+    AddHold();  // writes begin on any thread: the call outlives them
+    StartRead(&response_);
+    StartCall();
+    {
+      MutexLock lock(mu_);
+      holding_ = false;
+    }
+    Pump();
   }
 
-  // False when it is over, and took nothing.
+  // False when nothing can be sent on it any more, and nothing was taken.
   bool Start(v1::SessionOp& op, absl::Duration timeout, SessionObserver& observer) {
     {
       MutexLock lock(mu_);
       if (broken_) return false;
       op.set_id(++last_id_);
-      op.set_timeout_nanoseconds(absl::ToInt64Nanoseconds(timeout));
-      const std::uint64_t bytes = op.ByteSizeLong();
-      ops_[op.id()] = {&observer, bytes, absl::Now() + timeout + kSilence};
+      const std::uint64_t bytes = op.ByteSizeLong() + kTimeoutBytes;
+      ops_[op.id()] = {&observer, bytes, Elapsed() + timeout};
       waiting_.push_back({std::move(op), bytes});
     }
     Pump();
     return true;
+  }
+
+  void EndOverdue() {
+    std::vector<SessionObserver*> overdue;
+    bool silent = false;
+    {
+      MutexLock lock(mu_);
+      const absl::Duration now = Elapsed();
+      for (auto op = ops_.begin(); op != ops_.end();) {
+        const auto next = std::next(op);
+        if (op->second.sent) {
+          silent |= op->second.deadline + silence_ < now;
+        } else if (op->second.deadline < now) {
+          overdue.push_back(op->second.observer);
+          ops_.erase(op);
+        }
+        op = next;
+      }
+      silent_ |= silent;
+    }
+    // A server that does not keep its own time will not do better for the others: OnDone() ends them all.
+    if (silent) context_.TryCancel();
+    for (SessionObserver* observer : overdue) {
+      observer->OnEnd(absl::DeadlineExceededError(
+          "the time was up before the session had credit for the op; nothing was sent"));
+    }
   }
 
   // Ends the stream and waits for it.
@@ -101,16 +138,19 @@ class ClientSession::Stream final
   void OnDone(const grpc::Status& status) override {
     const std::shared_ptr<Stream> last = std::move(self_);
     std::vector<SessionObserver*> left;
+    bool silent = false;
     {
       MutexLock lock(mu_);
+      silent = silent_;
       for (const auto& [id, op] : ops_) left.push_back(op.observer);
       ops_.clear();
       for (Waiting& waiting : waiting_) WipeValue(waiting.op);
       waiting_.clear();
     }
-    alarm_.Cancel();
-    const absl::Status why = status.ok() ? absl::UnavailableError("the server ended the session")
-                                         : FromGrpcStatus(status);
+    const absl::Status why =
+        silent ? absl::DeadlineExceededError("the server said nothing in time, and was given up")
+        : status.ok() ? absl::UnavailableError("the server ended the session")
+                      : FromGrpcStatus(status);
     for (SessionObserver* observer : left) observer->OnEnd(why);
     MutexLock lock(mu_);
     over_ = true;
@@ -121,7 +161,8 @@ class ClientSession::Stream final
   struct Op {
     SessionObserver* observer = nullptr;
     std::uint64_t bytes = 0;
-    absl::Time given_up;
+    absl::Duration deadline;  // of this machine's steady clock
+    bool sent = false;
   };
   struct Waiting {
     v1::SessionOp op;
@@ -151,15 +192,21 @@ class ClientSession::Stream final
     {
       MutexLock lock(mu_);
       if (writing_ || holding_ || broken_) return;
+      const absl::Duration now = Elapsed();
       std::size_t bytes = 0;
       while (!waiting_.empty() && HasCreditFor(waiting_.front().bytes)) {
         Waiting& next = waiting_.front();
         bytes += next.bytes;
         if (request_.ops_size() > 0 && bytes > kMessageBytesMax) break;
-        if (ops_.contains(next.op.id())) {
+        if (const auto op = ops_.find(next.op.id()); op != ops_.end()) {
+          op->second.sent = true;
           ++sent_ops_;
           sent_bytes_ += next.bytes;
+          const absl::Duration left = std::max(absl::Nanoseconds(1), op->second.deadline - now);
+          next.op.set_timeout_nanoseconds(absl::ToInt64Nanoseconds(left));
           *request_.add_ops() = std::move(next.op);
+        } else {
+          WipeValue(next.op);
         }
         waiting_.pop_front();
       }
@@ -193,40 +240,8 @@ class ClientSession::Stream final
     return sent_ops_ < credit_.ops() && (sent_ops_ == 0 || sent_bytes_ + bytes <= credit_.bytes());
   }
 
-  // Now and then: whose time is up long since, and nothing was heard of it.
-  void Look() {
-    alarm_.Set(absl::ToChronoTime(absl::Now() + kLookEvery),
-               [stream = shared_from_this()](bool ok) {
-                 if (ok && stream->GiveUp()) stream->Look();
-               });
-  }
-
-  // False once the stream is over.
-  bool GiveUp() {
-    std::vector<SessionObserver*> silent;
-    {
-      MutexLock lock(mu_);
-      if (over_) return false;
-      const absl::Time now = absl::Now();
-      for (auto op = ops_.begin(); op != ops_.end();) {
-        const auto next = std::next(op);
-        if (op->second.given_up < now) {
-          silent.push_back(op->second.observer);
-          ops_.erase(op);
-        }
-        op = next;
-      }
-    }
-    // A server that does not keep its own time will not do better.
-    if (!silent.empty()) context_.TryCancel();
-    for (SessionObserver* observer : silent) {
-      observer->OnEnd(absl::DeadlineExceededError("the server said nothing in time"));
-    }
-    return true;
-  }
-
+  const absl::Duration silence_;
   grpc::ClientContext context_;
-  grpc::Alarm alarm_;
   std::shared_ptr<Stream> self_;  // until OnDone
   v1::SessionRequest request_;    // changes under the lock; gRPC reads it while `writing_`
   v1::SessionResponse response_;  // gRPC's while it reads
@@ -242,14 +257,15 @@ class ClientSession::Stream final
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
   bool holding_ ABSL_GUARDED_BY(mu_) =
       false;  // events are being told: what they start travels together
+  bool silent_ ABSL_GUARDED_BY(mu_) = false;  // given up
   bool broken_ ABSL_GUARDED_BY(mu_) = false;  // nothing can be sent any more
   bool read_ended_ ABSL_GUARDED_BY(mu_) = false;
   bool let_go_ ABSL_GUARDED_BY(mu_) = false;
   bool over_ ABSL_GUARDED_BY(mu_) = false;  // everybody was told
 };
 
-ClientSession::ClientSession(std::shared_ptr<grpc::Channel> channel)
-    : stub_(v1::KeyValue::NewStub(std::move(channel))) {}
+ClientSession::ClientSession(std::shared_ptr<grpc::Channel> channel, absl::Duration silence)
+    : stub_(v1::KeyValue::NewStub(std::move(channel))), silence_(silence) {}
 
 ClientSession::~ClientSession() {
   std::shared_ptr<Stream> stream;
@@ -263,15 +279,28 @@ ClientSession::~ClientSession() {
 void ClientSession::Start(v1::SessionOp op, absl::Duration timeout, SessionObserver& observer) {
   while (true) {
     std::shared_ptr<Stream> stream;
+    bool fresh = false;
     {
       MutexLock lock(mu_);
-      if (stream_ == nullptr) stream_ = Stream::Open(*stub_);
+      fresh = stream_ == nullptr;
+      if (fresh) stream_ = std::make_shared<Stream>(silence_);
       stream = stream_;
     }
-    if (stream->Start(op, timeout, observer)) return;
+    const bool taken = stream->Start(op, timeout, observer);
+    if (fresh) stream->Begin(*stub_);
+    if (taken) return;
     MutexLock lock(mu_);
     if (stream_ == stream) stream_.reset();
   }
+}
+
+void ClientSession::EndOverdue() {
+  std::shared_ptr<Stream> stream;
+  {
+    MutexLock lock(mu_);
+    stream = stream_;
+  }
+  if (stream != nullptr) stream->EndOverdue();
 }
 
 }  // namespace worldb::transport

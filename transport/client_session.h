@@ -3,7 +3,8 @@
 // What is started while a message is on its way travels together in the next one, as far as the server's
 // credit goes; the rest waits here. A session that broke takes its ops along; the next op opens another.
 // Errors:  of an op, what the server said of it; of all ops of a session that broke, gRPC's status.
-//          DeadlineExceeded where a server has said nothing for kSilence after an op's time was up.
+//          DeadlineExceeded of an op whose time was up before there was credit for it, and of all ops of a
+//          session whose server was silent about one for `silence` after its time: that session is given up.
 // Threads: any. Observers are run on gRPC's threads, of one session one after the other.
 #ifndef WORLDB_TRANSPORT_CLIENT_SESSION_H_
 #define WORLDB_TRANSPORT_CLIENT_SESSION_H_
@@ -34,7 +35,7 @@ class ClientSession {
   static constexpr absl::Duration kSilence = absl::Seconds(5);
 
   // Connects with the first op.
-  explicit ClientSession(std::shared_ptr<grpc::Channel> channel);
+  explicit ClientSession(std::shared_ptr<grpc::Channel> channel, absl::Duration silence = kSilence);
   // REQUIRES: every op has ended.
   ~ClientSession();
   ClientSession(const ClientSession&) = delete;
@@ -42,11 +43,14 @@ class ClientSession {
 
   // `op` gets its id and timeout here.
   void Start(v1::SessionOp op, absl::Duration timeout, SessionObserver& observer);
+  // To be called now and then: ends what ran out of time without a word of the server.
+  void EndOverdue();
 
  private:
   class Stream;
 
   const std::unique_ptr<v1::KeyValue::Stub> stub_;
+  const absl::Duration silence_;
   Mutex mu_;
   std::shared_ptr<Stream> stream_ ABSL_GUARDED_BY(mu_);
 };

@@ -21,6 +21,9 @@ inline constexpr std::size_t kServerMemoryBytesMax = std::size_t{512} << 20;
 
 // Pages of List and History that wait for their callers to take them, of all callers of one server.
 inline constexpr std::size_t kUntakenPagesBytesMax = std::size_t{64} << 20;
+// Events of sessions that wait for their callers to take them, of all sessions of one server, without the
+// values read.
+inline constexpr std::size_t kUntakenEventsBytesMax = std::size_t{128} << 20;
 
 }  // namespace worldb::transport
 

@@ -138,7 +138,7 @@ class KeyValueService final : public v1::KeyValue::CallbackService {
 
   grpc::ServerBidiReactor<v1::SessionRequest, v1::SessionResponse>* Session(
       grpc::CallbackServerContext*) override {
-    return SessionCall::Start(node_, cell_);
+    return SessionCall::Start(node_, cell_, untaken_events_);
   }
 
  private:
@@ -147,6 +147,8 @@ class KeyValueService final : public v1::KeyValue::CallbackService {
   // Shared with calls that the node answers when the service is gone.
   const std::shared_ptr<engine::Budget> untaken_pages_ =
       std::make_shared<engine::Budget>(kUntakenPagesBytesMax, kUntakenPagesBytesMax);
+  const std::shared_ptr<engine::Budget> untaken_events_ =
+      std::make_shared<engine::Budget>(kUntakenEventsBytesMax, kUntakenEventsBytesMax);
 };
 
 class TicketsService final : public v1::Tickets::CallbackService {

@@ -4,6 +4,7 @@
 #include <utility>
 #include <variant>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "engine/cell/errors.h"
@@ -15,9 +16,6 @@
 
 namespace worldb::transport {
 namespace {
-
-// Of an event without the value it may carry, rounded up.
-constexpr std::size_t kEventBytes = 512;
 
 absl::Duration TimeOf(const v1::SessionOp& op) {
   const absl::Duration asked = absl::Nanoseconds(op.timeout_nanoseconds());
@@ -43,13 +41,6 @@ std::uint64_t BytesOf(const v1::SessionOp& op) {
   return 0;
 }
 
-v1::SessionEvent EventOf(std::uint64_t id, bool last) {
-  v1::SessionEvent event;
-  event.set_id(id);
-  event.set_last(last);
-  return event;
-}
-
 }  // namespace
 
 struct SessionCall::Begun {
@@ -58,8 +49,19 @@ struct SessionCall::Begun {
   std::vector<engine::NodeApi::Read> reads;
 };
 
-SessionCall* SessionCall::Start(engine::NodeApi& node, std::shared_ptr<const engine::Cell> cell) {
-  const std::shared_ptr<SessionCall> call(new SessionCall(node, std::move(cell)));
+SessionCall::Outgoing::Outgoing(OpId id, bool last, engine::Budget::Charge answer_charge)
+    : answer(std::move(answer_charge)) {
+  event.set_id(id);
+  event.set_last(last);
+}
+SessionCall::Outgoing::~Outgoing() {
+  if (event.has_value()) WipeString(*event.mutable_value()->mutable_value());
+}
+
+SessionCall* SessionCall::Start(engine::NodeApi& node, std::shared_ptr<const engine::Cell> cell,
+                                std::shared_ptr<engine::Budget> untaken) {
+  const std::shared_ptr<SessionCall> call(
+      new SessionCall(node, std::move(cell), std::move(untaken)));
   call->self_ = call;
   call->response_.mutable_credit()->set_ops(kOpsMax);
   call->response_.mutable_credit()->set_bytes(kBytesMax);
@@ -188,17 +190,24 @@ void SessionCall::BeginTicket(OpId id, const v1::SessionOp& op) {
 }
 
 void SessionCall::Forget() {
+  if (request_.forget().empty()) return;
+  const absl::flat_hash_set<OpId> ids(request_.forget().begin(), request_.forget().end());
   std::vector<engine::CallId> calls;
   {
     MutexLock lock(mu_);
-    for (const OpId id : request_.forget()) {
+    for (Outgoing& out : std::exchange(queue_, {})) {
+      if (!out.of_op || !ids.contains(out.event.id())) {
+        queue_.push_back(std::move(out));
+      } else if (out.event.last()) {
+        ops_.at(out.event.id()).ended = false;  // it has not been told, and will not be
+      }
+    }
+    for (const OpId id : ids) {
       const auto op = ops_.find(id);
       if (op == ops_.end() || op->second.ended) continue;
       if (op->second.call.has_value()) calls.push_back(*op->second.call);
       bytes_ -= op->second.bytes;
       ops_.erase(op);
-      std::erase_if(queue_,
-                    [id](const Outgoing& out) { return out.of_op && out.event.id() == id; });
     }
   }
   for (const engine::CallId call : calls) node_.Forget(call);
@@ -208,67 +217,78 @@ void SessionCall::Forget() {
 
 void SessionCall::OnWriteEvent(OpId id, arbiter::Level until, const engine::SetEvent& event) {
   if (const auto* failed = std::get_if<engine::SetFailed>(&event)) return Fail(id, failed->status);
-  v1::SessionEvent out = EventOf(id, engine::EndsCall(event, until));
+  Outgoing out(id, engine::EndsCall(event, until));
+  v1::SetEvent& told = *out.event.mutable_write();
   if (const auto* accepted = std::get_if<engine::SetAccepted>(&event)) {
-    *out.mutable_write() = SetEventToWire(*accepted, *cell_);
+    told = SetEventToWire(*accepted, *cell_);
   } else if (const auto* decided = std::get_if<engine::SetDecided>(&event)) {
-    *out.mutable_write() = SetEventToWire(*decided, *cell_);
+    told = SetEventToWire(*decided, *cell_);
   } else {
-    *out.mutable_write() = SetEventToWire(std::get<engine::SetLevel>(event), *cell_);
+    told = SetEventToWire(std::get<engine::SetLevel>(event), *cell_);
   }
   Send(std::move(out));
 }
 
 void SessionCall::OnValue(OpId id, absl::StatusOr<engine::GetReply> reply) {
   if (!reply.ok()) return Fail(id, reply.status());
-  v1::SessionEvent out = EventOf(id, true);
-  GetReplyToWire(*reply, *cell_, *out.mutable_value());
-  Send(std::move(out), std::move(reply->charge));
+  Outgoing out(id, true, std::move(reply->charge));
+  GetReplyToWire(*reply, *cell_, *out.event.mutable_value());
+  Send(std::move(out));
 }
 
 void SessionCall::OnTicket(OpId id, const absl::StatusOr<engine::TicketStatus>& ticket) {
   if (!ticket.ok()) return Fail(id, ticket.status());
-  v1::SessionEvent out = EventOf(id, true);
-  TicketToWire(*ticket, *cell_, *out.mutable_ticket());
+  Outgoing out(id, true);
+  TicketToWire(*ticket, *cell_, *out.event.mutable_ticket());
   Send(std::move(out));
 }
 
 void SessionCall::Fail(OpId id, const absl::Status& status) {
-  v1::SessionEvent out = EventOf(id, true);
-  *out.mutable_error() = ToRpcStatus(status);
+  Outgoing out(id, true);
+  *out.event.mutable_error() = ToRpcStatus(status);
   Send(std::move(out));
 }
 
-void SessionCall::Send(v1::SessionEvent event, engine::Budget::Charge charge) {
+void SessionCall::Send(Outgoing out) {
+  bool fits = false;
   {
     MutexLock lock(mu_);
-    const auto op = ops_.find(event.id());
+    const auto op = ops_.find(out.event.id());
     if (end_.has_value() || op == ops_.end() || op->second.ended) return;
-    op->second.ended = event.last();
-    queue_.push_back({std::move(event), true, std::move(charge)});
+    op->second.ended = out.event.last();
+    fits = Enqueue(std::move(out));
   }
-  Advance();
+  fits ? Advance() : EndUnread();
 }
 
 void SessionCall::Refuse(OpId id, const absl::Status& status) {
-  bool flood = false;
+  Outgoing out(id, true);
+  out.of_op = false;
+  *out.event.mutable_error() = ToRpcStatus(status);
+  bool fits = false;
   {
     MutexLock lock(mu_);
     if (end_.has_value()) return;
-    flood = refusals_ == kRefusalsMax;
-    if (!flood) {
-      ++refusals_;
-      v1::SessionEvent out = EventOf(id, true);
-      *out.mutable_error() = ToRpcStatus(status);
-      queue_.push_back({std::move(out), false, {}});
-    }
+    fits = refusals_ < kRefusalsMax && Enqueue(std::move(out));
+    if (fits) ++refusals_;
   }
-  if (flood) {
-    return End(engine::MakeError(absl::StatusCode::kResourceExhausted, reason::kNotRead,
-                                 "the caller sends beyond its credit and does not read why not; "
-                                 "ask about its writes with their tickets or op ids"));
-  }
-  Advance();
+  fits ? Advance() : EndUnread();
+}
+
+// A value has been charged as an answer already.
+bool SessionCall::Enqueue(Outgoing out) {
+  out.bytes = out.event.ByteSizeLong();
+  auto charge = untaken_->TryCharge(out.bytes - out.event.value().value().size());
+  if (!charge.has_value()) return false;
+  out.untaken = *std::move(charge);
+  queue_.push_back(std::move(out));
+  return true;
+}
+
+void SessionCall::EndUnread() {
+  End(engine::MakeError(absl::StatusCode::kResourceExhausted, reason::kNotRead,
+                        "the caller does not read the events of its session; ask about its writes "
+                        "with their tickets or op ids"));
 }
 
 void SessionCall::End(absl::Status status) {
@@ -299,7 +319,7 @@ void SessionCall::OnWriteDone(bool ok) {
   {
     MutexLock lock(mu_);
     writing_ = false;
-    written_.clear();
+    in_flight_.clear();
     // What has been told to its end counts no more.
     for (v1::SessionEvent& event : *response_.mutable_events()) {
       if (event.has_value()) WipeString(*event.mutable_value()->mutable_value());
@@ -316,13 +336,13 @@ void SessionCall::OnWriteDone(bool ok) {
 
 void SessionCall::FillMessage() {
   std::size_t bytes = 0;
-  while (!queue_.empty() && response_.events_size() < static_cast<int>(kEventsPerMessageMax)) {
+  while (!queue_.empty() && in_flight_.size() < kEventsPerMessageMax) {
     Outgoing& out = queue_.front();
-    bytes += kEventBytes + out.event.value().value().size();
-    if (response_.events_size() > 0 && bytes > kEventBytesPerMessageMax) return;
+    bytes += out.bytes;
+    if (!in_flight_.empty() && bytes > kEventBytesPerMessageMax) return;
     if (!out.of_op) --refusals_;
-    written_.push_back(std::move(out.charge));
     *response_.add_events() = std::move(out.event);
+    in_flight_.push_back(std::move(out));
     queue_.pop_front();
   }
 }

@@ -7,7 +7,8 @@
 // Bounds:     kOpsMax ops of kBytesMax together are the caller's credit. An op counts until its last event has
 //             been written, so that who does not read is not served. The caller may have seen that before it
 //             is known here: only what is beyond twice the credit is refused. kRefusalsMax refusals wait, and
-//             then the session ends.
+//             events of all sessions of a server share a budget of bytes until they have been written; whose
+//             events do not fit does not read, and its session ends.
 // Threads:    any.
 #ifndef WORLDB_TRANSPORT_SESSION_CALL_H_
 #define WORLDB_TRANSPORT_SESSION_CALL_H_
@@ -19,6 +20,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -43,8 +45,10 @@ class SessionCall final : public grpc::ServerBidiReactor<v1::SessionRequest, v1:
   static constexpr std::size_t kEventsPerMessageMax = 1024;
   static constexpr std::size_t kEventBytesPerMessageMax = std::size_t{1} << 20;
 
-  // The reactor for one session; it frees itself. `node` outlives the server.
-  static SessionCall* Start(engine::NodeApi& node, std::shared_ptr<const engine::Cell> cell);
+  // The reactor for one session; it frees itself. `node` outlives the server. `untaken` is what events not
+  // yet written may take up, of all sessions.
+  static SessionCall* Start(engine::NodeApi& node, std::shared_ptr<const engine::Cell> cell,
+                            std::shared_ptr<engine::Budget> untaken);
 
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
@@ -58,16 +62,25 @@ class SessionCall final : public grpc::ServerBidiReactor<v1::SessionRequest, v1:
     std::optional<engine::CallId> call;  // of a write, once it has begun
     bool ended = false;                  // its last event waits, or is on its way
   };
+  // An event that waits; the value it may carry is wiped with it.
   struct Outgoing {
+    explicit Outgoing(OpId id, bool last, engine::Budget::Charge answer_charge = {});
+    ~Outgoing();
+    Outgoing(Outgoing&&) = default;
+    Outgoing& operator=(Outgoing&&) = default;
+
     v1::SessionEvent event;
-    bool of_op = true;  // false: a refusal of what was never taken in
-    engine::Budget::Charge charge;
+    bool of_op = true;              // false: a refusal of what was never taken in
+    engine::Budget::Charge answer;  // of a value that was read
+    engine::Budget::Charge untaken;
+    std::size_t bytes = 0;
   };
   // The ops of one message, sorted by whom they are for.
   struct Begun;
 
-  SessionCall(engine::NodeApi& node, std::shared_ptr<const engine::Cell> cell)
-      : node_(node), cell_(std::move(cell)) {}
+  SessionCall(engine::NodeApi& node, std::shared_ptr<const engine::Cell> cell,
+              std::shared_ptr<engine::Budget> untaken)
+      : node_(node), cell_(std::move(cell)), untaken_(std::move(untaken)) {}
 
   void Take();
   void TakeOp(v1::SessionOp& op, Begun& begun);
@@ -84,8 +97,11 @@ class SessionCall final : public grpc::ServerBidiReactor<v1::SessionRequest, v1:
   void OnTicket(OpId id, const absl::StatusOr<engine::TicketStatus>& ticket);
   void Fail(OpId id, const absl::Status& status);
   // Nothing of an op that has ended or was forgotten.
-  void Send(v1::SessionEvent event, engine::Budget::Charge charge = {});
+  void Send(Outgoing out);
   void Refuse(OpId id, const absl::Status& status);
+  // False when there is no room for it.
+  bool Enqueue(Outgoing out) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void EndUnread();
   void End(absl::Status status);
   void Advance();
   void FillMessage() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -94,6 +110,7 @@ class SessionCall final : public grpc::ServerBidiReactor<v1::SessionRequest, v1:
 
   engine::NodeApi& node_;
   const std::shared_ptr<const engine::Cell> cell_;
+  const std::shared_ptr<engine::Budget> untaken_;
   std::shared_ptr<SessionCall> self_;  // until OnDone
   v1::SessionRequest request_;         // gRPC's while it reads
   v1::SessionResponse response_;       // changes under the lock; gRPC reads it while `writing_`
@@ -102,8 +119,8 @@ class SessionCall final : public grpc::ServerBidiReactor<v1::SessionRequest, v1:
   absl::flat_hash_map<OpId, Op> ops_ ABSL_GUARDED_BY(mu_);
   std::uint64_t bytes_ ABSL_GUARDED_BY(mu_) = 0;  // of ops_
   std::deque<Outgoing> queue_ ABSL_GUARDED_BY(mu_);
-  std::size_t refusals_ ABSL_GUARDED_BY(mu_) = 0;                     // in queue_
-  std::vector<engine::Budget::Charge> written_ ABSL_GUARDED_BY(mu_);  // held by what is in flight
+  std::size_t refusals_ ABSL_GUARDED_BY(mu_) = 0;         // in queue_
+  std::vector<Outgoing> in_flight_ ABSL_GUARDED_BY(mu_);  // without their events: what they hold
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mu_);
   bool half_closed_ ABSL_GUARDED_BY(mu_) = false;
   bool writing_ ABSL_GUARDED_BY(mu_) = false;

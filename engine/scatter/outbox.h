@@ -70,8 +70,9 @@ class Outbox {
   // False when too much waits already. REQUIRES: the version neither waits nor is under way.
   bool Offer(Delivery delivery);
   bool waits() const { return !waiting_.empty(); }
-  // How long to wait before calling NextBatch(), so that more gathers.
+  // How long to wait before calling NextBatch(), so that more gathers. What is owed goes alone.
   absl::Duration PauseBeforeSend(absl::Duration now) const {
+    if (!waiting_.empty() && waiting_.front().owed) return absl::ZeroDuration();
     return std::max(absl::ZeroDuration(), sent_last_ + kSendEvery - now);
   }
   // What to send now; nullopt when nothing waits, or enough is under way.

@@ -3,11 +3,16 @@
 // Method: one whole cell in this process, no WAN delay; bare streams for what our client would not send.
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
 #include <gtest/gtest.h>
 
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <thread>
 #include <utility>
@@ -21,6 +26,7 @@
 #include "tools/demo_cell.h"
 #include "transport/async_client.h"
 #include "transport/client.h"
+#include "transport/client_session.h"
 #include "transport/message_fields.h"
 #include "transport/reasons.h"
 #include "transport/session_call.h"
@@ -248,18 +254,24 @@ TEST_F(SessionTest, WhatIsForgottenIsToldNoMore) {
   FAIL() << "the writes go on";
 }
 
+// With a node down nothing becomes FULL: these calls would last a minute.
 TEST_F(SessionTest, ACallerWhoDiesMidBatchLeavesNothingBehind) {
+  ASSERT_TRUE(demo_->StopNodeNow(NodeAt(7)).ok());
   for (int round = 0; round < 5; ++round) {
     Session session(Endpoint(5));
     std::vector<v1::SessionOp> ops;
     for (std::uint64_t id = 1; id <= 500; ++id) {
       ops.push_back(id % 2 == 0 ? GetOp(id, absl::StrCat("dead/", id))
                                 : SetOp(id, absl::StrCat("dead/", round, "/", id), "v"));
+      if (ops.back().has_set()) ops.back().mutable_set()->set_until(v1::LEVEL_FULL);
     }
     ASSERT_TRUE(session.Send(ops));
+    // What was taken in has gone to the node by the time it is answered.
+    if (round % 2 == 0) session.ReadUntilEnded(250);
     session.Cancel();
   }
   EXPECT_TRUE(IsIdle(5));
+  ASSERT_TRUE(demo_->StartNodeNow(NodeAt(7)).ok());
 }
 
 // It sends twice its credit and much more, and reads nothing.
@@ -286,13 +298,63 @@ TEST_F(SessionTest, WhoFloodsAndDoesNotReadIsCutOff) {
   EXPECT_GE(other.ReadUntilEnded(1)[1].back().write().level().level(), v1::LEVEL_SAFE);
 }
 
+// A server that tells its credit and takes ops in, and answers none.
+class SilentService final : public v1::KeyValue::CallbackService {
+ public:
+  static constexpr std::uint32_t kCredit = 3;
+
+  SilentService() {
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
+    builder.RegisterService(this);
+    server_ = builder.BuildAndStart();
+  }
+  ~SilentService() override { server_->Shutdown(std::chrono::system_clock::now()); }
+  std::string endpoint() const { return absl::StrCat("127.0.0.1:", port_); }
+  int ops() const { return ops_; }
+  int sessions() const { return sessions_; }
+
+  grpc::ServerBidiReactor<v1::SessionRequest, v1::SessionResponse>* Session(
+      grpc::CallbackServerContext*) override {
+    ++sessions_;
+    class Reactor final : public grpc::ServerBidiReactor<v1::SessionRequest, v1::SessionResponse> {
+     public:
+      explicit Reactor(SilentService& service) : service_(service) {
+        response_.mutable_credit()->set_ops(kCredit);
+        response_.mutable_credit()->set_bytes(1 << 20);
+        StartWrite(&response_);
+        StartRead(&request_);
+      }
+      void OnReadDone(bool ok) override {
+        if (!ok) return Finish(grpc::Status::CANCELLED);
+        service_.ops_ += request_.ops_size();
+        StartRead(&request_);
+      }
+      void OnDone() override { delete this; }
+
+     private:
+      SilentService& service_;
+      v1::SessionRequest request_;
+      v1::SessionResponse response_;
+    };
+    return new Reactor(*this);
+  }
+
+ private:
+  int port_ = 0;
+  std::atomic<int> ops_ = 0;
+  std::atomic<int> sessions_ = 0;
+  std::unique_ptr<grpc::Server> server_;
+};
+
 // Counts ends; starts nothing.
-class Ends final : public CallObserver {
+class Ends final : public CallObserver, public SessionObserver {
  public:
   void OnReached(arbiter::Level level) override {
     MutexLock lock(mu_);
     safe_ = level >= arbiter::Level::kSafe;
   }
+  void OnEvent(const v1::SessionEvent&) override {}
   void OnEnd(const absl::Status& status) override {
     MutexLock lock(mu_);
     ends_.push_back(status);
@@ -307,6 +369,10 @@ class Ends final : public CallObserver {
     MutexLock lock(mu_);
     return safe_;
   }
+  bool ended() {
+    MutexLock lock(mu_);
+    return !ends_.empty();
+  }
 
  private:
   Mutex mu_;
@@ -314,6 +380,44 @@ class Ends final : public CallObserver {
   std::vector<absl::Status> ends_ ABSL_GUARDED_BY(mu_);
   bool safe_ ABSL_GUARDED_BY(mu_) = false;
 };
+
+// Of what waits for credit each ends alone when its time is up; a server that is silent about what it took is
+// given up, and nobody waits for it longer.
+TEST(ClientSessionTest, WhatTheServerHasNoWordForEndsAllTheSame) {
+  SilentService service;
+  ClientSession session(grpc::CreateChannel(service.endpoint(), grpc::InsecureChannelCredentials()),
+                        absl::Milliseconds(300));
+  const auto start = [&](absl::Duration timeout, Ends& ends) {
+    session.Start(SetOp(0, "key", "value"), timeout, ends);
+  };
+  const auto until = [&](const std::function<bool()>& holds) {
+    for (const absl::Time end = absl::Now() + kPatience; !holds() && absl::Now() < end;) {
+      session.EndOverdue();
+      std::this_thread::yield();
+    }
+    return holds();
+  };
+  std::array<Ends, SilentService::kCredit> taken;
+  std::array<Ends, 4> impatient;
+  Ends patient;
+  for (Ends& ends : taken) start(absl::Milliseconds(400), ends);
+  ASSERT_TRUE(until([&] { return service.ops() == SilentService::kCredit; }));
+  start(kPatience, patient);
+  for (Ends& ends : impatient) start(absl::Milliseconds(1), ends);
+  ASSERT_TRUE(until([&] { return impatient.back().ended(); }));
+  for (Ends& ends : impatient) EXPECT_TRUE(absl::IsDeadlineExceeded(ends.Await()[0]));
+  EXPECT_FALSE(taken[0].ended()) << "they end nobody else";
+  EXPECT_EQ(service.ops(), static_cast<int>(SilentService::kCredit)) << "nothing beyond the credit";
+  ASSERT_TRUE(until([&] { return patient.ended(); }));
+  for (Ends& ends : taken) {
+    ASSERT_EQ(ends.Await().size(), 1u);
+    EXPECT_TRUE(absl::IsDeadlineExceeded(ends.Await()[0])) << ends.Await()[0];
+  }
+  EXPECT_EQ(service.sessions(), 1);
+  Ends next;
+  start(absl::Milliseconds(1), next);
+  ASSERT_TRUE(until([&] { return next.ended() && service.sessions() == 2; }));
+}
 
 TEST_F(SessionTest, OpsOfASessionThatBreaksAllEndAndTheNextOpOpensAnother) {
   auto client = *AsyncClient::Create({Endpoint(8)});

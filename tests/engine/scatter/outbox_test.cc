@@ -86,6 +86,9 @@ TEST_F(OutboxTest, AfterABatchMoreGathersBeforeTheNext) {
   EXPECT_EQ(outbox_.PauseBeforeSend(now_), Outbox::kSendEvery * 3 / 4);
   now_ += Outbox::kSendEvery;
   EXPECT_EQ(outbox_.PauseBeforeSend(now_), absl::ZeroDuration());
+  EXPECT_EQ(Send(), "2");
+  Offer(3, 1000, /*owed=*/true);
+  EXPECT_EQ(outbox_.PauseBeforeSend(now_), absl::ZeroDuration()) << "nothing gathers with it";
 }
 
 TEST_F(OutboxTest, OfWhatItTakesHalfTheOtherHalfComesBack) {
