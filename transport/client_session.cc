@@ -42,18 +42,13 @@ class ClientSession::Stream final
  public:
   explicit Stream(absl::Duration silence) : silence_(silence) {}
 
-  // Once, before or after the first ops.
+  // Once. Ops may be started before: nothing is sent until the server has told its credit.
   void Begin(v1::KeyValue::Stub& stub) {
     self_ = shared_from_this();
     stub.async()->Session(&context_, this);
     AddHold();  // writes begin on any thread: the call outlives them
     StartRead(&response_);
     StartCall();
-    {
-      MutexLock lock(mu_);
-      holding_ = false;
-    }
-    Pump();
   }
 
   // False when nothing can be sent on it any more, and nothing was taken.
@@ -255,8 +250,8 @@ class ClientSession::Stream final
   std::uint64_t sent_bytes_ ABSL_GUARDED_BY(mu_) = 0;
   std::uint64_t last_id_ ABSL_GUARDED_BY(mu_) = 0;
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
-  bool holding_ ABSL_GUARDED_BY(mu_) =
-      false;  // events are being told: what they start travels together
+  // Events are being told: what they start travels together.
+  bool holding_ ABSL_GUARDED_BY(mu_) = false;
   bool silent_ ABSL_GUARDED_BY(mu_) = false;  // given up
   bool broken_ ABSL_GUARDED_BY(mu_) = false;  // nothing can be sent any more
   bool read_ended_ ABSL_GUARDED_BY(mu_) = false;
