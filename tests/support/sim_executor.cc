@@ -22,7 +22,9 @@ bool SimWorld::Later::operator()(const Event& a, const Event& b) const {
 }
 
 void SimWorld::At(absl::Duration delay, Task event) {
-  const absl::Duration at = now_ + std::max(delay, absl::ZeroDuration());
+  // Whole nanoseconds, as clocks of machines tell them: some delays are computed, and finer.
+  const absl::Duration at =
+      absl::Ceil(now_ + std::max(delay, absl::ZeroDuration()), absl::Nanoseconds(1));
   heap_.push_back({at, shuffle_ties_ ? ties_() : 0, next_sequence_++, std::move(event)});
   std::push_heap(heap_.begin(), heap_.end(), Later());
 }

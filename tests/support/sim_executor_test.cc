@@ -51,6 +51,14 @@ TEST(SimWorldTest, TimeMovesOnlyBetweenEventsAndStopsWhereTold) {
   EXPECT_FALSE(world.RunOne());
 }
 
+TEST(SimWorldTest, MomentsAreWholeNanoseconds) {
+  SimWorld world;
+  absl::Duration seen;
+  world.At(absl::Nanoseconds(10) + absl::Nanoseconds(1) / 4, [&] { seen = world.Elapsed(); });
+  world.RunFor(absl::Seconds(1));
+  EXPECT_EQ(seen, absl::Nanoseconds(11)) << "and none is early";
+}
+
 TEST(SimWorldTest, OffloadedWorkTakesVirtualTime) {
   SimWorld world({.offload_time = absl::Milliseconds(3)});
   SimExecutor executor(world);
