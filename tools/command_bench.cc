@@ -63,10 +63,10 @@ struct BenchArguments {
   ClientOptions client;
 };
 
-// What a run took, for each op that reached its goal.
+// What a run took, for each op that reached its goal; nothing where none did.
 struct ProcessorTimes {
   std::optional<absl::Duration> nodes;
-  absl::Duration client;
+  std::optional<absl::Duration> client;
 };
 struct Measured {
   LoadResult result;
@@ -152,7 +152,9 @@ Json ResultJson(const LoadPlan& plan, const Measured& measured, std::size_t endp
                             {"p999_ns", absl::ToInt64Nanoseconds(latency.Quantile(0.999))},
                             {"max_ns", absl::ToInt64Nanoseconds(latency.max())}};
   }
-  out["processor_client_ns"] = absl::ToInt64Nanoseconds(measured.each.client);
+  if (measured.each.client.has_value()) {
+    out["processor_client_ns"] = absl::ToInt64Nanoseconds(*measured.each.client);
+  }
   if (measured.each.nodes.has_value()) {
     out["processor_nodes_ns"] = absl::ToInt64Nanoseconds(*measured.each.nodes);
   }
@@ -178,10 +180,12 @@ void PrintText(const LoadPlan& plan, const Measured& measured, std::size_t endpo
                               FormatSpan(latency.Quantile(0.99)),
                               FormatSpan(latency.Quantile(0.999)), FormatSpan(latency.max())));
   }
-  PrintLine(absl::StrCat("  processor time each: here ", FormatSpan(measured.each.client),
-                         measured.each.nodes.has_value()
-                             ? absl::StrCat(", in the nodes ", FormatSpan(*measured.each.nodes))
-                             : ""));
+  if (measured.each.client.has_value()) {
+    PrintLine(absl::StrCat("  processor time each: here ", FormatSpan(*measured.each.client),
+                           measured.each.nodes.has_value()
+                               ? absl::StrCat(", in the nodes ", FormatSpan(*measured.each.nodes))
+                               : ""));
+  }
   for (const auto& [kind, count] : result.counts.not_won) {
     PrintLine(absl::StrCat("  ", count, " ", arbiter::OutcomeName(kind)));
   }

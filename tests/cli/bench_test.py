@@ -49,7 +49,7 @@ class BenchTest(unittest.TestCase):
             for low, high in (("p50_ns", "p99_ns"), ("p99_ns", "p999_ns"), ("p999_ns", "max_ns")):
                 self.assertLessEqual(latency[low], latency[high])
             self.assertLessEqual(latency["max_ns"], result["measured_ns"])
-        self.assertGreater(result["processor_client_ns"], 0)
+        self.assertEqual(result.get("processor_client_ns", 0) > 0, result["reached"] > 0)
         return result
 
     def test_fresh_keys_all_win(self):

@@ -37,6 +37,7 @@ ELSEWHERE = {
     "cmake": "builds; tools/test runs these presets",
     "ctest": "runs tests, this one among them",
     "build/release/tests/": "one test by hand, which ctest runs, or a benchmark",
+    "python3 tests/planted/planted.py": "half an hour of compiling; planted_faults_apply runs the short form",
     "build/asan/fuzz/": "the long form of a fuzz target; tools/test runs the short one",
 }
 # What may come of a command besides exit 0.
