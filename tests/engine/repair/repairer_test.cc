@@ -172,9 +172,15 @@ TEST_P(DamageTest, ReadIsRightNamesTheShareAndTheNodeMendsIt) {
   }
   const VersionRef one = RefOf(key, 1);
   const VersionRef two = RefOf(key, 2);
-  constexpr int kBad = 1;  // read by its neighbour, which asks it first
+  constexpr int kBad =
+      1;  // read by its neighbour, which hears nothing of the other one, and asks it first
   Apply(what, kBad, one, two);
   ASSERT_NE(WrongWith(kBad, one), "");
+  const auto set_heard = [&](bool heard) {
+    cell_.network().SetLinkUp(NodeAt(2), NodeAt(0), heard);
+    cell_.world().RunFor(absl::Seconds(2));
+  };
+  set_heard(false);
 
   const auto reply = cell_.Get(0, key, ReadMode::kVersion, Version(1));
   ASSERT_TRUE(reply.ok()) << reply.status();
@@ -182,6 +188,7 @@ TEST_P(DamageTest, ReadIsRightNamesTheShareAndTheNodeMendsIt) {
   EXPECT_THAT(reply->rejected,
               Contains(HasSubstr(absl::StrCat("share 1 of version 1 on node ", Name(kBad)))));
 
+  set_heard(true);
   EXPECT_TRUE(RunUntilWhole(kBad, one)) << WrongWith(kBad, one);
   cell_.world().RunFor(absl::Seconds(5));
   engine::RepairStatus repairs = Repairs(kBad);
