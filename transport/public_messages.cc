@@ -1,6 +1,7 @@
 #include "transport/public_messages.h"
 
 #include <utility>
+#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "arbiter/op_id.h"
@@ -52,11 +53,8 @@ absl::Status WriteFromWire(const Request& request, engine::SetRequest& out) {
   return absl::OkStatus();
 }
 
-}  // namespace
-
-v1::SetEvent SetEventToWire(const engine::SetAccepted& accepted, const engine::Cell& cell) {
-  v1::SetEvent event;
-  v1::SetAccepted& out = *event.mutable_accepted();
+void AcceptedToWire(const engine::SetAccepted& accepted, const engine::Cell& cell,
+                    v1::SetAccepted& out) {
   out.set_ticket(accepted.ticket);
   StampToWire(accepted.stamp, cell, *out.mutable_stamp());
   out.set_home_data_center(cell.data_center_name(accepted.home));
@@ -64,22 +62,27 @@ v1::SetEvent SetEventToWire(const engine::SetAccepted& accepted, const engine::C
   out.set_leading(accepted.leading);
   for (const DataCenterIndex dc : accepted.out) out.add_out(cell.data_center_name(dc));
   out.set_within_reach(LevelToWire(accepted.within_reach));
-  return event;
 }
 
-v1::SetEvent SetEventToWire(const engine::SetDecided& decided, const engine::Cell& cell) {
-  v1::SetEvent event;
-  DecisionToWire(decided.outcome, cell, *event.mutable_decided());
-  return event;
-}
-
-v1::SetEvent SetEventToWire(const engine::SetLevel& level, const engine::Cell& cell) {
-  v1::SetEvent event;
-  v1::LevelReached& out = *event.mutable_level();
+void LevelReachedToWire(const engine::SetLevel& level, const engine::Cell& cell,
+                        v1::LevelReached& out) {
   out.set_level(LevelToWire(level.level));
   out.set_version(level.version.value());
   SharesToWire(level.held, cell, *out.mutable_shares());
-  return event;
+}
+
+}  // namespace
+
+v1::SetEvent SetEventToWire(const engine::SetEvent& event, const engine::Cell& cell) {
+  v1::SetEvent out;
+  if (const auto* accepted = std::get_if<engine::SetAccepted>(&event)) {
+    AcceptedToWire(*accepted, cell, *out.mutable_accepted());
+  } else if (const auto* decided = std::get_if<engine::SetDecided>(&event)) {
+    DecisionToWire(decided->outcome, cell, *out.mutable_decided());
+  } else {
+    LevelReachedToWire(std::get<engine::SetLevel>(event), cell, *out.mutable_level());
+  }
+  return out;
 }
 
 void GetReplyToWire(const engine::GetReply& reply, const engine::Cell& cell, v1::GetResponse& out) {

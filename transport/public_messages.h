@@ -19,9 +19,8 @@ namespace worldb::transport {
 
 // -- server side: names instead of indices
 
-v1::SetEvent SetEventToWire(const engine::SetAccepted& accepted, const engine::Cell& cell);
-v1::SetEvent SetEventToWire(const engine::SetDecided& decided, const engine::Cell& cell);
-v1::SetEvent SetEventToWire(const engine::SetLevel& level, const engine::Cell& cell);
+// REQUIRES: not SetFailed, which is an error and no event.
+v1::SetEvent SetEventToWire(const engine::SetEvent& event, const engine::Cell& cell);
 void GetReplyToWire(const engine::GetReply& reply, const engine::Cell& cell, v1::GetResponse& out);
 void TicketToWire(const engine::TicketStatus& ticket, const engine::Cell& cell, v1::Ticket& out);
 void NodeStatusToWire(const engine::NodeStatus& status, const engine::Cell& cell,

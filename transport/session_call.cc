@@ -218,14 +218,7 @@ void SessionCall::Forget() {
 void SessionCall::OnWriteEvent(OpId id, arbiter::Level until, const engine::SetEvent& event) {
   if (const auto* failed = std::get_if<engine::SetFailed>(&event)) return Fail(id, failed->status);
   Outgoing out(id, engine::EndsCall(event, until));
-  v1::SetEvent& told = *out.event.mutable_write();
-  if (const auto* accepted = std::get_if<engine::SetAccepted>(&event)) {
-    told = SetEventToWire(*accepted, *cell_);
-  } else if (const auto* decided = std::get_if<engine::SetDecided>(&event)) {
-    told = SetEventToWire(*decided, *cell_);
-  } else {
-    told = SetEventToWire(std::get<engine::SetLevel>(event), *cell_);
-  }
+  *out.event.mutable_write() = SetEventToWire(event, *cell_);
   Send(std::move(out));
 }
 

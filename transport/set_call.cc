@@ -29,13 +29,7 @@ SetCall* SetCall::Start(engine::NodeApi& node, std::shared_ptr<const engine::Cel
 
 void SetCall::OnEvent(const engine::SetEvent& event) {
   if (const auto* failed = std::get_if<engine::SetFailed>(&event)) return End(failed->status);
-  if (const auto* accepted = std::get_if<engine::SetAccepted>(&event)) {
-    Send(SetEventToWire(*accepted, *cell_));
-  } else if (const auto* decided = std::get_if<engine::SetDecided>(&event)) {
-    Send(SetEventToWire(*decided, *cell_));
-  } else {
-    Send(SetEventToWire(std::get<engine::SetLevel>(event), *cell_));
-  }
+  Send(SetEventToWire(event, *cell_));
   if (engine::EndsCall(event, until_)) End(absl::OkStatus());
 }
 

@@ -29,6 +29,7 @@
 #include "cryptoscatter/base/entropy.h"
 #include "engine/cell/errors.h"
 #include "tests/support/temp_directory.h"
+#include "tests/transport/near_cell.h"
 #include "tools/demo_cell.h"
 #include "transport/client.h"
 #include "transport/limits.h"
@@ -63,12 +64,7 @@ class NodeServiceTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     directory_ = new testing::TempDirectory();
-    tools::DemoCell::Options options;
-    options.cell.data_dir = directory_->path() + "/data";
-    options.cell.delays = tools::WanDelays::None();
-    options.cell.window.window_min = absl::Milliseconds(20);
-    options.cell.window.window_max = absl::Milliseconds(500);
-    auto demo = tools::DemoCell::Start(options);
+    auto demo = tools::DemoCell::Start(NearCell(directory_->path()));
     ASSERT_TRUE(demo.ok()) << demo.status();
     demo_ = demo->release();
   }

@@ -18,6 +18,7 @@
 #include "engine/cell/errors.h"
 #include "engine/edge/read_budget.h"
 #include "tests/support/temp_directory.h"
+#include "tests/transport/near_cell.h"
 #include "tools/demo_cell.h"
 #include "transport/client.h"
 #include "worldb/v1/key_value.grpc.pb.h"
@@ -98,12 +99,7 @@ class UnreadGets {
 class UnreadAnswersTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    tools::DemoCell::Options options;
-    options.cell.data_dir = directory_.path() + "/data";
-    options.cell.delays = tools::WanDelays::None();
-    options.cell.window.window_min = absl::Milliseconds(20);
-    options.cell.window.window_max = absl::Milliseconds(500);
-    auto demo = tools::DemoCell::Start(options);
+    auto demo = tools::DemoCell::Start(NearCell(directory_.path()));
     ASSERT_TRUE(demo.ok()) << demo.status();
     demo_ = *std::move(demo);
     client_ = *Client::Create({demo_->endpoint(NodeAt(0))});
