@@ -26,6 +26,15 @@ Hash256 SignedDigest(const HashLabel& label, const CellId& cell, const Hash256& 
   return LabelledHash(label, input.array());
 }
 
+Hash256 ReceiptsDigest(const SigningPublicKey& node, const CellId& cell,
+                       std::span<const ReceiptClaim> claims) {
+  std::vector<Hash256> items;
+  items.reserve(claims.size());
+  for (const ReceiptClaim& claim : claims) items.push_back(claim.Leaf());
+  const BatchTree tree(labels::kReceiptBatchNode, items);
+  return SignedDigest(labels::kReceiptBatchSigned, cell, tree.root(), tree.count(), node);
+}
+
 // One proof for each item; every kBatchCountMax of them share a tree and a signature.
 std::vector<BatchProof> Sign(const SigningKeyPair& signer, const CellId& cell,
                              std::span<const Hash256> items, const HashLabel& node_label,
@@ -203,6 +212,33 @@ std::vector<Receipt> SignReceipts(const SigningKeyPair& node, const CellId& cell
     receipts.push_back({claims[i], std::move(proofs[i])});
   }
   return receipts;
+}
+
+std::vector<Signature> SignClaims(const SigningKeyPair& node, const CellId& cell,
+                                  std::span<const ReceiptClaim> claims) {
+  std::vector<Signature> signatures;
+  while (!claims.empty()) {
+    const auto batch = claims.first(std::min<std::size_t>(claims.size(), kBatchCountMax));
+    signatures.push_back(node.Sign(ReceiptsDigest(node.public_key(), cell, batch).bytes));
+    claims = claims.subspan(batch.size());
+  }
+  return signatures;
+}
+
+absl::Status VerifyClaims(const SigningPublicKey& node, const CellId& cell,
+                          std::span<const ReceiptClaim> claims,
+                          std::span<const Signature> signatures) {
+  if (signatures.size() != (claims.size() + kBatchCountMax - 1) / kBatchCountMax) {
+    return absl::InvalidArgumentError(absl::StrCat("receipts: ", signatures.size(),
+                                                   " signatures for ", claims.size(), " claims"));
+  }
+  for (const Signature& signature : signatures) {
+    const auto batch = claims.first(std::min<std::size_t>(claims.size(), kBatchCountMax));
+    WORLDB_RETURN_IF_ERROR(VerifySignature(node, ReceiptsDigest(node, cell, batch).bytes, signature,
+                                           "receipts"));
+    claims = claims.subspan(batch.size());
+  }
+  return absl::OkStatus();
 }
 
 Hash256 RefusalClaim::Leaf() const {

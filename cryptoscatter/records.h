@@ -118,6 +118,12 @@ struct Receipt {
 // One receipt for each claim, in order; every 256 of them share one signature.
 std::vector<Receipt> SignReceipts(const SigningKeyPair& node, const CellId& cell,
                                   std::span<const ReceiptClaim> claims);
+// The signatures of these receipts alone, one for every 256 claims: all that whoever knows the claims lacks.
+std::vector<Signature> SignClaims(const SigningKeyPair& node, const CellId& cell,
+                                  std::span<const ReceiptClaim> claims);
+absl::Status VerifyClaims(const SigningPublicKey& node, const CellId& cell,
+                          std::span<const ReceiptClaim> claims,
+                          std::span<const Signature> signatures);
 
 // What a node says it cannot hold, and that the fault is its writer's: the key share that was sealed to it is
 // not the one that was signed. `delivered` says what it was handed, so that whoever handed it over can tell

@@ -150,10 +150,6 @@ absl::Status CheckKeyShare(const Share& share, const CoreId& core_id, const KeyS
 
 CommitmentId Share::Commitment() const { return CommitmentOf(*this, core.Id()); }
 
-ReceiptClaim Share::Claim() const {
-  return {slot, slot_epoch, version, core.Id(), generation, index};
-}
-
 Bytes Share::EncodeMetadata() const {
   ByteWriter out(kMetadataBytesMin + 32 * proof.path.size());
   AppendMetadata(*this, out);
@@ -227,13 +223,20 @@ SiblingMetadata MetadataOfSibling(const Share& share, NodeIndex sibling) {
 ShareVerdict VerifyShare(const Share& share, const CellId& cell, BatchVerifier& verifier,
                          const KeyShare* key_share, absl::string_view source, bool has_fragment,
                          const ScriptBook& scripts) {
+  return VerifyShareOfCore(share, share.core.Id(), cell, verifier, key_share, source, has_fragment,
+                           scripts);
+}
+
+ShareVerdict VerifyShareOfCore(const Share& share, const CoreId& core_id, const CellId& cell,
+                               BatchVerifier& verifier, const KeyShare* key_share,
+                               absl::string_view source, bool has_fragment,
+                               const ScriptBook& scripts) {
   ShareVerdict verdict;
   std::string failures;
   const auto judge = [&failures](const absl::Status& status) {
     if (!status.ok()) absl::StrAppend(&failures, failures.empty() ? "" : "; ", status.message());
     return status.ok();
   };
-  const CoreId core_id = share.core.Id();
   verdict.proof_ok = judge(CheckProof(share, core_id, cell, verifier, scripts, verdict));
   if (has_fragment) {
     verdict.fragment_ok = judge(CheckFragment(share, core_id, scripts, verdict.fragment_fault));

@@ -44,7 +44,11 @@ struct Share {
 
   // What the writer signed, if leaf and path are honest.
   CommitmentId Commitment() const;
-  ReceiptClaim Claim() const;
+  ReceiptClaim Claim() const { return Claim(core.Id()); }
+  // REQUIRES: `core_id` is that of its core.
+  ReceiptClaim Claim(const CoreId& core_id) const {
+    return {slot, slot_epoch, version, core_id, generation, index};
+  }
 
   // Metadata and fragment are stored apart; the metadata decoder leaves `fragment` empty.
   Bytes EncodeMetadata() const;
@@ -91,6 +95,11 @@ ShareVerdict VerifyShare(const Share& share, const CellId& cell, BatchVerifier& 
                          const KeyShare* key_share = nullptr, absl::string_view source = {},
                          bool has_fragment = true,
                          const ScriptBook& scripts = *ScriptBook::Shipped());
+// The same for whoever has the id of its core. REQUIRES: `core_id` is that.
+ShareVerdict VerifyShareOfCore(const Share& share, const CoreId& core_id, const CellId& cell,
+                               BatchVerifier& verifier, const KeyShare* key_share,
+                               absl::string_view source, bool has_fragment,
+                               const ScriptBook& scripts);
 // OK when everything given holds; otherwise InvalidArgument with the reason.
 absl::Status ToStatus(const ShareVerdict& verdict);
 

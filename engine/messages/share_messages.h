@@ -38,15 +38,16 @@ struct PutShares {
   std::vector<std::shared_ptr<const ShareDelivery>> deliveries;
 };
 struct ShareRefusal {
-  arbiter::RoundId version;
+  std::uint32_t delivery = 0;  // which one of the call
   std::string reason;
   // The writer's fault, and the node's word for it: it will never hold this share.
   std::optional<cryptoscatter::Refusal> writers_fault = std::nullopt;
 };
 struct PutSharesReply {
   RequestId id = 0;
-  std::vector<cryptoscatter::Receipt> receipts;  // verified and synced
-  std::vector<ShareRefusal> refusals;
+  std::vector<ShareRefusal> refusals;  // by delivery
+  // Of the receipts for all others, in their order, which are verified and synced: SignClaims().
+  std::vector<cryptoscatter::Signature> receipts;
 };
 // Does the receiver hold its share, whole and of this commitment? Asked by a home that has lost the payload.
 struct ProbeShare {

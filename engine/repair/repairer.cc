@@ -109,8 +109,10 @@ void Repairer::Repair(const VersionRef& version) { Add(version); }
 absl::StatusOr<KeyShare> Repairer::OpenOwed(const ShareDelivery& delivery) {
   WORLDB_ASSIGN_OR_RETURN(const PairwiseKeys::KeyPtr key,
                           keys_.OpenerKey(delivery.writer_exchange_key));
-  return CheckDelivery(self_.cell(), self_.index(), delivery, *key, verifier_,
-                       /*with_fragment=*/false);
+  WORLDB_ASSIGN_OR_RETURN(CheckedDelivery checked,
+                          CheckDelivery(self_.cell(), self_.index(), delivery, *key, verifier_,
+                                        /*with_fragment=*/false));
+  return std::move(checked.key_share);
 }
 
 void Repairer::TakeOwed(NodeIndex from, const OwedShare& owed) {
@@ -119,15 +121,15 @@ void Repairer::TakeOwed(NodeIndex from, const OwedShare& owed) {
   const VersionRef version{share.core.key_tag, share.slot_epoch, share.version};
   absl::StatusOr<KeyShare> key_share = OpenOwed(*owed.delivery);
   if (!key_share.ok()) {
-    return Refuse(from, owed.id, version, std::string(key_share.status().message()));
+    return Refuse(from, owed.id, std::string(key_share.status().message()));
   }
   Entry* entry = Add(version);
   if (entry == nullptr) {
-    return Refuse(from, owed.id, version, "too many repairs wait; offer it again later");
+    return Refuse(from, owed.id, "too many repairs wait; offer it again later");
   }
   if (!entry->job.Owe(owed.delivery, *std::move(key_share))) {
     ++counts_.core_conflicts;
-    return Refuse(from, owed.id, version, "another value was handed over under the same version");
+    return Refuse(from, owed.id, "another value was handed over under the same version");
   }
   if (entry->owed_answers.size() >= kOwedAnswersMax) {
     entry->owed_answers.erase(entry->owed_answers.begin());
@@ -260,17 +262,16 @@ void Repairer::Do(Entry&, const repair::Fetched& fetched) {
   (near ? counts_.fragment_bytes_lan : counts_.fragment_bytes_wan) += fetched.bytes;
 }
 
-void Repairer::Refuse(NodeIndex to, RequestId id, const VersionRef& version,
-                      const std::string& why) const {
+void Repairer::Refuse(NodeIndex to, RequestId id, const std::string& why) const {
   PutSharesReply reply;
   reply.id = id;
-  reply.refusals.push_back({{version.key_tag, version.version}, why});
+  reply.refusals.push_back({.delivery = 0, .reason = why});
   self_.Send(to, std::move(reply));
 }
 
 void Repairer::Do(Entry& entry, const repair::RefuseOwed& refuse) {
   for (const auto& [to, id] : std::exchange(entry.owed_answers, {})) {
-    Refuse(to, id, entry.job.version(), refuse.why);
+    Refuse(to, id, refuse.why);
   }
 }
 
@@ -300,7 +301,7 @@ void Repairer::Do(Entry& entry, const repair::Done& done) {
   for (const auto& [to, id] : entry.owed_answers) {
     PutSharesReply reply;
     reply.id = id;
-    reply.receipts = cryptoscatter::SignReceipts(secrets_.signing, self_.cell().id(), {&claim, 1});
+    reply.receipts = cryptoscatter::SignClaims(secrets_.signing, self_.cell().id(), {&claim, 1});
     self_.Send(to, std::move(reply));
   }
   Leave(entry);

@@ -71,7 +71,7 @@ class Repairer {
   void Wake(Entry& entry);
   Helpers HelpersNow() const;
   absl::StatusOr<cryptoscatter::KeyShare> OpenOwed(const ShareDelivery& delivery);
-  void Refuse(NodeIndex to, RequestId id, const VersionRef& version, const std::string& why) const;
+  void Refuse(NodeIndex to, RequestId id, const std::string& why) const;
 
   // Carries out what a job wants. The entry may be gone after the last effect.
   void Do(Entry& entry, repair::Effects effects);

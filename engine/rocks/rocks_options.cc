@@ -69,6 +69,9 @@ rocksdb::ColumnFamilyOptions FamilyOptions(const std::shared_ptr<rocksdb::Cache>
   family.compression = rocksdb::kNoCompression;  // ciphertext and hashes do not shrink
   family.write_buffer_size = 8 * kMiB;
   family.arena_block_size = 256 * 1024;
+  // Most look-ups are for shares that are not there yet.
+  family.memtable_prefix_bloom_size_ratio = 0.05;
+  family.memtable_whole_key_filtering = true;
   family.max_write_buffer_number = 3;
   family.target_file_size_base = 8 * kMiB;
   family.max_bytes_for_level_base = 32 * kMiB;

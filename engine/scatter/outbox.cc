@@ -17,28 +17,29 @@ std::optional<Outbox::Batch> Outbox::NextBatch(absl::Duration now) {
   batch.owed = waiting_.front().owed;
   batch.patience = batch.owed ? kRebuildPatience : kAnswerPatience;
   const std::size_t count_max = batch.owed ? 1 : kDeliveriesPerBatchMax;
-  Versions versions;
+  Sent sent;
   std::size_t bytes = 0;
-  while (!waiting_.empty() && waiting_.front().owed == batch.owed && versions.size() < count_max &&
-         bytes < kBatchBytesMax) {
+  while (!waiting_.empty() && waiting_.front().owed == batch.owed &&
+         sent.versions.size() < count_max && bytes < kBatchBytesMax) {
     Delivery& delivery = waiting_.front();
     bytes += delivery.bytes;
-    versions.push_back(delivery.version);
+    sent.versions.push_back(delivery.version);
+    sent.claims.push_back(delivery.claim);
     batch.shares.push_back(std::move(delivery.share));
     waiting_.pop_front();
   }
   sent_last_ = now;
-  batch.id = under_way_.Add(node_, std::move(versions));
+  batch.id = under_way_.Add(node_, std::move(sent));
   return batch;
 }
 
 Outbox::Effects Outbox::TakeAnswer(RequestId id, const Versions& held, bool gave_receipts,
                                    absl::Duration now) {
   Effects effects;
-  const std::optional<Versions> versions = under_way_.Take(node_, id);
-  if (!versions.has_value()) return effects;
+  const std::optional<Sent> sent = under_way_.Take(node_, id);
+  if (!sent.has_value()) return effects;
   auto next = held.begin();
-  for (const arbiter::RoundId& version : *versions) {
+  for (const arbiter::RoundId& version : sent->versions) {
     if (next != held.end() && *next == version) {
       ++next;
     } else {
@@ -57,9 +58,9 @@ Outbox::Effects Outbox::TakeAnswer(RequestId id, const Versions& held, bool gave
 
 Outbox::Effects Outbox::TakeSilence(RequestId id, absl::Duration now) {
   Effects effects;
-  std::optional<Versions> versions = under_way_.Drop(id);
-  if (!versions.has_value()) return effects;
-  effects.taken_back = *std::move(versions);
+  std::optional<Sent> sent = under_way_.Drop(id);
+  if (!sent.has_value()) return effects;
+  effects.taken_back = std::move(sent->versions);
   TakeBackWaiting(effects.taken_back);
   Rest(now, effects);
   return effects;

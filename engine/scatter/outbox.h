@@ -23,6 +23,7 @@
 
 #include "absl/time/time.h"
 #include "arbiter/log_entry.h"
+#include "cryptoscatter/records.h"
 #include "engine/messages/asked.h"
 
 namespace worldb::engine {
@@ -46,9 +47,15 @@ class Outbox {
   using Versions = std::vector<arbiter::RoundId>;
   struct Delivery {
     arbiter::RoundId version;
+    cryptoscatter::ReceiptClaim claim;           // what its receipt will say
     std::shared_ptr<const ShareDelivery> share;  // handed on, never looked into
     std::size_t bytes = 0;
     bool owed = false;  // without its fragment
+  };
+  // What a batch under way brings: of each delivery, in order.
+  struct Sent {
+    Versions versions;
+    std::vector<cryptoscatter::ReceiptClaim> claims;
   };
   struct Batch {
     RequestId id = 0;
@@ -80,8 +87,8 @@ class Outbox {
 
   // -- in
 
-  // The versions of a batch, in its order; null when it is not under way (any more).
-  const Versions* UnderWay(RequestId id) { return under_way_.Find(node_, id); }
+  // Null when the batch is not under way (any more).
+  const Sent* UnderWay(RequestId id) { return under_way_.Find(node_, id); }
   // `held`: of those, in the same order, what the node proved to hold. `gave_receipts`: any at all.
   Effects TakeAnswer(RequestId id, const Versions& held, bool gave_receipts, absl::Duration now);
   // The batch's patience has run out; nothing follows if it was answered.
@@ -108,7 +115,7 @@ class Outbox {
   NodeIndex node_;
   std::deque<Delivery> waiting_;
   absl::Duration sent_last_ = -absl::InfiniteDuration();
-  Asked<Versions> under_way_;
+  Asked<Sent> under_way_;
   bool resting_ = false;
   std::optional<arbiter::RoundId> tried_with_;  // it rests on for all others
   absl::Duration rest_length_ = absl::ZeroDuration();

@@ -289,7 +289,12 @@ void Scatterer::OfferWhenReady(const arbiter::RoundId& id, Work& work, NodeIndex
 void Scatterer::Offer(const arbiter::RoundId& id, Work& work, NodeIndex node) {
   const auto& share = work.deliveries->shares[static_cast<std::size_t>(node.value())];
   // What does not fit is offered again by the sweep.
-  if (!outbox(node).Offer({id, share, BytesOf(*share), work.deliveries->owed})) return;
+  const cryptoscatter::ReceiptClaim claim{.slot = work.slot,
+                                          .slot_epoch = self_.cell().slot_epoch(),
+                                          .version = id.version,
+                                          .core = work.deliveries->core,
+                                          .index = node};
+  if (!outbox(node).Offer({id, claim, share, BytesOf(*share), work.deliveries->owed})) return;
   work.sent.Add(node);
   SendSoon(node);
 }
@@ -351,38 +356,43 @@ void Scatterer::Try(NodeIndex node) {
 // ---------------------------------------------------------------- back from it
 
 void Scatterer::TakeReceipts(NodeIndex from, const PutSharesReply& reply) {
-  const Outbox::Versions* versions = outbox(from).UnderWay(reply.id);
-  if (versions == nullptr) return;
-  const Outbox::Versions held = ProvedBy(from, *versions, reply.receipts);
-  for (const arbiter::RoundId& id : held) MarkHeld(id, from);
+  const Outbox::Sent* sent = outbox(from).UnderWay(reply.id);
+  if (sent == nullptr) return;
+  const Outbox::Versions held = ProvedBy(from, *sent, reply);
+  for (const arbiter::RoundId& id : held) {
+    if (works_.contains(id)) MarkHeld(id, from);
+  }
   for (const ShareRefusal& refusal : reply.refusals) {
-    if (refusal.writers_fault.has_value())
-      MarkRefused(refusal.version, from, *refusal.writers_fault);
+    if (!refusal.writers_fault.has_value() || refusal.delivery >= sent->versions.size()) continue;
+    MarkRefused(sent->versions[refusal.delivery], from, *refusal.writers_fault);
   }
   const bool gave_receipts = !reply.receipts.empty();
   Heed(from, outbox(from).TakeAnswer(reply.id, held, gave_receipts, self_.now()));
   SendSoon(from);
 }
 
-// Which version of the batch a receipt is for follows from the claim, which the node signed; receipts
-// come in the order of the batch.
-Outbox::Versions Scatterer::ProvedBy(NodeIndex node, const Outbox::Versions& versions,
-                                     const std::vector<cryptoscatter::Receipt>& receipts) {
-  Outbox::Versions proved;
-  proved.reserve(std::min(versions.size(), receipts.size()));
-  auto next = versions.begin();
-  for (const cryptoscatter::Receipt& receipt : receipts) {
-    const auto of = std::find_if(next, versions.end(), [&](const arbiter::RoundId& id) {
-      if (id.version != receipt.claim.version) return false;
-      const auto work = works_.find(id);
-      return work != works_.end() && work->second.deliveries != nullptr &&
-             work->second.deliveries->core == receipt.claim.core;
-    });
-    if (of == versions.end() || !IsReceiptOf(self_.cell(), node, receipt, verifier_)) continue;
-    proved.push_back(*of);
-    next = of + 1;
+// All that it was handed and did not refuse, if it signed for just that.
+Outbox::Versions Scatterer::ProvedBy(NodeIndex node, const Outbox::Sent& sent,
+                                     const PutSharesReply& reply) const {
+  if (reply.receipts.empty()) return {};
+  std::vector<bool> refused(sent.versions.size());
+  for (const ShareRefusal& refusal : reply.refusals) {
+    if (refusal.delivery < refused.size()) refused[refusal.delivery] = true;
   }
-  return proved;
+  Outbox::Versions versions;
+  std::vector<cryptoscatter::ReceiptClaim> claims;
+  versions.reserve(refused.size());
+  claims.reserve(refused.size());
+  for (std::size_t i = 0; i < refused.size(); ++i) {
+    if (refused[i]) continue;
+    versions.push_back(sent.versions[i]);
+    claims.push_back(sent.claims[i]);
+  }
+  const Cell& cell = self_.cell();
+  const bool proved =
+      cryptoscatter::VerifyClaims(cell.node(node).signing_key, cell.id(), claims, reply.receipts)
+          .ok();
+  return proved ? versions : Outbox::Versions();
 }
 
 void Scatterer::MarkHeld(const arbiter::RoundId& id, NodeIndex node) {

@@ -126,8 +126,8 @@ class Scatterer {
   void Heed(NodeIndex node, const Outbox::Effects& effects);
 
   // -- back from it
-  Outbox::Versions ProvedBy(NodeIndex node, const Outbox::Versions& versions,
-                            const std::vector<cryptoscatter::Receipt>& receipts);
+  Outbox::Versions ProvedBy(NodeIndex node, const Outbox::Sent& sent,
+                            const PutSharesReply& reply) const;
   void MarkHeld(const arbiter::RoundId& id, NodeIndex node);
   // Its writer sealed to the node what it did not sign.
   void MarkRefused(const arbiter::RoundId& id, NodeIndex node,

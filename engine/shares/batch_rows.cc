@@ -1,6 +1,5 @@
 #include "engine/shares/batch_rows.h"
 
-#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -29,15 +28,14 @@ void BatchRows::LetGo(BatchPtrs& held) {
 }
 
 void BatchRows::Shrink(std::size_t count_max) {
-  if (batches_.size() <= count_max) return;
-  std::vector<std::pair<std::uint64_t, BatchRef>> free;
-  for (const auto& [ref, entry] : batches_) {
-    if (entry.batch.use_count() == 1) free.emplace_back(entry.used, ref);
-  }
-  std::sort(free.begin(), free.end());
-  for (const auto& [used, ref] : free) {
-    if (batches_.size() <= count_max) break;
-    batches_.erase(ref);
+  while (batches_.size() > count_max) {
+    auto oldest = batches_.end();
+    for (auto it = batches_.begin(); it != batches_.end(); ++it) {
+      if (it->second.batch.use_count() > 1) continue;
+      if (oldest == batches_.end() || it->second.used < oldest->second.used) oldest = it;
+    }
+    if (oldest == batches_.end()) return;
+    batches_.erase(oldest);
   }
 }
 

@@ -1,5 +1,7 @@
 #include "engine/shares/delivery_check.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "cryptoscatter/base/status_macros.h"
 #include "cryptoscatter/share.h"
@@ -29,11 +31,11 @@ absl::Status CheckPlace(const Cell& cell, NodeIndex index, const Share& share) {
 
 }  // namespace
 
-absl::StatusOr<cryptoscatter::KeyShare> CheckDelivery(const Cell& cell, NodeIndex index,
-                                                      const ShareDelivery& delivery,
-                                                      const cryptoscatter::PairwiseKey& opener,
-                                                      cryptoscatter::BatchVerifier& verifier,
-                                                      bool with_fragment) {
+absl::StatusOr<CheckedDelivery> CheckDelivery(const Cell& cell, NodeIndex index,
+                                              const ShareDelivery& delivery,
+                                              const cryptoscatter::PairwiseKey& opener,
+                                              cryptoscatter::BatchVerifier& verifier,
+                                              bool with_fragment) {
   const Share& share = delivery.share;
   WORLDB_RETURN_IF_ERROR(CheckPlace(cell, index, share));
   if (!cell.IsWriter(share.proof.signer)) {
@@ -41,12 +43,12 @@ absl::StatusOr<cryptoscatter::KeyShare> CheckDelivery(const Cell& cell, NodeInde
         absl::StrCat("share ", index.value(), " of version ", share.version.value(), ": key ",
                      share.proof.signer.Hex(), " that signed it is no writer of this cell"));
   }
-  absl::StatusOr<cryptoscatter::KeyShare> opened =
-      cryptoscatter::OpenKeyShare(opener, {share.core.Id(), index, share.key_share_hash},
-                                  cell.node(index).id, delivery.key_share);
-  const cryptoscatter::ShareVerdict verdict =
-      cryptoscatter::VerifyShare(share, cell.id(), verifier, opened.ok() ? &*opened : nullptr,
-                                 /*source=*/{}, with_fragment, cell.scripts().book());
+  const CoreId core = share.core.Id();
+  absl::StatusOr<cryptoscatter::KeyShare> opened = cryptoscatter::OpenKeyShare(
+      opener, {core, index, share.key_share_hash}, cell.node(index).id, delivery.key_share);
+  const cryptoscatter::ShareVerdict verdict = cryptoscatter::VerifyShareOfCore(
+      share, core, cell.id(), verifier, opened.ok() ? &*opened : nullptr,
+      /*source=*/{}, with_fragment, cell.scripts().book());
   const bool rest_is_good = verdict.record_fault == cryptoscatter::ShareFault::kNone &&
                             verdict.fragment_fault == cryptoscatter::ShareFault::kNone;
   if (rest_is_good && !opened.ok()) return absl::DataLossError(opened.status().message());
@@ -54,7 +56,7 @@ absl::StatusOr<cryptoscatter::KeyShare> CheckDelivery(const Cell& cell, NodeInde
     return absl::DataLossError(verdict.reason);
   }
   WORLDB_RETURN_IF_ERROR(cryptoscatter::ToStatus(verdict));
-  return opened;
+  return CheckedDelivery{core, verdict.commitment, *std::move(opened)};
 }
 
 }  // namespace worldb::engine

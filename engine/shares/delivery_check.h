@@ -20,13 +20,19 @@
 
 namespace worldb::engine {
 
-// The key share of a good delivery. `opener` is the key it opens with; `with_fragment` is false for a
+struct CheckedDelivery {
+  CoreId core;
+  CommitmentId commitment;  // what the writer signed
+  cryptoscatter::KeyShare key_share;
+};
+
+// What a good delivery is and brings. `opener` is the key it opens with; `with_fragment` is false for a
 // share that comes without one.
-absl::StatusOr<cryptoscatter::KeyShare> CheckDelivery(const Cell& cell, NodeIndex index,
-                                                      const ShareDelivery& delivery,
-                                                      const cryptoscatter::PairwiseKey& opener,
-                                                      cryptoscatter::BatchVerifier& verifier,
-                                                      bool with_fragment = true);
+absl::StatusOr<CheckedDelivery> CheckDelivery(const Cell& cell, NodeIndex index,
+                                              const ShareDelivery& delivery,
+                                              const cryptoscatter::PairwiseKey& opener,
+                                              cryptoscatter::BatchVerifier& verifier,
+                                              bool with_fragment = true);
 
 }  // namespace worldb::engine
 

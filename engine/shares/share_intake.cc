@@ -30,6 +30,7 @@ struct Item {
   // Set when the share is found good.
   std::optional<StoredForm> form;
   std::optional<BatchRef> batch;  // null for a batch of one
+  CoreId core;                    // once it is checked
   bool writers_fault = false;     // its key share is not what was signed
   bool known = false;             // stored before: receipt again, nothing to write
   bool kept = false;              // its row, until the commit is answered
@@ -42,11 +43,12 @@ struct Checker {
   const cryptoscatter::StorageKey* storage_key;  // outlives the pool's work, as NodeParts demands
 
   void Check(Item& item, BatchVerifier& verifier) const {
-    const auto key_share = CheckDelivery(*cell, index, *item.delivery, *item.opener, verifier);
-    item.status = key_share.status();
+    const auto checked = CheckDelivery(*cell, index, *item.delivery, *item.opener, verifier);
+    item.status = checked.status();
     item.writers_fault = absl::IsDataLoss(item.status);
     if (!item.status.ok()) return;
-    item.form = StoredForm::Make(*cell, *storage_key, item.delivery->share, *key_share);
+    item.core = checked->core;
+    item.form = StoredForm::Make(*cell, *storage_key, item.delivery->share, *checked);
   }
   void Check(std::vector<Item>& items, BatchVerifier& verifier) const {
     const Item* last = nullptr;
@@ -126,7 +128,7 @@ void ShareIntake::Take(NodeIndex from, PutShares request) {
   under_way.bytes += load.bytes;
   const auto call = std::make_shared<Call>(*this, from, request.id, load);
   for (std::shared_ptr<const ShareDelivery>& delivery : request.deliveries) {
-    if (delivery != nullptr) call->Add(std::move(delivery));
+    call->Add(std::move(delivery));
   }
   call->Check();
 }
@@ -134,20 +136,24 @@ void ShareIntake::Take(NodeIndex from, PutShares request) {
 void ShareIntake::Refuse(NodeIndex to, const PutShares& request) const {
   PutSharesReply reply;
   reply.id = request.id;
-  for (const std::shared_ptr<const ShareDelivery>& delivery : request.deliveries) {
-    if (delivery == nullptr) continue;
-    reply.refusals.push_back({{delivery->share.core.key_tag, delivery->share.version},
-                              "too many shares are on their way in; offer it again later"});
+  for (std::size_t i = 0; i < request.deliveries.size(); ++i) {
+    reply.refusals.push_back(
+        {.delivery = static_cast<std::uint32_t>(i),
+         .reason = "too many shares are on their way in; offer it again later"});
   }
   self_.Send(to, std::move(reply));
 }
 
 void ShareIntake::Call::Add(std::shared_ptr<const ShareDelivery> delivery) {
   Item& item = items_.emplace_back();
+  if (delivery == nullptr) {
+    item.status = absl::InvalidArgumentError("a delivery without a share");
+    return;
+  }
   const Share& share = delivery->share;
   item.row_key = ShareRow::Key(share.core.key_tag, share.slot_epoch, share.version);
   const Cell& cell = intake_.self_.cell();
-  const DataCenterIndex home = cell.HomeOf(cell.SlotOf(share.core.key_tag));
+  const DataCenterIndex home = cell.HomeOf(share.slot);  // which is compared with the key's
   if (DataCenterOf(from_) != home) {
     item.status =
         absl::PermissionDeniedError(absl::StrCat("the key's home is ", cell.data_center_name(home),
@@ -314,26 +320,26 @@ void ShareIntake::Call::Answer(const absl::Status& committed) {
   PutSharesReply reply;
   reply.id = id_;
   std::vector<cryptoscatter::ReceiptClaim> claims;
-  for (const Item& item : items_) {
-    const Share& share = item.delivery->share;
+  for (std::size_t i = 0; i < items_.size(); ++i) {
+    const Item& item = items_[i];
     if (item.kept) intake_.writes_.LetGo(item.row_key);
     const absl::Status& failed = item.status.ok() ? committed : item.status;
     if (failed.ok()) {
-      claims.push_back(share.Claim());
+      claims.push_back(item.delivery->share.Claim(item.core));
     } else {
       ShareRefusal& refusal = reply.refusals.emplace_back();
-      refusal.version = {share.core.key_tag, share.version};
+      refusal.delivery = static_cast<std::uint32_t>(i);
       refusal.reason = std::string(failed.message());
       if (item.writers_fault) {
         refusal.writers_fault = cryptoscatter::SignRefusal(
             intake_.secrets_.signing, intake_.self_.cell().id(),
-            {share.Claim(), cryptoscatter::DeliveredHash(item.delivery->writer_exchange_key,
+            {item.delivery->share.Claim(), cryptoscatter::DeliveredHash(item.delivery->writer_exchange_key,
                                                          item.delivery->key_share)});
       }
     }
   }
   reply.receipts =
-      cryptoscatter::SignReceipts(intake_.secrets_.signing, intake_.self_.cell().id(), claims);
+      cryptoscatter::SignClaims(intake_.secrets_.signing, intake_.self_.cell().id(), claims);
   Load& under_way = intake_.under_way_[from_.value()];
   under_way.deliveries -= load_.deliveries;
   under_way.bytes -= load_.bytes;

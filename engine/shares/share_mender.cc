@@ -24,11 +24,14 @@ void ShareMender::Mend(cryptoscatter::Share share, const cryptoscatter::KeyShare
                        std::function<void(absl::Status)> done) {
   const VersionRef version{share.core.key_tag, share.slot_epoch, share.version};
   const std::string row_key = ShareRow::Key(version);
-  if (!writes_.Keep(row_key, share.Commitment())) {
+  const CoreId core = share.core.Id();
+  const CommitmentId commitment = share.Commitment();
+  if (!writes_.Keep(row_key, commitment)) {
     return done(absl::UnavailableError("the share is being written"));
   }
   const auto mending = std::make_shared<Mending>();
-  mending->form = StoredForm::Make(self_.cell(), storage_key_, std::move(share), key_share);
+  mending->form = StoredForm::Make(self_.cell(), storage_key_, std::move(share),
+                                   {core, commitment, key_share.Duplicate()});
   mending->row_key = row_key;
   mending->batch = mending->form.FindBatch();
   mending->done = std::move(done);

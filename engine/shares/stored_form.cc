@@ -10,20 +10,21 @@ namespace worldb::engine {
 using cryptoscatter::BatchRef;
 using cryptoscatter::Share;
 
-cryptoscatter::KeySharePlace PlaceOf(const Cell& cell, const Share& share) {
-  return {share.core.Id(), share.generation, share.index, cell.node(share.index).id,
+cryptoscatter::KeySharePlace PlaceOf(const Cell& cell, const Share& share, const CoreId& core) {
+  return {core, share.generation, share.index, cell.node(share.index).id,
           share.key_share_hash};
 }
 
 StoredForm StoredForm::Make(const Cell& cell, const cryptoscatter::StorageKey& storage_key,
-                            Share share, const cryptoscatter::KeyShare& key_share) {
+                            Share share, const CheckedDelivery& checked) {
   StoredForm form;
-  form.commitment = share.Commitment();
+  form.commitment = checked.commitment;
   form.row.fragment_apart = share.fragment.size() > ShareRow::kFragmentInRowBytesMax;
   if (form.row.fragment_apart) {
     form.fragment = std::make_shared<const Bytes>(std::exchange(share.fragment, {}));
   }
-  form.row.key_share = cryptoscatter::WrapKeyShare(storage_key, PlaceOf(cell, share), key_share);
+  form.row.key_share = cryptoscatter::WrapKeyShare(
+      storage_key, PlaceOf(cell, share, checked.core), checked.key_share);
   form.row.script = cryptoscatter::ScriptBook::PrefixOf(share.script);
   form.row.share = std::move(share);
   return form;

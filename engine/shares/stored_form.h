@@ -12,11 +12,16 @@
 #include "engine/ports/store.h"
 #include "engine/rows/share_rows.h"
 #include "engine/shares/batch_rows.h"
+#include "engine/shares/delivery_check.h"
 
 namespace worldb::engine {
 
-// Where the key share of this share lies wrapped.
-cryptoscatter::KeySharePlace PlaceOf(const Cell& cell, const cryptoscatter::Share& share);
+// Where the key share of this share lies wrapped. REQUIRES: `core` is the id of its core.
+cryptoscatter::KeySharePlace PlaceOf(const Cell& cell, const cryptoscatter::Share& share,
+                                     const CoreId& core);
+inline cryptoscatter::KeySharePlace PlaceOf(const Cell& cell, const cryptoscatter::Share& share) {
+  return PlaceOf(cell, share, share.core.Id());
+}
 
 // Complete but for where its proof goes: BatchRows::Place().
 struct StoredForm {
@@ -24,9 +29,9 @@ struct StoredForm {
   SharedBytes fragment;  // null when it lies in the row
   CommitmentId commitment;
 
-  // REQUIRES: the share's proof holds, and the key share is its.
+  // REQUIRES: the share's proof holds, and what was checked is its.
   static StoredForm Make(const Cell& cell, const cryptoscatter::StorageKey& storage_key,
-                         cryptoscatter::Share share, const cryptoscatter::KeyShare& key_share);
+                         cryptoscatter::Share share, const CheckedDelivery& checked);
   // Null for a batch of one, which has no row.
   std::optional<cryptoscatter::BatchRef> FindBatch() const;
   // The share row and the fragment apart from it, if any.

@@ -196,5 +196,43 @@ TEST(Receipt, RoundTripsAndEveryFlipIsRefused) {
           .ok());
 }
 
+// Whoever knows the claims has the receipts with the signatures alone.
+TEST(Receipt, SignaturesAloneStandForTheReceiptsOfKnownClaims) {
+  testing::SeededEntropy entropy(8);
+  const SigningKeyPair node = SigningKeyPair::Generate(entropy);
+  const CellId cell = SomeCore().cell;
+  for (const std::size_t count : {0, 1, 2, 255, 256, 257, 600}) {
+    std::vector<ReceiptClaim> claims;
+    for (std::size_t i = 0; i < count; ++i) {
+      claims.push_back({Slot(1), SlotEpoch(2), Version(i), SomeCore().Id(), 0, NodeAt(4)});
+    }
+    const std::vector<Signature> signatures = SignClaims(node, cell, claims);
+    const std::vector<Receipt> receipts = SignReceipts(node, cell, claims);
+    ASSERT_EQ(signatures.size(), (count + 255) / 256);
+    for (std::size_t i = 0; i < count; ++i) {
+      EXPECT_EQ(receipts[i].proof.signature, signatures[i / 256]) << i;
+    }
+    const auto good = [&](const std::vector<ReceiptClaim>& of, const CellId& where,
+                          const std::vector<Signature>& by) {
+      return VerifyClaims(node.public_key(), where, of, by).ok();
+    };
+    EXPECT_TRUE(good(claims, cell, signatures));
+    if (count == 0) continue;
+    EXPECT_FALSE(good(claims, CellId(), signatures));
+    EXPECT_FALSE(good({claims.begin() + 1, claims.end()}, cell, signatures));
+    std::vector<ReceiptClaim> changed = claims;
+    changed.back().version = Version(9999);
+    EXPECT_FALSE(good(changed, cell, signatures));
+    std::vector<Signature> forged = signatures;
+    forged.back().bytes[3] ^= 1;
+    EXPECT_FALSE(good(claims, cell, forged));
+    forged = signatures;
+    forged.push_back(signatures.back());
+    EXPECT_FALSE(good(claims, cell, forged));
+    const SigningKeyPair other = SigningKeyPair::Generate(entropy);
+    EXPECT_FALSE(VerifyClaims(other.public_key(), cell, claims, signatures).ok());
+  }
+}
+
 }  // namespace
 }  // namespace worldb::cryptoscatter

@@ -83,10 +83,7 @@ class ShareCellTest : public ::testing::Test {
     peer_ = cell_.network().Attach(NodeAt(kTestNode), *executor_);
     peer_->SetHandler([this](NodeIndex from, engine::PeerMessage message) {
       if (const auto* put = std::get_if<engine::PutSharesReply>(&message)) {
-        for (const cryptoscatter::Receipt& receipt : put->receipts) {
-          receipts_.insert({receipt.claim.core, receipt.claim.index});
-        }
-        for (const engine::ShareRefusal& refusal : put->refusals) refusals_ += refusal.reason;
+        TakeReceipts(from, *put);
       } else if (const auto* fetched = std::get_if<engine::FetchShareReply>(&message)) {
         fetched_[fetched->id] = fetched->status;
       } else if (const auto* asked = std::get_if<engine::FetchFragment>(&message)) {
@@ -100,7 +97,24 @@ class ShareCellTest : public ::testing::Test {
     peer_->Send(NodeAt(node), std::move(message));
   }
   void Hand(int node, std::vector<DeliveryPtr> deliveries) {
-    Send(node, engine::PutShares{++last_request_, std::move(deliveries)});
+    handed_[++last_request_] = deliveries;
+    Send(node, engine::PutShares{last_request_, std::move(deliveries)});
+  }
+  void TakeReceipts(NodeIndex from, const engine::PutSharesReply& reply) {
+    std::set<std::uint32_t> refused;
+    for (const engine::ShareRefusal& refusal : reply.refusals) {
+      refusals_ += refusal.reason;
+      refused.insert(refusal.delivery);
+    }
+    std::vector<cryptoscatter::ReceiptClaim> claims;
+    const std::vector<DeliveryPtr>& handed = handed_[reply.id];
+    for (std::uint32_t i = 0; i < handed.size(); ++i) {
+      if (!refused.contains(i)) claims.push_back(handed[i]->share.Claim());
+    }
+    EXPECT_TRUE(cryptoscatter::VerifyClaims(cell_.cell().node(from).signing_key, cell_.cell().id(),
+                                            claims, reply.receipts)
+                    .ok());
+    for (const auto& claim : claims) receipts_.insert({claim.core, claim.index});
   }
   engine::RequestId Fetch(int node, const engine::VersionRef& version) {
     Send(node, engine::FetchShare{++last_request_, version.key_tag, version.slot_epoch,
@@ -183,6 +197,7 @@ class ShareCellTest : public ::testing::Test {
   SimCell cell_;
   std::unique_ptr<SimExecutor> executor_;
   std::unique_ptr<engine::PeerNetwork> peer_;
+  std::map<engine::RequestId, std::vector<DeliveryPtr>> handed_;
   std::set<std::pair<CoreId, NodeIndex>> receipts_;
   std::string refusals_;
   std::map<engine::RequestId, absl::Status> fetched_;

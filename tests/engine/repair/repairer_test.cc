@@ -524,12 +524,12 @@ TEST_P(OwedTest, AnOwedShareIsMadeOutOfItsKeyShareAndOthersFragments) {
       EXPECT_TRUE(RunUntilWhole(4, RefOf(key)));
       cell_.world().RunFor(absl::Seconds(2));
       ASSERT_EQ(replies.size(), 4u);
-      cryptoscatter::BatchVerifier verifier;
+      const cryptoscatter::ReceiptClaim claim = deliveries[4]->share.Claim();
       for (std::size_t i = 2; i < 4; ++i) {
         EXPECT_EQ(replies[i].id, i + 1);
-        ASSERT_EQ(replies[i].receipts.size(), 1u);
-        EXPECT_EQ(replies[i].receipts[0].claim, deliveries[4]->share.Claim());
-        EXPECT_TRUE(verifier.VerifyReceipt(replies[i].receipts[0], cell_.cell().id()).ok());
+        EXPECT_TRUE(cryptoscatter::VerifyClaims(cell_.cell().node(NodeAt(4)).signing_key,
+                                                cell_.cell().id(), {&claim, 1}, replies[i].receipts)
+                        .ok());
       }
     }
     cell_.StartNode(8);

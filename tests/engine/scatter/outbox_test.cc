@@ -24,10 +24,16 @@ std::string TextOf(const Outbox::Versions& versions) {
   return text;
 }
 
+cryptoscatter::ReceiptClaim ClaimOf(std::uint64_t number) {
+  cryptoscatter::ReceiptClaim claim;
+  claim.version = VersionNumber(number).version;
+  return claim;
+}
+
 class OutboxTest : public ::testing::Test {
  protected:
   bool Offer(std::uint64_t number, std::size_t bytes = 1000, bool owed = false) {
-    return outbox_.Offer({VersionNumber(number), nullptr, bytes, owed});
+    return outbox_.Offer({VersionNumber(number), ClaimOf(number), nullptr, bytes, owed});
   }
   // The next batch as it is sent: "1 2 3", "owed 4", or "nothing".
   std::string Send() {
@@ -35,9 +41,13 @@ class OutboxTest : public ::testing::Test {
     if (!batch.has_value()) return "nothing";
     last_ = batch->id;
     EXPECT_EQ(batch->patience, batch->owed ? Outbox::kRebuildPatience : Outbox::kAnswerPatience);
-    const Outbox::Versions& versions = *outbox_.UnderWay(batch->id);
-    EXPECT_EQ(batch->shares.size(), versions.size());
-    return (batch->owed ? "owed " : "") + TextOf(versions);
+    const Outbox::Sent& sent = *outbox_.UnderWay(batch->id);
+    EXPECT_EQ(batch->shares.size(), sent.versions.size());
+    EXPECT_EQ(batch->shares.size(), sent.claims.size());
+    for (std::size_t i = 0; i < sent.claims.size(); ++i) {
+      EXPECT_EQ(sent.claims[i].version, sent.versions[i].version);
+    }
+    return (batch->owed ? "owed " : "") + TextOf(sent.versions);
   }
   // What follows: "back 1 2", "look 1s", "woke", or "".
   std::string Told(const Outbox::Effects& effects) {
@@ -207,7 +217,7 @@ TEST_F(OutboxTest, ALookOfAnEarlierRestDoesNotShortenThePresentOne) {
 TEST_F(OutboxTest, ABatchIsBoundedInNumberAndInBytes) {
   for (std::size_t i = 0; i <= Outbox::kDeliveriesPerBatchMax; ++i) Offer(i + 1, 1);
   Send();
-  EXPECT_EQ(outbox_.UnderWay(last_)->size(), Outbox::kDeliveriesPerBatchMax);
+  EXPECT_EQ(outbox_.UnderWay(last_)->versions.size(), Outbox::kDeliveriesPerBatchMax);
   EXPECT_EQ(Send(), std::to_string(Outbox::kDeliveriesPerBatchMax + 1));
   Offer(1001, Outbox::kBatchBytesMax - 1);
   Offer(1002, 5);

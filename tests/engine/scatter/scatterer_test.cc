@@ -21,7 +21,7 @@ using arbiter::Level;
 using arbiter::LevelReached;
 using arbiter::LogRecord;
 using arbiter::RoundId;
-using cryptoscatter::Receipt;
+using cryptoscatter::Signature;
 using worldb::testing::Seat;
 
 class ScattererTest : public ::testing::Test {
@@ -54,14 +54,14 @@ class ScattererTest : public ::testing::Test {
     }
     return sent;
   }
-  std::vector<Receipt> ReceiptsFor(int node, const PutShares& put) {
+  std::vector<Signature> ReceiptsFor(int node, const PutShares& put) {
     std::vector<cryptoscatter::ReceiptClaim> claims;
     for (const auto& delivery : put.deliveries) claims.push_back(delivery->share.Claim());
-    return cryptoscatter::SignReceipts(seat_.node().secrets(NodeAt(node)).signing,
-                                       seat_.node().cell().id(), claims);
+    return cryptoscatter::SignClaims(seat_.node().secrets(NodeAt(node)).signing,
+                                     seat_.node().cell().id(), claims);
   }
   void Answer(int node, const PutShares& put) {
-    scatterer_.TakeReceipts(NodeAt(node), {put.id, ReceiptsFor(node, put), {}});
+    scatterer_.TakeReceipts(NodeAt(node), {put.id, {}, ReceiptsFor(node, put)});
   }
   void Refuse(int node, const PutShares& put) {
     scatterer_.TakeReceipts(NodeAt(node), {put.id, {}, {}});
@@ -115,16 +115,22 @@ TEST_F(ScattererTest, ReceiptsThatProveNothingCountForNothing) {
   Win();
   auto sent = Sent();
   const PutShares& put = sent[4].at(0);
-  std::vector<Receipt> receipts = ReceiptsFor(4, put);
-  scatterer_.TakeReceipts(NodeAt(5), {put.id, receipts, {}});  // who was not asked
-  Receipt forged = receipts[0];
-  forged.proof.signature.bytes[0] ^= 1;
-  scatterer_.TakeReceipts(NodeAt(4), {put.id, {forged, ReceiptsFor(5, sent[5].at(0))[0]}, {}});
-  scatterer_.TakeReceipts(NodeAt(4), {put.id, receipts, {}});  // asked once, answered once
-  for (const int node : {0, 1, 2, 3, 5, 6, 7, 8}) Answer(node, sent[node].at(0));
+  const std::vector<Signature> receipts = ReceiptsFor(4, put);
+  scatterer_.TakeReceipts(NodeAt(5), {put.id, {}, receipts});  // who was not asked
+  std::vector<Signature> forged = receipts;
+  forged[0].bytes[0] ^= 1;
+  scatterer_.TakeReceipts(NodeAt(4), {put.id, {}, forged});
+  scatterer_.TakeReceipts(NodeAt(4), {put.id, {}, receipts});  // asked once, answered once
+  // Another node's, more than were handed over, and none for a share that is not refused.
+  const PutShares& other = sent[8].at(0);
+  scatterer_.TakeReceipts(NodeAt(8), {other.id, {}, ReceiptsFor(7, sent[7].at(0))});
+  const PutShares& third = sent[2].at(0);
+  scatterer_.TakeReceipts(NodeAt(2),
+                          {third.id, {{.delivery = 0, .reason = "no"}}, ReceiptsFor(2, third)});
+  for (const int node : {0, 1, 3, 5, 6, 7}) Answer(node, sent[node].at(0));
   const auto noted = NotedLevel();
   ASSERT_TRUE(noted.has_value());
-  EXPECT_FALSE(noted->held.Has(4));
+  EXPECT_EQ(noted->held, NodeSet::FromBits(0b011101011));
   EXPECT_LT(noted->level, Level::kFull);
 }
 
@@ -143,9 +149,11 @@ TEST_F(ScattererTest, WhatANodeDidNotTakeIsOfferedByTheSweep) {
       }
       PutShares half = put;
       half.deliveries.pop_back();
-      std::vector<Receipt> receipts = ReceiptsFor(node, half);
+      std::vector<Signature> receipts = ReceiptsFor(node, half);
       if (receipts.empty()) receipts = ReceiptsFor(6, put);  // worthless, but no refusal
-      scatterer_.TakeReceipts(NodeAt(node), {put.id, receipts, {}});
+      const auto last = static_cast<std::uint32_t>(half.deliveries.size());
+      scatterer_.TakeReceipts(NodeAt(node),
+                              {put.id, {{.delivery = last, .reason = "later"}}, receipts});
     }
   }
   Notes();
@@ -332,7 +340,9 @@ TEST_F(ScattererTest, WhatNodesCanNeverHoldEndsVoidByTheirWord) {
     const cryptoscatter::Refusal refusal =
         cryptoscatter::SignRefusal(seat_.node().secrets(NodeAt(signer)).signing,
                                    seat_.node().cell().id(), {delivery.share.Claim(), delivered});
-    scatterer_.TakeReceipts(NodeAt(node), {put.id, {}, {{id, "its key share", refusal}}});
+    scatterer_.TakeReceipts(
+        NodeAt(node),
+        {put.id, {{.delivery = 0, .reason = "its key share", .writers_fault = refusal}}, {}});
   };
   for (const int node : {0, 1, 2}) refuse(node, node, false);
   refuse(3, 4, false);

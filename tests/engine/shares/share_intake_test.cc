@@ -109,8 +109,10 @@ TEST_F(ShareIntakeTest, AGoodShareIsReceiptedAndWrittenOnce) {
   for (const bool again : {false, true}) {
     const PutSharesReply reply = HandAndWait(value_.deliveries[4]);
     ASSERT_THAT(reply.receipts, SizeIs(1)) << again;
-    EXPECT_EQ(reply.receipts[0].claim, value_.share(4).Claim());
-    EXPECT_TRUE(verifier_.VerifyReceipt(reply.receipts[0], node_.cell().id()).ok());
+    const cryptoscatter::ReceiptClaim claim = value_.share(4).Claim();
+    EXPECT_TRUE(cryptoscatter::VerifyClaims(node_.cell().node(NodeAt(4)).signing_key,
+                                            node_.cell().id(), {&claim, 1}, reply.receipts)
+                    .ok());
     EXPECT_THAT(reply.refusals, IsEmpty());
     EXPECT_EQ(shares_.writes().stored_count(), 1u);
   }
@@ -175,9 +177,11 @@ TEST_F(ShareIntakeTest, WhatFailsACheckIsRefusedAndTheRestOfTheCallStands) {
   const auto replies = node_.Take<PutSharesReply>();
   ASSERT_THAT(replies, SizeIs(1));
   EXPECT_THAT(replies[0].message.receipts, SizeIs(1));
-  ASSERT_THAT(replies[0].message.refusals, SizeIs(2));
-  EXPECT_THAT(replies[0].message.refusals[0].reason, HasSubstr("was handed to node 4"));
-  EXPECT_THAT(replies[0].message.refusals[1].reason, HasSubstr("fragment"));
+  const auto& refusals = replies[0].message.refusals;
+  ASSERT_THAT(refusals, SizeIs(3));
+  EXPECT_THAT(refusals[0].reason, HasSubstr("was handed to node 4"));
+  EXPECT_THAT(refusals[1].reason, HasSubstr("fragment"));
+  for (std::uint32_t i = 0; i < refusals.size(); ++i) EXPECT_EQ(refusals[i].delivery, i);
 }
 
 TEST_F(ShareIntakeTest, AFailedCommitLeavesNoReceiptAndSaysWhy) {
