@@ -11,7 +11,6 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "cryptoscatter/base/process_memory.h"
 #include "cryptoscatter/base/status_macros.h"
 #include "tools/command.h"
 #include "tools/demo_cell.h"
@@ -188,9 +187,8 @@ absl::Status Run(const DemoArguments& arguments) {
     return absl::OkStatus();
   }
   PrintNextSteps(*demo, options.port == kDefaultPort);
-  // Whenever no signal has come for so long.
-  const timespec tidy_up_every{.tv_sec = 10, .tv_nsec = 0};
-  while (sigtimedwait(&ending, nullptr, &tidy_up_every) < 0) GiveBackFreedBuffers();
+  while (sigwaitinfo(&ending, nullptr) < 0) {
+  }
   PrintLine("\nStopping.");
   return absl::OkStatus();
 }

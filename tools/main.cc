@@ -2,15 +2,20 @@
 
 #include <csignal>
 
-#include "cryptoscatter/base/process_memory.h"
 #include "tools/command.h"
 #include "tools/process_guard.h"
+
+// jemalloc's settings, where it is linked: what lies free for ten seconds goes back to the system, by a thread
+// of its own.
+extern "C" {
+extern const char* malloc_conf;
+const char* malloc_conf = "background_thread:true,dirty_decay_ms:10000,muzzy_decay_ms:0";
+}
 
 int main(int argc, char** argv) {
   using namespace worldb::tools;  // NOLINT: nothing else lives here
   std::signal(SIGPIPE, SIG_IGN);  // both are errors of the write then
   std::signal(SIGXFSZ, SIG_IGN);
-  worldb::KeepFreedBuffers();
   GuardProcess("worldb");
   CommandLine program(
       "worldb",

@@ -12,12 +12,4 @@ void KeepFreedBuffers() {
 #endif
 }
 
-bool GiveBackFreedBuffers() {
-#if defined(__GLIBC__)
-  return mallinfo2().fordblks > kFreedBytesMax && malloc_trim(0) == 1;
-#else
-  return false;
-#endif
-}
-
 }  // namespace worldb

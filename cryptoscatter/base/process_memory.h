@@ -2,23 +2,14 @@
 #ifndef WORLDB_CRYPTOSCATTER_BASE_PROCESS_MEMORY_H_
 #define WORLDB_CRYPTOSCATTER_BASE_PROCESS_MEMORY_H_
 
-#include <cstddef>
-
 namespace worldb {
 
 // Tells the allocator to keep freed buffers of a value's size rather than give each back to the
 // system, which hands it out again page by page, zeroed: up to a tenth of the time of sealing and
 // up to a third of opening 4 MiB (docs/performance.md). However much lies free below something in use
-// then stays with the process: GiveBackFreedBuffers(). Does nothing where the allocator is not
-// glibc's.
+// then stays with the process: for programs that end. Does nothing where the allocator is not glibc's.
 // Threads: call it before others start.
 void KeepFreedBuffers();
-
-// Gives back to the system what the allocator keeps, if that is more than kFreedBytesMax; says
-// whether it was. It holds up threads that allocate: for every few seconds, not for each buffer.
-// Threads: any.
-inline constexpr std::size_t kFreedBytesMax = std::size_t{64} << 20;
-bool GiveBackFreedBuffers();
 
 }  // namespace worldb
 
