@@ -6,6 +6,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "engine/cell/errors.h"
 #include "transport/call_support.h"
@@ -340,23 +341,51 @@ void SessionCall::FillMessage() {
   }
 }
 
+absl::Duration SessionCall::PauseBeforeWrite() const {
+  const bool enough = ops_.size() < kManyOps || queue_.size() >= kEventsPerMessageMax;
+  // Whoever is refused is told at once: it may be cut off soon.
+  if (enough || refusals_ > 0) return absl::ZeroDuration();
+  return std::clamp(write_again_ - absl::Now(), absl::ZeroDuration(), kWriteEvery);
+}
+
+void SessionCall::AdvanceAfter(absl::Duration pause) {
+  // A new one each time: that of the last pause may still be in its call.
+  gathered_ = std::make_unique<grpc::Alarm>();
+  gathered_->Set(absl::ToChronoTime(absl::Now() + pause), [call = shared_from_this()](bool) {
+    {
+      MutexLock lock(call->mu_);
+      call->gathering_ = false;
+      call->write_again_ = absl::InfinitePast();
+    }
+    call->Advance();
+  });
+}
+
 void SessionCall::Advance() {
   const std::shared_ptr<SessionCall> keep = shared_from_this();
   bool write = false;
+  absl::Duration pause;
   std::optional<absl::Status> finish;
   {
     MutexLock lock(mu_);
     if (writing_ || finished_) return;
     if (!queue_.empty()) {
-      FillMessage();
-      writing_ = true;
-      write = true;
+      if (gathering_) return;
+      pause = PauseBeforeWrite();
+      write = pause == absl::ZeroDuration();
+      gathering_ = !write;
+      writing_ = write;
+      if (write) {
+        FillMessage();
+        write_again_ = absl::Now() + kWriteEvery;
+      }
     } else if (end_.has_value() || (half_closed_ && ops_.empty())) {
       finished_ = true;
       finish = end_.value_or(absl::OkStatus());
     }
   }
   if (write) StartWrite(&response_);
+  if (pause > absl::ZeroDuration()) AdvanceAfter(pause);
   if (finish.has_value()) Finish(ToGrpcStatus(*finish));
 }
 

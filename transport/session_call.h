@@ -1,7 +1,8 @@
 // One session on the server's side: many ops on one stream, each answered for itself.
 //
 // A message is taken in as a whole: its writes are stamped and its reads begun together. Events wait in one
-// queue; while a message of them is being written, the next one gathers.
+// queue; while a message of them is being written, the next one gathers, and with kManyOps under way it
+// gathers for kWriteEvery.
 // Invariants: as StreamCall's: at most one write is in flight; Finish is called once, with none in flight;
 //             gRPC and the node are never called under the lock.
 // Bounds:     kOpsMax ops of kBytesMax together are the caller's credit. An op counts until its last event has
@@ -13,6 +14,7 @@
 #ifndef WORLDB_TRANSPORT_SESSION_CALL_H_
 #define WORLDB_TRANSPORT_SESSION_CALL_H_
 
+#include <grpcpp/alarm.h>
 #include <grpcpp/support/server_callback.h>
 
 #include <cstddef>
@@ -27,6 +29,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "cryptoscatter/base/mutex.h"
 #include "engine/api/budget.h"
 #include "engine/api/node_api.h"
@@ -44,6 +47,9 @@ class SessionCall final : public grpc::ServerBidiReactor<v1::SessionRequest, v1:
   // Of one message; a single event may be larger.
   static constexpr std::size_t kEventsPerMessageMax = 1024;
   static constexpr std::size_t kEventBytesPerMessageMax = std::size_t{1} << 20;
+  // Whoever has so many ops under way waits for no single one of them.
+  static constexpr std::size_t kManyOps = 64;
+  static constexpr absl::Duration kWriteEvery = absl::Milliseconds(10);
 
   // The reactor for one session; it frees itself. `node` outlives the server. `untaken` is what events not
   // yet written may take up, of all sessions.
@@ -104,6 +110,9 @@ class SessionCall final : public grpc::ServerBidiReactor<v1::SessionRequest, v1:
   void EndUnread();
   void End(absl::Status status);
   void Advance();
+  // How long the next message waits for more to join it.
+  absl::Duration PauseBeforeWrite() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void AdvanceAfter(absl::Duration pause);
   void FillMessage() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // What the node still works on for this session is forgotten there.
   std::vector<engine::CallId> TakeCalls() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -115,6 +124,8 @@ class SessionCall final : public grpc::ServerBidiReactor<v1::SessionRequest, v1:
   v1::SessionRequest request_;         // gRPC's while it reads
   v1::SessionResponse response_;       // changes under the lock; gRPC reads it while `writing_`
 
+  std::unique_ptr<grpc::Alarm> gathered_;  // of whoever has set gathering_
+
   Mutex mu_;
   absl::flat_hash_map<OpId, Op> ops_ ABSL_GUARDED_BY(mu_);
   std::uint64_t bytes_ ABSL_GUARDED_BY(mu_) = 0;  // of ops_
@@ -124,6 +135,8 @@ class SessionCall final : public grpc::ServerBidiReactor<v1::SessionRequest, v1:
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mu_);
   bool half_closed_ ABSL_GUARDED_BY(mu_) = false;
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
+  absl::Time write_again_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();
+  bool gathering_ ABSL_GUARDED_BY(mu_) = false;
   bool finished_ ABSL_GUARDED_BY(mu_) = false;
 };
 
