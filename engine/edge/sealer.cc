@@ -72,7 +72,7 @@ void Sealer::AddToBatch(JobPtr job) {
   if (!job->sealed.ok()) return job->done(job->sealed.status());
   to_sign_.push_back(std::move(job));
   if (std::exchange(sign_posted_, true)) return;
-  const absl::Duration wait = signed_last_ + kSignEvery - executor_.Elapsed();
+  const absl::Duration wait = sign_again_ - executor_.Elapsed();
   if (wait > absl::ZeroDuration()) {
     executor_.PostAfter(wait, [this] { SignBatch(); });
   } else {
@@ -83,8 +83,9 @@ void Sealer::AddToBatch(JobPtr job) {
 
 void Sealer::SignBatch() {
   sign_posted_ = false;
-  signed_last_ = executor_.Elapsed();
   const std::vector<JobPtr> batch = std::exchange(to_sign_, {});
+  sign_again_ =
+      executor_.Elapsed() + (batch.size() < kBusyBatch ? kSignEvery : kSignEveryWhenBusy);
   std::vector<CommitmentId> commitments;
   commitments.reserve(batch.size());
   for (const JobPtr& job : batch) commitments.push_back(job->sealed->Commitment());

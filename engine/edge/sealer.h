@@ -3,7 +3,7 @@
 // Every node that stores one of a value's shares checks the writer's signature, and checks each
 // signature once. So what is sealed while its owner is busy, or within kSignEvery of the last
 // signature, is one commit batch with one signature, whatever the homes; an idle sealer signs at
-// once. What is large is sealed on the pool.
+// once, and a busy one waits for kSignEveryWhenBusy. What is large is sealed on the pool.
 // It knows no node: a gateway seals for its callers with it, a client for itself.
 // Bounds:  none of its own. What lies here was admitted by its owner, who counts it.
 // Errors:  those of cryptoscatter::Seal (InvalidArgument), told for the one value.
@@ -14,6 +14,7 @@
 #ifndef WORLDB_ENGINE_EDGE_SEALER_H_
 #define WORLDB_ENGINE_EDGE_SEALER_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -58,6 +59,9 @@ class Sealer {
  public:
   // Values sealed this soon after the last signature wait for the next one.
   static constexpr absl::Duration kSignEvery = absl::Milliseconds(20);
+  // The same after a batch of so many.
+  static constexpr absl::Duration kSignEveryWhenBusy = absl::Milliseconds(50);
+  static constexpr std::size_t kBusyBatch = 4;
 
   struct Value {
     CellScripts::ScriptPtr script;
@@ -91,7 +95,7 @@ class Sealer {
   FreshSession session_;
   std::vector<JobPtr> to_sign_;
   bool sign_posted_ = false;
-  absl::Duration signed_last_ = -absl::InfiniteDuration();
+  absl::Duration sign_again_ = -absl::InfiniteDuration();
 };
 
 }  // namespace worldb::engine

@@ -37,7 +37,7 @@ rocksdb::DBOptions DatabaseOptions(bool create_if_missing, int open_files_max) {
   db.create_missing_column_families = create_if_missing;
   db.env = rocksdb::Env::Default();
   db.max_open_files = open_files_max;
-  db.max_total_wal_size = 48 * kMiB;
+  db.max_total_wal_size = 128 * kMiB;
   db.wal_bytes_per_sync = 512 * 1024;
   db.bytes_per_sync = kMiB;
   // A log file that was synced and is now missing or short is found at the next opening, and one damaged in its
@@ -67,20 +67,20 @@ rocksdb::ColumnFamilyOptions FamilyOptions(const std::shared_ptr<rocksdb::Cache>
   rocksdb::ColumnFamilyOptions family;
   family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   family.compression = rocksdb::kNoCompression;  // ciphertext and hashes do not shrink
-  family.write_buffer_size = 8 * kMiB;
+  family.write_buffer_size = 16 * kMiB;
   family.arena_block_size = 256 * 1024;
   // Most look-ups are for shares that are not there yet.
   family.memtable_prefix_bloom_size_ratio = 0.05;
   family.memtable_whole_key_filtering = true;
   family.max_write_buffer_number = 3;
-  family.target_file_size_base = 8 * kMiB;
-  family.max_bytes_for_level_base = 32 * kMiB;
+  family.target_file_size_base = 32 * kMiB;
+  family.max_bytes_for_level_base = 128 * kMiB;
   return family;
 }
 
 rocksdb::ColumnFamilyOptions BlobFamilyOptions(const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::ColumnFamilyOptions family = FamilyOptions(cache);
-  family.write_buffer_size = 16 * kMiB;
+  family.write_buffer_size = 64 * kMiB;
   family.enable_blob_files = true;
   family.min_blob_size = 4096;
   family.blob_file_size = 64 * kMiB;

@@ -18,9 +18,9 @@ class RocksResources {
  public:
   struct Budget {
     // Block cache and memtables together.
-    std::size_t memory_bytes_max = std::size_t{256} << 20;
+    std::size_t memory_bytes_max = std::size_t{768} << 20;
     // The part of it memtables may take before they are flushed early.
-    std::size_t memtable_bytes_max = std::size_t{128} << 20;
+    std::size_t memtable_bytes_max = std::size_t{512} << 20;
     // Threads for flushes and for compactions, each.
     int background_thread_count = 2;
   };

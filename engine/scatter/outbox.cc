@@ -28,7 +28,7 @@ std::optional<Outbox::Batch> Outbox::NextBatch(absl::Duration now) {
     batch.shares.push_back(std::move(delivery.share));
     waiting_.pop_front();
   }
-  sent_last_ = now;
+  send_again_ = now + (sent.versions.size() < kBusyBatch ? kSendEvery : kSendEveryWhenBusy);
   batch.id = under_way_.Add(node_, std::move(sent));
   return batch;
 }

@@ -38,6 +38,9 @@ class Outbox {
   static constexpr std::size_t kBatchesUnderWayMax = 8;
   // What is offered within this time of the last batch travels together: each batch costs two signatures.
   static constexpr absl::Duration kSendEvery = absl::Milliseconds(20);
+  // The same after a batch of so many.
+  static constexpr absl::Duration kSendEveryWhenBusy = absl::Milliseconds(50);
+  static constexpr std::size_t kBusyBatch = 16;
   static constexpr absl::Duration kAnswerPatience = absl::Seconds(3);
   // A node that is owed a share fetches fragments from others first.
   static constexpr absl::Duration kRebuildPatience = absl::Seconds(20);
@@ -80,7 +83,7 @@ class Outbox {
   // How long to wait before calling NextBatch(), so that more gathers. What is owed goes alone.
   absl::Duration PauseBeforeSend(absl::Duration now) const {
     if (!waiting_.empty() && waiting_.front().owed) return absl::ZeroDuration();
-    return std::max(absl::ZeroDuration(), sent_last_ + kSendEvery - now);
+    return std::max(absl::ZeroDuration(), send_again_ - now);
   }
   // What to send now; nullopt when nothing waits, or enough is under way.
   std::optional<Batch> NextBatch(absl::Duration now);
@@ -114,7 +117,7 @@ class Outbox {
 
   NodeIndex node_;
   std::deque<Delivery> waiting_;
-  absl::Duration sent_last_ = -absl::InfiniteDuration();
+  absl::Duration send_again_ = -absl::InfiniteDuration();
   Asked<Sent> under_way_;
   bool resting_ = false;
   std::optional<arbiter::RoundId> tried_with_;  // it rests on for all others

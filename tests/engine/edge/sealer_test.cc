@@ -114,6 +114,21 @@ TEST_F(SealerTest, WhatWaitsToBeSealedSharesASignature) {
   }
 }
 
+TEST_F(SealerTest, AfterALargeBatchMoreGathersForTheNext) {
+  for (std::size_t i = 0; i < Sealer::kBusyBatch; ++i) executor_.Post([this] { Seal("a"); });
+  world_.RunReady();
+  ASSERT_EQ(told_.size(), Sealer::kBusyBatch);
+  Seal("b");
+  world_.RunFor(Sealer::kSignEveryWhenBusy - absl::Milliseconds(1));
+  EXPECT_EQ(told_.size(), Sealer::kBusyBatch);
+  world_.RunFor(absl::Milliseconds(1));
+  ASSERT_EQ(told_.size(), Sealer::kBusyBatch + 1);
+  // That was a batch of one.
+  Seal("c");
+  world_.RunFor(Sealer::kSignEvery);
+  EXPECT_EQ(told_.size(), Sealer::kBusyBatch + 2);
+}
+
 TEST_F(SealerTest, ABusyOneSignsEveryFewMilliseconds) {
   Seal("a");
   world_.RunFor(absl::Milliseconds(1));

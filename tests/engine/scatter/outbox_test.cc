@@ -101,6 +101,16 @@ TEST_F(OutboxTest, AfterABatchMoreGathersBeforeTheNext) {
   EXPECT_EQ(outbox_.PauseBeforeSend(now_), absl::ZeroDuration()) << "nothing gathers with it";
 }
 
+TEST_F(OutboxTest, AfterALargeBatchMoreGathersForTheNext) {
+  for (std::size_t i = 0; i < Outbox::kBusyBatch; ++i) Offer(i + 1);
+  Send();
+  Offer(100);
+  EXPECT_EQ(outbox_.PauseBeforeSend(now_), Outbox::kSendEveryWhenBusy);
+  Send();
+  Offer(101);
+  EXPECT_EQ(outbox_.PauseBeforeSend(now_), Outbox::kSendEvery) << "that was one alone";
+}
+
 TEST_F(OutboxTest, OfWhatItTakesHalfTheOtherHalfComesBack) {
   for (const int number : {1, 2, 3, 4}) Offer(number);
   EXPECT_EQ(Send(), "1 2 3 4");
