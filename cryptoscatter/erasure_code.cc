@@ -1,9 +1,6 @@
 #include "cryptoscatter/erasure_code.h"
 
 #include <isa-l/erasure_code.h>
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
 
 #include <algorithm>
 #include <span>
@@ -13,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "cryptoscatter/base/check.h"
 #include "cryptoscatter/base/status_macros.h"
+#include "cryptoscatter/base/upper_halves.h"
 
 namespace worldb::cryptoscatter {
 namespace {
@@ -45,16 +43,6 @@ Bytes ExpandTables(const Bytes& coefficients, int sources, int rows) {
   return tables;
 }
 
-#if defined(__x86_64__)
-// ISA-L returns with the upper halves of the vector registers in use. Code without AVX encoding, such
-// as libcrypto's SHA-256, then runs at about half its speed until somebody clears them.
-__attribute__((target("avx"))) void ClearUpperHalves() { _mm256_zeroupper(); }
-bool HasUpperHalves() { return __builtin_cpu_supports("avx") != 0; }
-#else
-void ClearUpperHalves() {}
-bool HasUpperHalves() { return false; }
-#endif
-
 // outputs = coefficient rows times sources, `bytes` each.
 void Multiply(const Bytes& tables, std::size_t bytes, std::span<const std::uint8_t*> sources,
               std::span<std::uint8_t*> outputs) {
@@ -62,7 +50,7 @@ void Multiply(const Bytes& tables, std::size_t bytes, std::span<const std::uint8
   ec_encode_data(static_cast<int>(bytes), static_cast<int>(sources.size()),
                  static_cast<int>(outputs.size()), const_cast<std::uint8_t*>(tables.data()),
                  const_cast<std::uint8_t**>(sources.data()), outputs.data());
-  if (HasUpperHalves()) ClearUpperHalves();
+  ClearUpperHalves();
 }
 
 void GrowTo(std::size_t bytes, Bytes& scratch) {
