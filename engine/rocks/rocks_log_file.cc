@@ -2,13 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <filesystem>
 #include <fstream>
-#include <system_error>
-
-#include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 
 namespace worldb::engine {
 namespace {
@@ -50,29 +44,6 @@ bool LogEndsTorn(const std::string& path, std::uint64_t at, std::uint64_t file_b
     if (type == kWhole || type == kLast) return false;  // RocksDB would have taken it
     at = end;
   }
-}
-
-std::string LogName(std::uint64_t number) {
-  std::string digits = absl::StrCat(number);
-  if (digits.size() < 6) digits.insert(0, 6 - digits.size(), '0');
-  return digits + ".log";
-}
-
-std::uint64_t LogNumberOf(const std::string& file_name) {
-  std::uint64_t number = 0;
-  if (!absl::EndsWith(file_name, ".log")) return 0;
-  return absl::SimpleAtoi(file_name.substr(0, file_name.size() - 4), &number) ? number : 0;
-}
-
-std::vector<std::uint64_t> LogsIn(const std::string& dir) {
-  std::vector<std::uint64_t> logs;
-  std::error_code error;
-  for (std::filesystem::directory_iterator at(dir, error), end; !error && at != end;
-       at.increment(error)) {
-    if (const std::uint64_t number = LogNumberOf(at->path().filename())) logs.push_back(number);
-  }
-  std::sort(logs.begin(), logs.end());
-  return logs;
 }
 
 }  // namespace worldb::engine

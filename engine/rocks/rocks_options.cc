@@ -1,6 +1,7 @@
 #include "engine/rocks/rocks_options.h"
 
 #include <rocksdb/cache.h>
+#include <rocksdb/db.h>
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/listener.h>
@@ -28,34 +29,6 @@ class ManualRecovery final : public rocksdb::EventListener {
     *automatic = false;
   }
 };
-
-}  // namespace
-
-rocksdb::DBOptions DatabaseOptions(bool create_if_missing, int open_files_max) {
-  rocksdb::DBOptions db;
-  db.create_if_missing = create_if_missing;
-  db.create_missing_column_families = create_if_missing;
-  db.env = rocksdb::Env::Default();
-  db.max_open_files = open_files_max;
-  db.max_total_wal_size = 128 * kMiB;
-  db.wal_bytes_per_sync = 512 * 1024;
-  db.bytes_per_sync = kMiB;
-  // A log file that was synced and is now missing or short is found at the next opening, and one damaged in its
-  // middle is not read as a shorter one: only a last record that was cut off counts as never written.
-  db.track_and_verify_wals_in_manifest = true;
-  db.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
-  db.allow_concurrent_memtable_write = false;  // there is one writer
-  db.max_background_jobs = 2;
-  db.listeners = {std::make_shared<ManualRecovery>()};
-  db.max_bgerror_resume_count = 0;
-  db.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
-  db.keep_log_file_num = 2;
-  db.max_log_file_size = kMiB;
-  db.stats_dump_period_sec = 0;
-  db.stats_persist_period_sec = 0;
-  db.skip_stats_update_on_db_open = true;
-  return db;
-}
 
 rocksdb::ColumnFamilyOptions FamilyOptions(const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::BlockBasedTableOptions table;
@@ -90,6 +63,41 @@ rocksdb::ColumnFamilyOptions BlobFamilyOptions(const std::shared_ptr<rocksdb::Ca
   family.blob_garbage_collection_age_cutoff = 0.5;
   family.blob_garbage_collection_force_threshold = 0.5;
   return family;
+}
+
+}  // namespace
+
+rocksdb::DBOptions DatabaseOptions(bool create_if_missing, int open_files_max) {
+  rocksdb::DBOptions db;
+  db.create_if_missing = create_if_missing;
+  db.create_missing_column_families = create_if_missing;
+  db.env = rocksdb::Env::Default();
+  db.max_open_files = open_files_max;
+  db.max_total_wal_size = 128 * kMiB;
+  db.wal_bytes_per_sync = 512 * 1024;
+  db.bytes_per_sync = kMiB;
+  // A log file that was synced and is now missing or short is found at the next opening, and one damaged in its
+  // middle is not read as a shorter one: only a last record that was cut off counts as never written.
+  db.track_and_verify_wals_in_manifest = true;
+  db.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  db.allow_concurrent_memtable_write = false;  // there is one writer
+  db.max_background_jobs = 2;
+  db.listeners = {std::make_shared<ManualRecovery>()};
+  db.max_bgerror_resume_count = 0;
+  db.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  db.keep_log_file_num = 2;
+  db.max_log_file_size = kMiB;
+  db.stats_dump_period_sec = 0;
+  db.stats_persist_period_sec = 0;
+  db.skip_stats_update_on_db_open = true;
+  return db;
+}
+
+std::vector<rocksdb::ColumnFamilyDescriptor> Families(
+    const std::shared_ptr<rocksdb::Cache>& cache) {
+  return {{rocksdb::kDefaultColumnFamilyName, FamilyOptions(cache)},
+          {"blobs", BlobFamilyOptions(cache)},
+          {"pointers", FamilyOptions(cache)}};
 }
 
 bool IsFullDisk(const rocksdb::Status& status) {

@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <system_error>
@@ -25,8 +26,11 @@
 #include "cryptoscatter/base/check.h"
 #include "cryptoscatter/base/key_order.h"
 #include "cryptoscatter/base/status_macros.h"
+#include "engine/rocks/numbered_files.h"
 #include "engine/rocks/rocks_log_file.h"
 #include "engine/rocks/rocks_options.h"
+#include "engine/rocks/segment_format.h"
+#include "engine/rocks/segment_reader.h"
 
 namespace worldb::engine {
 namespace {
@@ -106,7 +110,8 @@ class CutLogs final : public rocksdb::FileSystemWrapper {
                                       std::unique_ptr<rocksdb::FSSequentialFile>* file,
                                       rocksdb::IODebugContext* debug) override {
     rocksdb::IOStatus status = FileSystemWrapper::NewSequentialFile(path, options, file, debug);
-    const std::uint64_t number = LogNumberOf(std::filesystem::path(path).filename());
+    const std::uint64_t number =
+        NumberOf(std::filesystem::path(path).filename().string(), kLogEnding);
     if (status.ok() && number > 0) {
       *file = std::make_unique<CutFile>(std::move(*file), cuts_[number], last_block_[number]);
     }
@@ -181,23 +186,21 @@ class RocksReader::Impl {
     files = std::make_shared<CutLogs>(cuts);
     env = rocksdb::NewCompositeEnv(files);
     options.env = env.get();
-    const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(kCacheBytes);
-    const std::vector<rocksdb::ColumnFamilyDescriptor> descriptors = {
-        {rocksdb::kDefaultColumnFamilyName, FamilyOptions(cache)},
-        {kBlobFamilyName, BlobFamilyOptions(cache)}};
     std::vector<rocksdb::ColumnFamilyHandle*> handles;
     rocksdb::DB* opened = nullptr;
-    rocksdb::Status status = rocksdb::DB::OpenForReadOnly(
-        options, dir, descriptors, &handles, &opened, /*error_if_wal_file_exists=*/false);
+    rocksdb::Status status =
+        rocksdb::DB::OpenForReadOnly(options, dir, Families(rocksdb::NewLRUCache(kCacheBytes)),
+                                     &handles, &opened, /*error_if_wal_file_exists=*/false);
     if (!status.ok()) return status;
     db.reset(opened);
     std::copy(handles.begin(), handles.end(), families.begin());
+    segments = std::make_unique<SegmentReader>(dir);
     return status;
   }
 
   // Opens it with as much of its logs as RocksDB can be made to read.
   absl::Status OpenWithLogs(const std::string& dir) {
-    std::vector<std::uint64_t> present = LogsIn(dir);
+    std::vector<std::uint64_t> present = NumbersIn(dir, kLogEnding);
     std::erase_if(present, [&dir](std::uint64_t number) { return IsDirectory(dir, number); });
     CutLogs::Cuts cuts;
     while (true) {
@@ -243,11 +246,34 @@ class RocksReader::Impl {
     return absl::OkStatus();
   }
 
+  absl::StatusOr<Bytes> Get(StoreFamily family, const std::string& key) const {
+    rocksdb::PinnableSlice value;
+    const rocksdb::Status status =
+        db->Get(rocksdb::ReadOptions(), families[static_cast<std::size_t>(family)], key, &value);
+    if (!status.ok()) return Translate(status, absl::StrCat("row ", HexEncode(AsBytes(key))));
+    return ToBytes(AsBytes({value.data(), value.size()}));
+  }
+
+  // The value to which `pointer` points.
+  absl::StatusOr<Bytes> ReadApart(const std::string& key, ByteSpan pointer) const {
+    const absl::StatusOr<ValuePointer> decoded = ValuePointer::Decode(pointer);
+    absl::StatusOr<Bytes> value =
+        decoded.ok() ? segments->Read(*decoded) : absl::StatusOr<Bytes>(decoded.status());
+    if (value.ok()) return value;
+    return absl::Status(value.status().code(), absl::StrCat("row ", HexEncode(AsBytes(key)), ": ",
+                                                            value.status().message()));
+  }
+
+  std::vector<std::string> ForEach(
+      StoreFamily family, const std::string& prefix,
+      const std::function<void(absl::string_view key, ByteSpan value)>& visit) const;
+
   std::shared_ptr<LogReplay> replay;  // these outlive the database
   std::shared_ptr<CutLogs> files;
   std::unique_ptr<rocksdb::Env> env;
   std::unique_ptr<rocksdb::DB> db;
-  std::array<rocksdb::ColumnFamilyHandle*, kFamilyCount> families{};
+  std::array<rocksdb::ColumnFamilyHandle*, kStoreFamilyCount> families{};
+  std::unique_ptr<SegmentReader> segments;
   LogFacts facts;
 
  private:
@@ -266,7 +292,7 @@ class RocksReader::Impl {
   // RocksDB took less than there is, said nothing, and it is no torn record either.
   static bool EndsInSilence(const std::string& dir, std::uint64_t number,
                             const LogReplay::Log& log) {
-    const std::string path = absl::StrCat(dir, "/", LogName(number));
+    const std::string path = absl::StrCat(dir, "/", NumberedName(number, kLogEnding));
     std::error_code error;
     const std::uint64_t bytes = std::filesystem::file_size(path, error);
     return !error && log.end < bytes && !LogEndsTorn(path, log.end, bytes);
@@ -274,16 +300,18 @@ class RocksReader::Impl {
 
   static bool IsDirectory(const std::string& dir, std::uint64_t number) {
     std::error_code error;
-    return std::filesystem::is_directory(absl::StrCat(dir, "/", LogName(number)), error);
+    return std::filesystem::is_directory(absl::StrCat(dir, "/", NumberedName(number, kLogEnding)),
+                                         error);
   }
 
   static std::string Unreadable(std::uint64_t number, const std::string& why) {
-    return absl::StrCat("log ", LogName(number), " cannot be read (", why, "): ", kNewestMissing);
+    return absl::StrCat("log ", NumberedName(number, kLogEnding), " cannot be read (", why,
+                        "): ", kNewestMissing);
   }
 
   void Judge(const std::string& dir, const CutLogs::Cuts& cuts) {
     const auto& logs = replay->logs();
-    for (const std::uint64_t number : LogsIn(dir)) {
+    for (const std::uint64_t number : NumbersIn(dir, kLogEnding)) {
       if (logs.contains(number)) continue;
       // RocksDB passes over these in silence.
       if (IsDirectory(dir, number)) {
@@ -293,7 +321,7 @@ class RocksReader::Impl {
       }
     }
     for (const auto& [number, log] : logs) {
-      const std::string path = absl::StrCat(dir, "/", LogName(number));
+      const std::string path = absl::StrCat(dir, "/", NumberedName(number, kLogEnding));
       std::error_code error;
       const std::uint64_t bytes = std::filesystem::file_size(path, error);
       const auto cut = cuts.find(number);
@@ -309,61 +337,20 @@ class RocksReader::Impl {
       if (log.drops == 0 && log.end >= bytes) continue;
       const bool last = number == logs.rbegin()->first;
       if (log.drops == 0 && cut == cuts.end() && last && LogEndsTorn(path, log.end, bytes)) {
-        facts.torn.push_back(absl::StrCat("log ", LogName(number), " ends in ", bytes - log.end,
+        facts.torn.push_back(absl::StrCat("log ", NumberedName(number, kLogEnding), " ends in ",
+                                          bytes - log.end,
                                           " bytes of a torn record, as after a crash"));
         continue;
       }
-      facts.damage.push_back(absl::StrCat("log ", LogName(number), " is damaged, ",
+      facts.damage.push_back(absl::StrCat("log ", NumberedName(number, kLogEnding), " is damaged, ",
                                           bytes - std::min(bytes, log.end), " of its ", bytes,
                                           " bytes are not used (", reason, "): ", kNewestMissing));
     }
   }
 };
 
-RocksReader::RocksReader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-RocksReader::~RocksReader() = default;
-
-bool RocksReader::IsStore(const std::string& dir) {
-  std::error_code error;
-  const auto facts = std::filesystem::symlink_status(dir + "/CURRENT", error);
-  return facts.type() == std::filesystem::file_type::regular;
-}
-
-bool RocksReader::IsRestOfStore(const std::string& dir) {
-  if (IsStore(dir)) return false;
-  std::error_code error;
-  for (std::filesystem::directory_iterator at(dir, error), end; !error && at != end;
-       at.increment(error)) {
-    const std::string name = at->path().filename();
-    const std::uint64_t log = LogNumberOf(name);
-    if (absl::StartsWith(name, "MANIFEST-") || absl::EndsWith(name, ".sst") ||
-        (log > 0 && name == LogName(log))) {
-      return true;
-    }
-  }
-  return false;
-}
-
-absl::StatusOr<std::unique_ptr<RocksReader>> RocksReader::Open(const std::string& dir) {
-  auto impl = std::make_unique<Impl>();
-  const absl::Status status = impl->OpenWithLogs(dir);
-  if (absl::IsFailedPrecondition(status)) return status;
-  if (!status.ok() && !impl->OpenWithoutLogs(dir, status.message()).ok()) return status;
-  return std::unique_ptr<RocksReader>(new RocksReader(std::move(impl)));
-}
-
-const RocksReader::LogFacts& RocksReader::log_facts() const { return impl_->facts; }
-
-absl::StatusOr<Bytes> RocksReader::Get(RowFamily family, const std::string& key) const {
-  rocksdb::PinnableSlice value;
-  const rocksdb::Status status = impl_->db->Get(
-      rocksdb::ReadOptions(), impl_->families[static_cast<std::size_t>(family)], key, &value);
-  if (!status.ok()) return Translate(status, absl::StrCat("row ", HexEncode(AsBytes(key))));
-  return ToBytes(AsBytes({value.data(), value.size()}));
-}
-
-std::vector<std::string> RocksReader::ForEach(
-    RowFamily family, const std::string& prefix,
+std::vector<std::string> RocksReader::Impl::ForEach(
+    StoreFamily family, const std::string& prefix,
     const std::function<void(absl::string_view key, ByteSpan value)>& visit) const {
   constexpr std::size_t kStepDigits = 8;
   constexpr std::uint64_t kFirstStep = std::uint64_t{1} << 36;
@@ -374,7 +361,7 @@ std::vector<std::string> RocksReader::ForEach(
   std::uint64_t step = kFirstStep;
   while (true) {
     const std::unique_ptr<rocksdb::Iterator> at(
-        impl_->db->NewIterator(options, impl_->families[static_cast<std::size_t>(family)]));
+        db->NewIterator(options, families[static_cast<std::size_t>(family)]));
     bool any = false;
     for (at->Seek(begin); at->Valid() && at->key().starts_with(prefix); at->Next()) {
       const rocksdb::Slice value = at->value();
@@ -393,6 +380,67 @@ std::vector<std::string> RocksReader::ForEach(
     begin = *further;
     if (step < std::uint64_t{1} << 63) step *= 2;
   }
+}
+
+RocksReader::RocksReader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+RocksReader::~RocksReader() = default;
+
+bool RocksReader::IsStore(const std::string& dir) {
+  std::error_code error;
+  const auto facts = std::filesystem::symlink_status(dir + "/CURRENT", error);
+  return facts.type() == std::filesystem::file_type::regular;
+}
+
+bool RocksReader::IsRestOfStore(const std::string& dir) {
+  if (IsStore(dir)) return false;
+  std::error_code error;
+  for (std::filesystem::directory_iterator at(dir, error), end; !error && at != end;
+       at.increment(error)) {
+    const std::string name = at->path().filename();
+    const std::uint64_t log = NumberOf(name, kLogEnding);
+    if (absl::StartsWith(name, "MANIFEST-") || absl::EndsWith(name, ".sst") ||
+        (log > 0 && name == NumberedName(log, kLogEnding))) {
+      return true;
+    }
+  }
+  return false;
+}
+
+absl::StatusOr<std::unique_ptr<RocksReader>> RocksReader::Open(const std::string& dir) {
+  auto impl = std::make_unique<Impl>();
+  const absl::Status status = impl->OpenWithLogs(dir);
+  if (absl::IsFailedPrecondition(status)) return status;
+  if (!status.ok() && !impl->OpenWithoutLogs(dir, status.message()).ok()) return status;
+  return std::unique_ptr<RocksReader>(new RocksReader(std::move(impl)));
+}
+
+const RocksReader::LogFacts& RocksReader::log_facts() const { return impl_->facts; }
+
+absl::StatusOr<Bytes> RocksReader::Get(RowFamily family, const std::string& key) const {
+  if (family == RowFamily::kRows) return impl_->Get(StoreFamily::kRows, key);
+  absl::StatusOr<Bytes> pointer = impl_->Get(StoreFamily::kPointers, key);
+  if (pointer.ok()) return impl_->ReadApart(key, *pointer);
+  absl::StatusOr<Bytes> value = impl_->Get(StoreFamily::kBlobs, key);
+  // What lay in the segments may be what cannot be read.
+  return absl::IsNotFound(value.status()) ? pointer.status() : value;
+}
+
+std::vector<std::string> RocksReader::ForEach(
+    RowFamily family, const std::string& prefix,
+    const std::function<void(absl::string_view key, ByteSpan value)>& visit) const {
+  if (family == RowFamily::kRows) return impl_->ForEach(StoreFamily::kRows, prefix, visit);
+  std::vector<std::string> damage = impl_->ForEach(StoreFamily::kBlobs, prefix, visit);
+  std::vector<std::string> unread;
+  std::vector<std::string> more =
+      impl_->ForEach(StoreFamily::kPointers, prefix, [&](absl::string_view key, ByteSpan pointer) {
+        const absl::StatusOr<Bytes> value = impl_->ReadApart(std::string(key), pointer);
+        if (value.ok()) return visit(key, *value);
+        unread.emplace_back(value.status().message());
+      });
+  for (std::vector<std::string>* messages : {&more, &unread}) {
+    std::move(messages->begin(), messages->end(), std::back_inserter(damage));
+  }
+  return damage;
 }
 
 }  // namespace worldb::engine

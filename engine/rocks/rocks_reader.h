@@ -40,8 +40,9 @@ class RocksReader {
 
   const LogFacts& log_facts() const;
   absl::StatusOr<Bytes> Get(RowFamily family, const std::string& key) const;
-  // Visits the rows whose keys begin with `prefix` in key order. What cannot be read is passed over:
-  // one message for each damaged stretch. Keys go on behind the prefix as hashes do, evenly spread.
+  // Visits the rows whose keys begin with `prefix`: in key order, but for large values, which come last. What
+  // cannot be read is passed over: one message for each damaged stretch of rows and for each large value.
+  // Keys go on behind the prefix as hashes do, evenly spread.
   std::vector<std::string> ForEach(
       RowFamily family, const std::string& prefix,
       const std::function<void(absl::string_view key, ByteSpan value)>& visit) const;

@@ -1,15 +1,9 @@
 #include "engine/rocks/rocks_store.h"
 
-#include <rocksdb/cache.h>
-#include <rocksdb/db.h>
 #include <rocksdb/env.h>
-#include <rocksdb/options.h>
-#include <rocksdb/write_batch.h>
-#include <rocksdb/write_buffer_manager.h>
 
-#include <algorithm>
-#include <array>
 #include <deque>
+#include <optional>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -17,7 +11,7 @@
 #include "cryptoscatter/base/check.h"
 #include "cryptoscatter/base/mutex.h"
 #include "cryptoscatter/base/status_macros.h"
-#include "engine/rocks/rocks_options.h"
+#include "engine/rocks/rocks_tables.h"
 
 namespace worldb::engine {
 namespace {
@@ -25,10 +19,8 @@ namespace {
 constexpr std::size_t kMiB = std::size_t{1} << 20;
 // Free space below which a full disk counts as full still: a new log, manifest and options file.
 constexpr std::uint64_t kReopenBytesMin = 4 * kMiB;
-
-rocksdb::Slice AsSlice(const Bytes& bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
+// Values that are deleted one after the other are so within this, as a rule, while a node's cell is well.
+constexpr absl::Duration kReclaimTick = absl::Seconds(10);
 
 absl::Status Closed() {
   return absl::UnavailableError("the store could not be opened again after an error; commit again");
@@ -84,13 +76,13 @@ class RocksStore::Core : public std::enable_shared_from_this<RocksStore::Core> {
   void WriteGroup();
   std::vector<PendingCommit> TakeGroup() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status Write(const std::vector<PendingCommit>& group);
-  absl::Status NoteFailure(const rocksdb::Status& status, absl::string_view what);
+  // One step; true when there is more to do.
+  bool Reclaim(bool tick_is_due);
+  void NoteFailure();
   absl::Status Reopen();
-  absl::Status OpenDatabase(bool create_if_missing);
-  void CloseDatabase();
-  absl::StatusOr<Bytes> ReadRow(RowFamily family, const std::string& key);
-  absl::StatusOr<std::vector<StoreRow>> ReadRange(RowFamily family, const std::string& begin,
-                                                  const std::string& end, std::size_t count_max);
+  absl::Status OpenTables(bool create_if_missing);
+  void ArmTick() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void OnTick();
   // Offloads `read`, which the store's stop may overtake, and hands its result to `done`.
   template <typename Result>
   void OffloadRead(std::function<Result()> read, Result when_stopped,
@@ -98,19 +90,13 @@ class RocksStore::Core : public std::enable_shared_from_this<RocksStore::Core> {
   // Answers on the executor, in order. Callbacks and what they hold end there too.
   void Answer(std::vector<PendingCommit> commits, absl::Status status);
 
-  rocksdb::ColumnFamilyHandle* Family(RowFamily family) {
-    return families_[static_cast<std::size_t>(family)];
-  }
-
   const Options options_;
   Executor& completions_;
   // Set by Open().
   std::string dir_;
-  std::shared_ptr<rocksdb::Cache> cache_;
-  std::shared_ptr<rocksdb::WriteBufferManager> memtables_;
-  // Used only between Enter() and Leave(). Null after Stop(), and while it cannot be opened again.
-  std::unique_ptr<rocksdb::DB> db_;
-  std::array<rocksdb::ColumnFamilyHandle*, kFamilyCount> families_{};
+  RocksTables::Options table_options_;
+  // Used only between Enter() and Leave(). Null after Stop(), and while they cannot be opened again.
+  std::unique_ptr<RocksTables> tables_;
   // Used by the one write in flight alone: why the last write failed, and about how much space
   // opening the database takes.
   absl::Status failure_;
@@ -122,6 +108,8 @@ class RocksStore::Core : public std::enable_shared_from_this<RocksStore::Core> {
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
   int inside_count_ ABSL_GUARDED_BY(mu_) = 0;
   bool write_scheduled_ ABSL_GUARDED_BY(mu_) = false;
+  bool tick_is_armed_ ABSL_GUARDED_BY(mu_) = false;
+  bool tick_is_due_ ABSL_GUARDED_BY(mu_) = false;
   // Bounded by what callers have outstanding: each gets its answer before its place is free.
   std::deque<PendingCommit> queue_ ABSL_GUARDED_BY(mu_);
   std::uint64_t write_count_ ABSL_GUARDED_BY(mu_) = 0;
@@ -129,34 +117,19 @@ class RocksStore::Core : public std::enable_shared_from_this<RocksStore::Core> {
 
 absl::Status RocksStore::Core::Open(const std::string& dir, RocksResources& resources) {
   dir_ = dir;
-  cache_ = resources.cache();
-  memtables_ = resources.memtables();
-  return OpenDatabase(options_.create_if_missing);
-}
-
-absl::Status RocksStore::Core::OpenDatabase(bool create_if_missing) {
-  rocksdb::DBOptions options = DatabaseOptions(create_if_missing, options_.open_files_max);
-  options.write_buffer_manager = memtables_;
-  const std::vector<rocksdb::ColumnFamilyDescriptor> descriptors = {
-      {rocksdb::kDefaultColumnFamilyName, FamilyOptions(cache_)},
-      {kBlobFamilyName, BlobFamilyOptions(cache_)}};
-  std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  rocksdb::DB* db = nullptr;
-  const rocksdb::Status status = rocksdb::DB::Open(options, dir_, descriptors, &handles, &db);
-  if (!status.ok()) return Translate(status, absl::StrCat("opening the store in ", dir_));
-  db_.reset(db);
-  std::copy(handles.begin(), handles.end(), families_.begin());
+  table_options_.open_files_max = options_.open_files_max;
+  table_options_.cache = resources.cache();
+  table_options_.memtables = resources.memtables();
+  WORLDB_RETURN_IF_ERROR(OpenTables(options_.create_if_missing));
+  MutexLock lock(mu_);
+  if (tables_->HasSparseSegments()) ArmTick();
   return absl::OkStatus();
 }
 
-void RocksStore::Core::CloseDatabase() {
-  if (db_ == nullptr) return;
-  for (rocksdb::ColumnFamilyHandle* family : families_) {
-    // Nothing can be done about an error here, and every synced commit is safe without it.
-    db_->DestroyColumnFamilyHandle(family).PermitUncheckedError();
-  }
-  db_->Close().PermitUncheckedError();
-  db_.reset();
+absl::Status RocksStore::Core::OpenTables(bool create_if_missing) {
+  table_options_.create_if_missing = create_if_missing;
+  WORLDB_ASSIGN_OR_RETURN(tables_, RocksTables::Open(dir_, table_options_));
+  return absl::OkStatus();
 }
 
 void RocksStore::Core::Commit(std::vector<StoreWrite> writes, bool sync,
@@ -198,22 +171,57 @@ std::vector<RocksStore::Core::PendingCommit> RocksStore::Core::TakeGroup() {
 void RocksStore::Core::WriteGroup() {
   if (!Enter()) return;
   std::vector<PendingCommit> group;
+  bool tick_is_due = false;
   {
     MutexLock lock(mu_);
     group = TakeGroup();
+    tick_is_due = std::exchange(tick_is_due_, false);
   }
-  absl::Status status = Write(group);
-  // Before the next write is scheduled, or that one's answers could overtake these.
-  Answer(std::move(group), std::move(status));
+  const bool any = !group.empty();
+  if (any) {
+    absl::Status status = Write(group);
+    // Before the next write is scheduled, or that one's answers could overtake these.
+    Answer(std::move(group), std::move(status));
+  }
+  const bool reclaims = Reclaim(tick_is_due);
   bool more = false;
   {
     MutexLock lock(mu_);
-    ++write_count_;
-    more = !queue_.empty();
+    if (any) ++write_count_;
+    if (tables_ != nullptr && tables_->HasSparseSegments()) ArmTick();
+    more = !queue_.empty() || reclaims;
     write_scheduled_ = more;
   }
   if (more) ScheduleWrite();
   Leave();
+}
+
+bool RocksStore::Core::Reclaim(bool tick_is_due) {
+  if (!failure_.ok()) return false;
+  if (tick_is_due) tables_->Tick();
+  const bool more = tables_->Reclaim();
+  NoteFailure();
+  return more;
+}
+
+// At most one at a time. It keeps nothing alive.
+void RocksStore::Core::ArmTick() {
+  if (std::exchange(tick_is_armed_, true)) return;
+  completions_.PostAfter(kReclaimTick, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->OnTick();
+  });
+}
+
+void RocksStore::Core::OnTick() {
+  bool schedule = false;
+  {
+    MutexLock lock(mu_);
+    tick_is_armed_ = false;
+    if (stopped_) return;
+    tick_is_due_ = true;
+    schedule = !std::exchange(write_scheduled_, true);
+  }
+  if (schedule) ScheduleWrite();
 }
 
 // Opening writes the memtables out, which on a disk that is still full costs much and must fail.
@@ -228,21 +236,18 @@ absl::Status RocksStore::Core::Reopen() {
     reopening_ = true;
     while (inside_count_ > 1) changed_.Wait(mu_);  // all but this write
   }
-  CloseDatabase();
-  absl::Status status = OpenDatabase(/*create_if_missing=*/false);
+  tables_.reset();
+  absl::Status status = OpenTables(/*create_if_missing=*/false);
   MutexLock lock(mu_);
   reopening_ = false;
   changed_.NotifyAll();
   return status;
 }
 
-absl::Status RocksStore::Core::NoteFailure(const rocksdb::Status& status, absl::string_view what) {
-  failure_ = Translate(status, what);
-  if (!db_->GetAggregatedIntProperty(rocksdb::DB::Properties::kSizeAllMemTables, &reopen_bytes_)) {
-    reopen_bytes_ = 0;
-  }
-  reopen_bytes_ += kReopenBytesMin;
-  return failure_;
+void RocksStore::Core::NoteFailure() {
+  if (tables_->failure().ok()) return;
+  failure_ = tables_->failure();
+  reopen_bytes_ = tables_->ReopenBytes() + kReopenBytesMin;
 }
 
 absl::Status RocksStore::Core::Write(const std::vector<PendingCommit>& group) {
@@ -250,21 +255,15 @@ absl::Status RocksStore::Core::Write(const std::vector<PendingCommit>& group) {
     WORLDB_RETURN_IF_ERROR(Reopen());
     failure_ = absl::OkStatus();
   }
-  rocksdb::WriteBatch batch;
-  rocksdb::WriteOptions options;
-  rocksdb::Status status;
+  std::vector<const std::vector<StoreWrite>*> commits;
+  bool sync = false;
   for (const PendingCommit& commit : group) {
-    options.sync = options.sync || commit.sync;
-    for (const StoreWrite& write : commit.writes) {
-      status = write.kind == StoreWrite::Kind::kPut
-                   ? batch.Put(Family(write.family), write.key, AsSlice(*write.value))
-                   : batch.Delete(Family(write.family), write.key);
-      if (!status.ok()) return Translate(status, "building a commit");
-    }
+    commits.push_back(&commit.writes);
+    sync = sync || commit.sync;
   }
-  status = db_->Write(options, &batch);
-  if (status.ok()) return absl::OkStatus();
-  return NoteFailure(status, absl::StrCat("commit of ", batch.Count(), " rows"));
+  absl::Status status = tables_->Write(commits, sync);
+  NoteFailure();
+  return status;
 }
 
 void RocksStore::Core::Answer(std::vector<PendingCommit> commits, absl::Status status) {
@@ -297,7 +296,9 @@ void RocksStore::Core::GetMany(RowFamily family, std::vector<std::string> keys,
       [this, family, keys = std::move(keys)] {
         std::vector<absl::StatusOr<Bytes>> values;
         values.reserve(keys.size());
-        for (const std::string& key : keys) values.push_back(ReadRow(family, key));
+        for (const std::string& key : keys) {
+          values.push_back(tables_ ? tables_->Get(family, key) : Closed());
+        }
         return values;
       },
       std::vector<absl::StatusOr<Bytes>>(count, Stopped()), std::move(done));
@@ -307,38 +308,12 @@ void RocksStore::Core::Scan(RowFamily family, std::string begin, std::string end
                             std::size_t count_max,
                             std::function<void(absl::StatusOr<std::vector<StoreRow>>)> done) {
   OffloadRead<absl::StatusOr<std::vector<StoreRow>>>(
-      [this, family, begin = std::move(begin), end = std::move(end), count_max] {
-        return ReadRange(family, begin, end, count_max);
+      [this, family, begin = std::move(begin), end = std::move(end),
+       count_max]() -> absl::StatusOr<std::vector<StoreRow>> {
+        if (tables_ == nullptr) return Closed();
+        return tables_->Scan(family, begin, end, count_max);
       },
       Stopped(), std::move(done));
-}
-
-absl::StatusOr<Bytes> RocksStore::Core::ReadRow(RowFamily family, const std::string& key) {
-  if (db_ == nullptr) return Closed();
-  rocksdb::PinnableSlice value;
-  const rocksdb::Status status = db_->Get(rocksdb::ReadOptions(), Family(family), key, &value);
-  if (!status.ok()) return Translate(status, absl::StrCat("row ", HexEncode(AsBytes(key))));
-  return ToBytes(AsBytes({value.data(), value.size()}));
-}
-
-absl::StatusOr<std::vector<StoreRow>> RocksStore::Core::ReadRange(RowFamily family,
-                                                                  const std::string& begin,
-                                                                  const std::string& end,
-                                                                  std::size_t count_max) {
-  if (db_ == nullptr) return Closed();
-  const rocksdb::Slice bound(end);
-  rocksdb::ReadOptions options;
-  if (!end.empty()) options.iterate_upper_bound = &bound;
-  std::vector<StoreRow> rows;
-  const std::unique_ptr<rocksdb::Iterator> at(db_->NewIterator(options, Family(family)));
-  for (at->Seek(begin); rows.size() < count_max && at->Valid(); at->Next()) {
-    const rocksdb::Slice value = at->value();
-    rows.push_back({at->key().ToString(), ToBytes(AsBytes({value.data(), value.size()}))});
-  }
-  if (!at->status().ok()) {
-    return Translate(at->status(), absl::StrCat("rows from ", HexEncode(AsBytes(begin)), " on"));
-  }
-  return rows;
 }
 
 void RocksStore::Core::Stop() {
@@ -351,7 +326,7 @@ void RocksStore::Core::Stop() {
   }
   Answer({std::make_move_iterator(queued.begin()), std::make_move_iterator(queued.end())},
          Stopped());
-  CloseDatabase();
+  tables_.reset();
 }
 
 absl::StatusOr<std::unique_ptr<RocksStore>> RocksStore::Open(const std::string& dir,

@@ -329,7 +329,7 @@ class FaultsTest(unittest.TestCase):
 
     def flip(self, node):
         """A bit every 10,000 bytes of the files with fragments. Returns how many files."""
-        files = list(self.store(node).glob("*.blob"))
+        files = list(self.store(node).glob("*.segment"))
         for path in files:
             content = bytearray(path.read_bytes())
             for at in range(5_000, len(content), 10_000):

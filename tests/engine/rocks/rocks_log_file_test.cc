@@ -6,6 +6,7 @@
 
 #include <fstream>
 
+#include "engine/rocks/numbered_files.h"
 #include "tests/support/temp_directory.h"
 
 namespace worldb::engine {
@@ -15,17 +16,6 @@ constexpr std::uint64_t kBlock = kLogBlockBytes;
 constexpr std::uint64_t kHead = kLogHeaderBytes;
 constexpr char kWhole = 1;
 constexpr char kFirst = 2;
-
-TEST(RocksLogFile, NamesAndNumbersAreEachOthers) {
-  EXPECT_EQ(LogName(7), "000007.log");
-  EXPECT_EQ(LogName(12345678), "12345678.log");
-  for (const std::uint64_t number : {1, 999999, 1000000}) {
-    EXPECT_EQ(LogNumberOf(LogName(number)), number);
-  }
-  for (const char* other : {"000007.sst", "CURRENT", "x.log", ".log"}) {
-    EXPECT_EQ(LogNumberOf(other), 0u) << other;
-  }
-}
 
 TEST(RocksLogFile, NoHeaderBeginsWhereItDoesNotFit) {
   EXPECT_EQ(NextLogFragment(0), 0u);
@@ -51,7 +41,7 @@ class LogEndsTornTest : public ::testing::Test {
     return fragment + std::string(there, 'x');
   }
   bool EndsTorn(const std::string& bytes) {
-    const std::string path = directory_.path() + "/" + LogName(1);
+    const std::string path = directory_.path() + "/" + NumberedName(1, kLogEnding);
     std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
     return LogEndsTorn(path, 0, bytes.size());
   }
