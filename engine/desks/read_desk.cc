@@ -1,5 +1,6 @@
 #include "engine/desks/read_desk.h"
 
+#include <algorithm>
 #include <iterator>
 #include <optional>
 #include <utility>
@@ -20,6 +21,13 @@ bool ReadDesk::Take(NodeIndex from, Query query) {
   return true;
 }
 
+std::size_t ReadDesk::TakeAll(NodeIndex from, const ReadQueries& message) {
+  const std::size_t count = std::min(message.queries.size(), ReadQueries::kQueriesMax);
+  std::size_t taken = 0;
+  for (std::size_t i = 0; i < count; ++i) taken += Take(from, message.queries[i]) ? 1 : 0;
+  return taken;
+}
+
 void ReadDesk::MarkTaken() { marked_ = std::exchange(unmarked_, {}); }
 
 void ReadDesk::MarkLost() {
@@ -30,6 +38,17 @@ void ReadDesk::MarkLost() {
 void ReadDesk::MarkApplied() {
   for (const Question& question : std::exchange(marked_, {})) {
     std::visit([&](const auto& query) { AnswerMarked(question, query); }, question.query);
+  }
+  SendReplies();
+}
+
+void ReadDesk::SendReplies() {
+  for (int i = 0; i < kNodeCount; ++i) {
+    const std::vector<ReadReply> all = std::exchange(replies_[i], {});
+    for (std::size_t at = 0; at < all.size(); at += ReadQueries::kQueriesMax) {
+      const auto end = all.begin() + std::min(at + ReadQueries::kQueriesMax, all.size());
+      self_.Send(NodeAt(i), ReadReplies{{all.begin() + at, end}});
+    }
   }
 }
 
@@ -67,7 +86,7 @@ void ReadDesk::AnswerOrWait(PatientRead read) {
     return;
   }
   known_.erase({read.from, read.query.id});
-  self_.Send(read.from, std::get<ReadReply>(std::move(answer)));
+  Reply(read.from, std::get<ReadReply>(std::move(answer)));
 }
 
 bool ReadDesk::IsMet(const TicketQuery& query) const {
@@ -95,6 +114,7 @@ void ReadDesk::OnEffects(const std::vector<arbiter::Effect>& effects) {
       TellReadersOf(visible->id);
     }
   }
+  SendReplies();
 }
 
 void ReadDesk::TellHoldersOf(const OpId& op) {
@@ -123,6 +143,7 @@ void ReadDesk::TellReadersOf(const arbiter::RoundId& id) {
 void ReadDesk::Expire() {
   ExpireReads();
   ExpireTickets();
+  SendReplies();
 }
 
 void ReadDesk::ExpireReads() {
@@ -133,7 +154,7 @@ void ReadDesk::ExpireReads() {
       continue;
     }
     known_.erase({from, query.id});
-    self_.Send(from, PatienceEnded(query, *state_.FindVersion(it->first)));
+    Reply(from, PatienceEnded(query, *state_.FindVersion(it->first)));
     it = waiting_for_visible_.erase(it);
   }
 }

@@ -2,7 +2,8 @@
 // version LATEST may not answer with yet is waited for, and so is an op whose asker wants to know its
 // end.
 //
-// One mark serves all questions that wait for one. A question repeated under the same id is the same
+// One mark serves all questions that wait for one, and what one event answers to one asker travels
+// together. A question repeated under the same id is the same
 // question. What is answered is decided elsewhere (read_answer.h, key_lister.h, ticket_facts.h); this
 // decides when.
 // Bounds:  kReadsMax questions, whatever they wait for; one more is ignored, and its asker repeats it.
@@ -11,6 +12,7 @@
 #ifndef WORLDB_ENGINE_DESKS_READ_DESK_H_
 #define WORLDB_ENGINE_DESKS_READ_DESK_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -40,6 +42,8 @@ class ReadDesk {
 
   // False when it is known already, or too many wait.
   bool Take(NodeIndex from, Query query);
+  // How many of them were taken.
+  std::size_t TakeAll(NodeIndex from, const ReadQueries& message);
   // Answers a query that asks to be told again, once the op got there. Nothing to do when it has, or is
   // not on record.
   void Hold(NodeIndex from, const TicketQuery& query);
@@ -85,6 +89,9 @@ class ReadDesk {
   void AnswerMarked(const Question& question, const HistoryQuery& query);
   void AnswerMarked(const Question& question, const WatchOpen& query);
   void AnswerOrWait(PatientRead read);
+  // To be sent with others by SendReplies(), the last thing an event does.
+  void Reply(NodeIndex to, ReadReply reply) { replies_[to.value()].push_back(std::move(reply)); }
+  void SendReplies();
   bool IsMet(const TicketQuery& query) const;
   void TellHoldersOf(const OpId& op);
   void TellReadersOf(const arbiter::RoundId& id);
@@ -100,6 +107,7 @@ class ReadDesk {
   std::vector<Question> marked_;
   std::multimap<arbiter::RoundId, PatientRead> waiting_for_visible_;
   std::multimap<OpId, HeldTicket> waiting_for_op_;
+  std::array<std::vector<ReadReply>, kNodeCount> replies_;  // by asker
 };
 
 }  // namespace worldb::engine

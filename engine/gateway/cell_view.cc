@@ -35,31 +35,66 @@ CellAccess::Question CellView::AskHome(const VersionQuestion& question, FactsAns
   const RequestId id =
       facts_.Add(Triad(question.home).set(),
                  ToHome{.question = question, .answer = std::move(answer), .again = Timer()});
-  SendToHome(id);
+  WillAskHome(question.home, id);
   return Question(*this, id);
 }
 
-void CellView::SendToHome(RequestId id) {
-  ToHome* asked = facts_.Find(id);
-  if (asked == nullptr) return;
-  const VersionQuestion& question = asked->question;
-  if (const auto sequencer = homes_.SequencerOf(question.home)) {
-    const absl::Duration left =
-        question.deadline - self_.now() - peers_.RoundTrip(*sequencer) - kAnswerSlack;
-    self_.Send(*sequencer, ReadQuery{.id = id,
-                                     .key_tag = question.key_tag,
-                                     .version = question.version,
-                                     .patience = std::max(absl::ZeroDuration(), left)});
-  }
-  const absl::Duration round_trip = peers_.RoundTrip(Triad(question.home).At(0));
-  asked->again =
-      Timer(self_.executor(), kAskHomeEvery + 2 * round_trip, [this, id] { SendToHome(id); });
+void CellView::WillAskHome(DataCenterIndex home, RequestId id) {
+  to_homes_[home.value()].push_back(id);
+  SendLater();
 }
 
-void CellView::TakeFacts(NodeIndex from, const ReadReply& reply) {
-  if (reply.status.ok() && !reply.facts.has_value()) return;  // says nothing
-  const std::optional<ToHome> asked = facts_.Take(from, reply.id);
-  if (asked.has_value()) asked->answer(reply);
+void CellView::SendLater() {
+  if (std::exchange(send_posted_, true)) return;
+  self_.executor().Post([this] { SendAll(); });
+}
+
+void CellView::SendAll() {
+  send_posted_ = false;
+  for (int i = 0; i < kDataCenterCount; ++i) {
+    const std::vector<RequestId> ids = std::exchange(to_homes_[i], {});
+    if (!ids.empty()) SendToHome(DataCenterAt(i), ids);
+  }
+  for (int i = 0; i < kNodeCount; ++i) SendToNode(NodeAt(i));
+}
+
+void CellView::SendToHome(DataCenterIndex home, const std::vector<RequestId>& ids) {
+  const absl::Duration again_after = kAskHomeEvery + 2 * peers_.RoundTrip(Triad(home).At(0));
+  const auto sequencer = homes_.SequencerOf(home);
+  ReadQueries message;
+  const auto send = [&] {
+    if (message.queries.empty()) return;
+    self_.Send(*sequencer, std::exchange(message, {}));
+  };
+  for (const RequestId id : ids) {
+    ToHome* asked = facts_.Find(id);
+    if (asked == nullptr) continue;
+    asked->again =
+        Timer(self_.executor(), again_after, [this, home, id] { WillAskHome(home, id); });
+    if (!sequencer.has_value()) continue;
+    const VersionQuestion& question = asked->question;
+    const absl::Duration left =
+        question.deadline - self_.now() - peers_.RoundTrip(*sequencer) - kAnswerSlack;
+    message.queries.push_back({.id = id,
+                               .key_tag = question.key_tag,
+                               .version = question.version,
+                               .patience = std::max(absl::ZeroDuration(), left)});
+    if (message.queries.size() == ReadQueries::kQueriesMax) send();
+  }
+  send();
+}
+
+void CellView::SendToNode(NodeIndex node) {
+  FetchShares message = std::exchange(to_nodes_[node.value()], {});
+  if (!message.fetches.empty()) self_.Send(node, std::move(message));
+}
+
+void CellView::TakeFacts(NodeIndex from, const ReadReplies& message) {
+  for (const ReadReply& reply : message.replies) {
+    if (reply.status.ok() && !reply.facts.has_value()) continue;  // says nothing
+    const std::optional<ToHome> asked = facts_.Take(from, reply.id);
+    if (asked.has_value()) asked->answer(reply);
+  }
 }
 
 CellAccess::Question CellView::List(NodeIndex node, const KeyTag& key_tag, ListAnswer answer) {
@@ -76,16 +111,24 @@ CellAccess::Question CellView::Fetch(NodeIndex node, const VersionRef& version,
                                      const cryptoscatter::ExchangePublicKey& reader,
                                      ShareAnswer answer) {
   const RequestId id = shares_.Add(node, std::move(answer));
-  self_.Send(node, FetchShare{.id = id,
-                              .key_tag = version.key_tag,
-                              .slot_epoch = version.slot_epoch,
-                              .version = version.version,
-                              .reader_exchange_key = reader});
+  std::vector<FetchShare>& fetches = to_nodes_[node.value()].fetches;
+  fetches.push_back({.id = id,
+                     .key_tag = version.key_tag,
+                     .slot_epoch = version.slot_epoch,
+                     .version = version.version,
+                     .reader_exchange_key = reader});
+  if (fetches.size() == FetchShares::kFetchesMax) {
+    SendToNode(node);
+  } else {
+    SendLater();
+  }
   return Question(*this, id);
 }
 
-void CellView::TakeShare(NodeIndex from, const FetchShareReply& reply) {
-  if (const auto answer = shares_.Take(from, reply.id)) (*answer)(reply);
+void CellView::TakeShares(NodeIndex from, const FetchSharesReply& message) {
+  for (const FetchShareReply& reply : message.replies) {
+    if (const auto answer = shares_.Take(from, reply.id)) (*answer)(reply);
+  }
 }
 
 void CellView::Doubt(NodeIndex node, const VersionRef& version) {

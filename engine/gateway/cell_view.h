@@ -2,7 +2,9 @@
 // it their answers.
 //
 // A question to a home goes to its sequencer; any node of the home's triad may answer, for by then another
-// one may lead. It is asked again under the same id, which makes it the same read.
+// one may lead. It is asked again under the same id, which makes it the same read. Versions and shares
+// that are asked for while the executor is busy go together, one message to each node: they leave behind
+// what is already waiting to run.
 //
 // Bounds:  kHomeQuestionsMax and kNodeQuestionsMax of each kind, which as many reads as there may be
 //          cannot exceed; one more silences the oldest.
@@ -11,7 +13,9 @@
 #ifndef WORLDB_ENGINE_GATEWAY_CELL_VIEW_H_
 #define WORLDB_ENGINE_GATEWAY_CELL_VIEW_H_
 
+#include <array>
 #include <cstddef>
+#include <vector>
 
 #include "engine/context/home_directory.h"
 #include "engine/context/node_self.h"
@@ -41,9 +45,9 @@ class CellView final : public CellAccess {
   void Doubt(NodeIndex node, const VersionRef& version) override;
 
   // What came from other nodes. Of those who were not asked it changes nothing.
-  void TakeFacts(NodeIndex from, const ReadReply& reply);
+  void TakeFacts(NodeIndex from, const ReadReplies& message);
   void TakeListing(NodeIndex from, const ListSharesReply& reply);
-  void TakeShare(NodeIndex from, const FetchShareReply& reply);
+  void TakeShares(NodeIndex from, const FetchSharesReply& message);
 
  private:
   struct ToHome {
@@ -52,7 +56,12 @@ class CellView final : public CellAccess {
     Timer again;
   };
   void Forget(QuestionId id) override;
-  void SendToHome(RequestId id);
+  // `id` is asked with the next that is sent to this home.
+  void WillAskHome(DataCenterIndex home, RequestId id);
+  void SendLater();
+  void SendAll();
+  void SendToHome(DataCenterIndex home, const std::vector<RequestId>& ids);
+  void SendToNode(NodeIndex node);
 
   NodeSelf& self_;
   const PeerTable& peers_;
@@ -60,6 +69,10 @@ class CellView final : public CellAccess {
   Asked<ToHome> facts_;
   Asked<ListAnswer> listings_;
   Asked<ShareAnswer> shares_;
+  // What is to be sent. Some of it may have been dropped since.
+  std::array<std::vector<RequestId>, kDataCenterCount> to_homes_;
+  std::array<FetchShares, kNodeCount> to_nodes_;
+  bool send_posted_ = false;
 };
 
 }  // namespace worldb::engine

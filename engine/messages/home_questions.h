@@ -66,6 +66,15 @@ struct ReadReply {
   absl::Status status;  // NotFound without a version, or with a tombstone; else `facts` is set
   std::optional<VersionFacts> facts;
 };
+// Reads that go to one home together, and answers that go to one asker together. Each is judged for itself.
+// Of a message above the bound the rest is not answered.
+struct ReadQueries {
+  static constexpr std::size_t kQueriesMax = 256;
+  std::vector<ReadQuery> queries;
+};
+struct ReadReplies {
+  std::vector<ReadReply> replies;
+};
 // Names with `prefix` that come after `after`, in byte order.
 struct ListQuery {
   RequestId id = 0;

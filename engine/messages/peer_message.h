@@ -32,9 +32,9 @@ struct HeartbeatReply {
 
 using PeerMessage = std::variant<
     Heartbeat, HeartbeatReply, FrameBatch, StageValue, StageValueReply, SequencerBeat, OpNotices,
-    TicketQuery, TicketReply, ReadQuery, ReadReply, StagePut, StagePutReply, CheckpointSynced,
+    TicketQuery, TicketReply, ReadQueries, ReadReplies, StagePut, StagePutReply, CheckpointSynced,
     CheckpointGet, CheckpointGetReply, StageGet, StageGetReply, PutShares, PutSharesReply,
-    ListShares, ListSharesReply, FetchShare, FetchShareReply, FetchFragment, FetchFragmentReply,
+    ListShares, ListSharesReply, FetchShares, FetchSharesReply, FetchFragment, FetchFragmentReply,
     RepairKeyShare, RepairKeyShareReply, ShareDoubt, OwedShare, ListQuery, ListQueryReply,
     HistoryQuery, HistoryQueryReply, WatchOpen, WatchBatch, WatchAck, NamesGet, NamesGetReply,
     InventoryQuery, InventoryReply, InventoryReport, ProbeShare, ProbeShareReply>;

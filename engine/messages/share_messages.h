@@ -3,6 +3,7 @@
 #define WORLDB_ENGINE_MESSAGES_SHARE_MESSAGES_H_
 
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -89,6 +90,15 @@ struct FetchShareReply {
   absl::Status status;
   std::shared_ptr<const cryptoscatter::Share> share;
   cryptoscatter::SealedKeyShare key_share;  // sealed to the reader
+};
+// Fetches that go to one node together. Each is judged and answered for itself, in a message with others or
+// in one of its own; those above the bound are not answered.
+struct FetchShares {
+  static constexpr std::size_t kFetchesMax = 256;
+  std::vector<FetchShare> fetches;
+};
+struct FetchSharesReply {
+  std::vector<FetchShareReply> replies;
 };
 // A share whose ciphertext is not staged any more: the receiver makes its fragment out of others'
 // and answers with PutSharesReply once all of it is verified and synced.

@@ -303,8 +303,8 @@ class RunningNode final : public Node {
     ingress_.TakeTicket(from, m);
     tickets_.TakeReply(from, m);
   }
-  void Handle(NodeIndex from, ReadQuery& m) { sequencer_.Ask(from, std::move(m)); }
-  void Handle(NodeIndex from, ReadReply& m) { cell_view_.TakeFacts(from, m); }
+  void Handle(NodeIndex from, ReadQueries& m) { sequencer_.AskVersions(from, m); }
+  void Handle(NodeIndex from, ReadReplies& m) { cell_view_.TakeFacts(from, m); }
   void Handle(NodeIndex from, ListQuery& m) { sequencer_.Ask(from, std::move(m)); }
   void Handle(NodeIndex from, ListQueryReply& m) { lists_.TakeReply(from, std::move(m)); }
   void Handle(NodeIndex from, HistoryQuery& m) { sequencer_.Ask(from, std::move(m)); }
@@ -330,8 +330,8 @@ class RunningNode final : public Node {
   void Handle(NodeIndex from, ProbeShareReply& m) { scatterer_.TakeProbe(from, m); }
   void Handle(NodeIndex from, ListShares& m) { share_desk_.List(from, m); }
   void Handle(NodeIndex from, ListSharesReply& m) { cell_view_.TakeListing(from, m); }
-  void Handle(NodeIndex from, FetchShare& m) { share_desk_.Fetch(from, m); }
-  void Handle(NodeIndex from, FetchShareReply& m) { cell_view_.TakeShare(from, m); }
+  void Handle(NodeIndex from, FetchShares& m) { share_desk_.Fetch(from, m); }
+  void Handle(NodeIndex from, FetchSharesReply& m) { cell_view_.TakeShares(from, m); }
   void Handle(NodeIndex from, FetchFragment& m) { repair_desk_.GiveFragment(from, m); }
   void Handle(NodeIndex from, FetchFragmentReply& m) { repairer_.TakeFragment(from, m); }
   void Handle(NodeIndex from, RepairKeyShare& m) { repair_desk_.GiveContribution(from, m); }

@@ -74,6 +74,10 @@ void Sequencer::Ask(NodeIndex from, ReadDesk::Query query) {
   if (leading_ && reads_.Take(from, std::move(query))) TryAppend();
 }
 
+void Sequencer::AskVersions(NodeIndex from, const ReadQueries& message) {
+  if (leading_ && reads_.TakeAll(from, message) > 0) TryAppend();
+}
+
 void Sequencer::AskTicket(NodeIndex from, const TicketQuery& query) {
   // A state that is being replayed would take back what was told.
   if (!doors_.home.caught_up()) return;

@@ -90,6 +90,8 @@ class Sequencer {
   void OnWatchAck(NodeIndex from, const WatchAck& ack) { watches_.TakeAck(from, ack); }
   // Answered from the state applied with a READ mark.
   void Ask(NodeIndex from, ReadDesk::Query query);
+  // The same for many at once, which share a mark.
+  void AskVersions(NodeIndex from, const ReadQueries& message);
   // Answered by any replica that has the op on record; here once more when it got where the query
   // wants it.
   void AskTicket(NodeIndex from, const TicketQuery& query);

@@ -1,5 +1,7 @@
 #include "engine/shares/share_desk.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -57,65 +59,161 @@ void ShareDesk::Prove(NodeIndex from, const ProbeShare& request) {
       });
 }
 
+// One fetch on its way.
 struct ShareDesk::Fetching {
-  const NodeIndex to;
-  const FetchShare request;
-  const VersionRef version;
+  FetchShare request;
+  VersionRef version;
+  Bytes bytes;  // of its row
   ShareRow row;
 };
 
-void ShareDesk::Fetch(NodeIndex from, const FetchShare& request) {
-  const auto fetching = std::make_shared<Fetching>(
-      Fetching{from, request, {request.key_tag, request.slot_epoch, request.version}, ShareRow()});
-  store_.Get(RowFamily::kRows, ShareRow::Key(fetching->version),
-             [this, fetching](const absl::StatusOr<Bytes>& bytes) { TakeRow(fetching, bytes); });
-}
-
-void ShareDesk::TakeRow(const FetchingPtr& fetching, const absl::StatusOr<Bytes>& bytes) {
-  if (absl::IsDataLoss(bytes.status())) damaged_(fetching->version);
-  if (!bytes.ok()) return End(fetching, bytes.status());
-  absl::StatusOr<ShareRow> row = ShareRow::Decode(ShareRow::Key(fetching->version), *bytes);
-  if (!row.ok()) return EndDamaged(fetching, row.status().message());
-  reader_.Complete({*std::move(row)}, BatchRows::From::kMemory,
-                   [this, fetching](absl::StatusOr<std::vector<CompletedRow>> completed) {
-                     if (!completed.ok()) return End(fetching, completed.status());
-                     TakeCompleted(fetching, std::move(completed->front()));
-                   });
-}
-
-void ShareDesk::TakeCompleted(const FetchingPtr& fetching, CompletedRow completed) {
-  const std::string misplaced =
-      Misplaced(self_.cell(), self_.index(), fetching->version, completed.row.share);
-  if (!misplaced.empty()) return EndDamaged(fetching, misplaced);
-  if (!completed.share.ok()) return EndDamaged(fetching, completed.share.message());
-  if (!completed.proof.ok()) return EndDamaged(fetching, completed.proof.message());
-  fetching->row = std::move(completed.row);
-  if (!fetching->row.fragment_apart) return Give(fetching);
-  store_.Get(RowFamily::kBlobs, ShareRow::Key(fetching->version),
-             [this, fetching](absl::StatusOr<Bytes> fragment) {
-               TakeFragment(fetching, std::move(fragment));
-             });
-}
-
-void ShareDesk::TakeFragment(const FetchingPtr& fetching, absl::StatusOr<Bytes> fragment) {
-  // Without its fragment the key share may still be what is missing.
-  if (fragment.ok()) {
-    fetching->row.share.fragment = *std::move(fragment);
-  } else if (IsMissingOrDamaged(fragment.status())) {
-    damaged_(fetching->version);
+void ShareDesk::Fetch(NodeIndex from, const FetchShares& message) {
+  Fetchings all;
+  std::vector<std::string> keys;
+  const std::size_t count = std::min(message.fetches.size(), FetchShares::kFetchesMax);
+  for (std::size_t i = 0; i < count; ++i) {
+    const FetchShare& request = message.fetches[i];
+    const VersionRef version{request.key_tag, request.slot_epoch, request.version};
+    keys.push_back(ShareRow::Key(version));
+    all.push_back({request, version, Bytes(), ShareRow()});
   }
-  Give(fetching);
+  store_.GetMany(RowFamily::kRows, std::move(keys),
+                 [this, from, all = std::move(all)](Values values) mutable {
+                   TakeRows(from, std::move(all), std::move(values));
+                 });
 }
 
-void ShareDesk::Give(const FetchingPtr& fetching) {
+void ShareDesk::TakeRows(NodeIndex to, Fetchings all, Values values) {
+  FetchSharesReply message;
+  Fetchings found;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    Fetching& fetching = all[i];
+    if (absl::IsDataLoss(values[i].status())) damaged_(fetching.version);
+    if (values[i].ok()) {
+      fetching.bytes = *std::move(values[i]);
+      found.push_back(std::move(fetching));
+    } else {
+      message.replies.push_back(Failed(fetching, values[i].status()));
+    }
+  }
+  Complete(to, std::move(found), std::move(message));
+}
+
+void ShareDesk::Complete(NodeIndex to, Fetchings found, FetchSharesReply message) {
+  Fetchings decoded;
+  std::vector<ShareRow> rows;
+  for (Fetching& fetching : found) {
+    absl::StatusOr<ShareRow> row =
+        ShareRow::Decode(ShareRow::Key(fetching.version), fetching.bytes);
+    if (row.ok()) {
+      rows.push_back(*std::move(row));
+      decoded.push_back(std::move(fetching));
+    } else {
+      message.replies.push_back(Damaged(fetching, row.status().message()));
+    }
+  }
+  if (decoded.empty()) return Send(to, std::move(message));
+  reader_.Complete(
+      std::move(rows), BatchRows::From::kMemory,
+      [this, to, decoded = std::move(decoded),
+       message = std::move(message)](absl::StatusOr<std::vector<CompletedRow>> completed) mutable {
+        if (completed.ok()) {
+          return TakeCompleted(to, std::move(decoded), *std::move(completed), std::move(message));
+        }
+        TakeNoneCompleted(to, std::move(decoded), completed.status(), std::move(message));
+      });
+}
+
+// What the store says of one batch row is said of all that were asked with it: each once more, alone.
+void ShareDesk::TakeNoneCompleted(NodeIndex to, Fetchings decoded, const absl::Status& status,
+                                  FetchSharesReply message) {
+  if (decoded.size() == 1) {
+    message.replies.push_back(Failed(decoded.front(), status));
+  } else {
+    for (Fetching& fetching : decoded) {
+      Fetchings one;
+      one.push_back(std::move(fetching));
+      Complete(to, std::move(one), {});
+    }
+  }
+  Send(to, std::move(message));
+}
+
+void ShareDesk::TakeCompleted(NodeIndex to, Fetchings decoded, std::vector<CompletedRow> completed,
+                              FetchSharesReply message) {
+  Fetchings apart;
+  for (std::size_t i = 0; i < decoded.size(); ++i) {
+    Fetching& fetching = decoded[i];
+    CompletedRow& one = completed[i];
+    const std::string misplaced =
+        Misplaced(self_.cell(), self_.index(), fetching.version, one.row.share);
+    if (!misplaced.empty()) {
+      message.replies.push_back(Damaged(fetching, misplaced));
+    } else if (!one.share.ok()) {
+      message.replies.push_back(Damaged(fetching, one.share.message()));
+    } else if (!one.proof.ok()) {
+      message.replies.push_back(Damaged(fetching, one.proof.message()));
+    } else {
+      fetching.row = std::move(one.row);
+      if (fetching.row.fragment_apart) {
+        apart.push_back(std::move(fetching));
+      } else {
+        message.replies.push_back(Given(fetching));
+      }
+    }
+  }
+  Send(to, std::move(message));
+  FetchFragments(to, std::move(apart));
+}
+
+void ShareDesk::FetchFragments(NodeIndex to, Fetchings apart) {
+  Fetchings together;
+  std::uint64_t bytes = 0;
+  for (Fetching& fetching : apart) {
+    // A fragment of a script is no larger than its ciphertext.
+    const std::uint64_t more = fetching.row.share.core.CiphertextBytes();
+    if (!together.empty() && bytes + more > kTogetherBytesMax) {
+      FetchTogether(to, std::exchange(together, {}));
+      bytes = 0;
+    }
+    bytes += more;
+    together.push_back(std::move(fetching));
+  }
+  if (!together.empty()) FetchTogether(to, std::move(together));
+}
+
+void ShareDesk::FetchTogether(NodeIndex to, Fetchings apart) {
+  std::vector<std::string> keys;
+  for (const Fetching& fetching : apart) keys.push_back(ShareRow::Key(fetching.version));
+  store_.GetMany(RowFamily::kBlobs, std::move(keys),
+                 [this, to, apart = std::move(apart)](Values fragments) mutable {
+                   TakeFragments(to, std::move(apart), std::move(fragments));
+                 });
+}
+
+void ShareDesk::TakeFragments(NodeIndex to, Fetchings apart, Values fragments) {
+  FetchSharesReply message;
+  for (std::size_t i = 0; i < apart.size(); ++i) {
+    // Without its fragment the key share may still be what is missing.
+    if (fragments[i].ok()) {
+      apart[i].row.share.fragment = *std::move(fragments[i]);
+    } else if (IsMissingOrDamaged(fragments[i].status())) {
+      damaged_(apart[i].version);
+    }
+    message.replies.push_back(Given(apart[i]));
+  }
+  Send(to, std::move(message));
+}
+
+FetchShareReply ShareDesk::Given(Fetching& fetching) {
   FetchShareReply reply;
-  reply.id = fetching->request.id;
-  auto key_share = SealFor(fetching->request.reader_exchange_key, fetching->version, fetching->row);
+  reply.id = fetching.request.id;
+  auto key_share = SealFor(fetching.request.reader_exchange_key, fetching.version, fetching.row);
   reply.status = key_share.status();
   if (key_share.ok()) reply.key_share = *std::move(key_share);
   // Even without its key share the fragment may be what is missing.
-  reply.share = std::make_shared<const Share>(std::move(fetching->row.share));
-  self_.Send(fetching->to, std::move(reply));
+  reply.share = std::make_shared<const Share>(std::move(fetching.row.share));
+  return reply;
 }
 
 absl::StatusOr<cryptoscatter::SealedKeyShare> ShareDesk::SealFor(
@@ -136,16 +234,20 @@ absl::StatusOr<cryptoscatter::SealedKeyShare> ShareDesk::SealFor(
                                      cryptoscatter::ReaderIdOf(reader), *key_share);
 }
 
-void ShareDesk::EndDamaged(const FetchingPtr& fetching, absl::string_view why) {
-  damaged_(fetching->version);
-  End(fetching, absl::DataLossError(why));
+FetchShareReply ShareDesk::Damaged(const Fetching& fetching, absl::string_view why) {
+  damaged_(fetching.version);
+  return Failed(fetching, absl::DataLossError(why));
 }
 
-void ShareDesk::End(const FetchingPtr& fetching, absl::Status status) {
+FetchShareReply ShareDesk::Failed(const Fetching& fetching, const absl::Status& status) {
   FetchShareReply reply;
-  reply.id = fetching->request.id;
-  reply.status = std::move(status);
-  self_.Send(fetching->to, std::move(reply));
+  reply.id = fetching.request.id;
+  reply.status = status;
+  return reply;
+}
+
+void ShareDesk::Send(NodeIndex to, FetchSharesReply message) {
+  if (!message.replies.empty()) self_.Send(to, std::move(message));
 }
 
 }  // namespace worldb::engine

@@ -4,7 +4,10 @@
 // A key share leaves a node only so, and never to another node: at rest it lies under the node's storage
 // key. What turns out to be damaged on the way is reported, and not given out; of a share whose fragment
 // is gone the rest still is, as it may be what the reader lacks.
-// Bounds:  kVersionsListedMax versions in an answer, the newest.
+//
+// Fetches of one message are looked up together and answered together. A fragment that lies apart from its
+// row is answered for later, with others up to kTogetherBytesMax.
+// Bounds:  kVersionsListedMax versions in an answer, the newest; FetchShares::kFetchesMax fetches of a message.
 // Errors:  in the reply: NotFound, DataLoss with what is wrong, or what the store says.
 // Threads: its node's executor.
 // Source:  ARCHITECTURE.md invariant 16; docs/share-format.md section 8.
@@ -12,6 +15,7 @@
 #define WORLDB_ENGINE_SHARES_SHARE_DESK_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <utility>
@@ -31,6 +35,8 @@ class ShareDesk {
  public:
   // A reader wants the newest few.
   static constexpr std::size_t kVersionsListedMax = 64;
+  // Of ciphertext: fragments are smaller.
+  static constexpr std::uint64_t kTogetherBytesMax = std::uint64_t{1} << 20;
 
   // `damaged` hears of shares of this node that turn out to be bad.
   ShareDesk(NodeSelf& self, Store& store, const NodeSecrets& secrets, PairwiseKeys& keys,
@@ -43,20 +49,28 @@ class ShareDesk {
         damaged_(std::move(damaged)) {}
 
   void List(NodeIndex from, const ListShares& request);
-  void Fetch(NodeIndex from, const FetchShare& request);
+  void Fetch(NodeIndex from, const FetchShares& message);
   void Prove(NodeIndex from, const ProbeShare& request);
 
  private:
   std::vector<ListedShare> ListedOf(const std::vector<StoreRow>& rows) const;
-  // The steps of Fetch(), in this order.
+  // The steps of Fetch(), in this order. Each sends what it knows the answers to.
   struct Fetching;
-  using FetchingPtr = std::shared_ptr<Fetching>;
-  void TakeRow(const FetchingPtr& fetching, const absl::StatusOr<Bytes>& bytes);
-  void TakeCompleted(const FetchingPtr& fetching, CompletedRow completed);
-  void TakeFragment(const FetchingPtr& fetching, absl::StatusOr<Bytes> fragment);
-  void Give(const FetchingPtr& fetching);
-  void EndDamaged(const FetchingPtr& fetching, absl::string_view why);
-  void End(const FetchingPtr& fetching, absl::Status status);
+  using Fetchings = std::vector<Fetching>;
+  using Values = std::vector<absl::StatusOr<Bytes>>;
+  void TakeRows(NodeIndex to, Fetchings all, Values values);
+  void Complete(NodeIndex to, Fetchings found, FetchSharesReply message);
+  void TakeNoneCompleted(NodeIndex to, Fetchings decoded, const absl::Status& status,
+                         FetchSharesReply message);
+  void TakeCompleted(NodeIndex to, Fetchings decoded, std::vector<CompletedRow> completed,
+                     FetchSharesReply message);
+  void FetchFragments(NodeIndex to, Fetchings apart);
+  void FetchTogether(NodeIndex to, Fetchings apart);
+  void TakeFragments(NodeIndex to, Fetchings apart, Values fragments);
+  FetchShareReply Given(Fetching& fetching);
+  FetchShareReply Damaged(const Fetching& fetching, absl::string_view why);
+  static FetchShareReply Failed(const Fetching& fetching, const absl::Status& status);
+  void Send(NodeIndex to, FetchSharesReply message);
 
   absl::StatusOr<cryptoscatter::SealedKeyShare> SealFor(
       const cryptoscatter::ExchangePublicKey& reader, const VersionRef& version,

@@ -84,8 +84,11 @@ class ShareCellTest : public ::testing::Test {
     peer_->SetHandler([this](NodeIndex from, engine::PeerMessage message) {
       if (const auto* put = std::get_if<engine::PutSharesReply>(&message)) {
         TakeReceipts(from, *put);
-      } else if (const auto* fetched = std::get_if<engine::FetchShareReply>(&message)) {
-        fetched_[fetched->id] = fetched->status;
+      } else if (const auto* fetched = std::get_if<engine::FetchSharesReply>(&message)) {
+        ++fetch_answers_;
+        for (const engine::FetchShareReply& reply : fetched->replies) {
+          fetched_[reply.id] = reply.status;
+        }
       } else if (const auto* asked = std::get_if<engine::FetchFragment>(&message)) {
         ++asked_;
         peer_->Send(from, engine::FetchFragmentReply{asked->id, absl::OkStatus(), answer_});
@@ -117,9 +120,13 @@ class ShareCellTest : public ::testing::Test {
     for (const auto& claim : claims) receipts_.insert({claim.core, claim.index});
   }
   engine::RequestId Fetch(int node, const engine::VersionRef& version) {
-    Send(node, engine::FetchShare{++last_request_, version.key_tag, version.slot_epoch,
-                                  version.version, cell_.cell().node(NodeAt(0)).exchange_key});
+    Send(node, engine::FetchShares{{FetchOf(version)}});
     return last_request_;
+  }
+  // A fetch under the next id, not sent.
+  engine::FetchShare FetchOf(const engine::VersionRef& version) {
+    return {++last_request_, version.key_tag, version.slot_epoch, version.version,
+            cell_.cell().node(NodeAt(0)).exchange_key};
   }
   // 8 bytes.
   std::string NextKey() {
@@ -201,6 +208,7 @@ class ShareCellTest : public ::testing::Test {
   std::set<std::pair<CoreId, NodeIndex>> receipts_;
   std::string refusals_;
   std::map<engine::RequestId, absl::Status> fetched_;
+  int fetch_answers_ = 0;  // messages that came with them
   // What node 3 says that it has, and how often it was asked.
   std::shared_ptr<const cryptoscatter::Share> answer_;
   int asked_ = 0;

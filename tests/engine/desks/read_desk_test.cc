@@ -37,8 +37,15 @@ class ReadDeskTest : public DeskTest {
   }
   std::vector<engine::RequestId> Answered() {
     std::vector<engine::RequestId> ids;
-    for (const auto& reply : node_.Take<ReadReply>()) ids.push_back(reply.message.id);
+    for (const auto& reply : Replies()) ids.push_back(reply.message.id);
     return ids;
+  }
+  std::vector<LoneNode::Sent<ReadReply>> Replies() {
+    std::vector<LoneNode::Sent<ReadReply>> replies;
+    for (const auto& sent : node_.Take<engine::ReadReplies>()) {
+      for (const ReadReply& reply : sent.message.replies) replies.push_back({sent.to, reply});
+    }
+    return replies;
   }
 
   engine::KeyLister lister_{home_.state(), names_};
@@ -65,6 +72,29 @@ TEST_F(ReadDeskTest, OneMarkServesAllWhoWaitAndALostOneIsTakenAgain) {
   EXPECT_THAT(Answered(), ::testing::ElementsAre(4));
 }
 
+TEST_F(ReadDeskTest, WhatOneMarkAnswersToOneAskerTravelsTogether) {
+  home_.Show("k");
+  EXPECT_EQ(desk_.TakeAll(kAsker, {{Latest("k", 1), Latest("none", 2), Latest("k", 1)}}), 2u);
+  EXPECT_EQ(desk_.TakeAll(NodeAt(8), {{Latest("k", 1)}}), 1u);
+  Mark();
+  const auto sent = node_.Take<engine::ReadReplies>();
+  ASSERT_EQ(sent.size(), 2u);
+  EXPECT_EQ(sent[0].to, kAsker);
+  ASSERT_EQ(sent[0].message.replies.size(), 2u);
+  EXPECT_TRUE(sent[0].message.replies[0].facts.has_value());
+  EXPECT_TRUE(absl::IsNotFound(sent[0].message.replies[1].status)) << "each for itself";
+  EXPECT_EQ(sent[1].to, NodeAt(8));
+  EXPECT_EQ(sent[1].message.replies.size(), 1u);
+}
+
+TEST_F(ReadDeskTest, OfAMessageAboveTheBoundTheRestIsNotAnswered) {
+  engine::ReadQueries message;
+  for (std::size_t i = 0; i <= engine::ReadQueries::kQueriesMax; ++i) {
+    message.queries.push_back(Latest("k", i));
+  }
+  EXPECT_EQ(desk_.TakeAll(kAsker, message), engine::ReadQueries::kQueriesMax);
+}
+
 TEST_F(ReadDeskTest, AQuestionRepeatedUnderItsIdIsTheSameQuestion) {
   home_.Show("k");
   EXPECT_TRUE(desk_.Take(kAsker, Latest("k", 1)));
@@ -86,7 +116,7 @@ TEST_F(ReadDeskTest, AVersionThatIsNotVisibleIsWaitedFor) {
   home_.Announce(id, Level::kHeld);
   EXPECT_EQ(node_.sent_count(), 0u);
   home_.Announce(id, Level::kSafe);
-  const auto replies = node_.Take<ReadReply>();
+  const auto replies = Replies();
   ASSERT_EQ(replies.size(), 1u);
   EXPECT_EQ(replies[0].to, kAsker);
   EXPECT_EQ(replies[0].message.facts->id, id);
@@ -98,7 +128,7 @@ TEST_F(ReadDeskTest, WhoeverWaitsForAVersionThatEndsVoidIsToldTheOneBelow) {
   desk_.Take(kAsker, Latest("k", 1));
   Mark();
   home_.Void(second);
-  const auto replies = node_.Take<ReadReply>();
+  const auto replies = Replies();
   ASSERT_EQ(replies.size(), 1u);
   EXPECT_EQ(replies[0].message.facts->id.version, Version(1));
   EXPECT_THAT(replies[0].message.facts->void_versions, ::testing::ElementsAre(Version(2)));
@@ -111,14 +141,14 @@ TEST_F(ReadDeskTest, NoNewerVersionIsWaitedForInstead) {
   Mark();
   const RoundId second = home_.Decide("k");
   home_.Announce(first);
-  const auto replies = node_.Take<ReadReply>();
+  const auto replies = Replies();
   ASSERT_EQ(replies.size(), 1u);
   EXPECT_EQ(replies[0].message.facts->id, first);
   desk_.Take(kAsker, Latest("k", 2));
   Mark();
   EXPECT_EQ(node_.sent_count(), 0u) << "asked since, it waits for what was the newest then";
   home_.Announce(second);
-  EXPECT_EQ(node_.Take<ReadReply>().at(0).message.facts->id, second);
+  EXPECT_EQ(Replies().at(0).message.facts->id, second);
 }
 
 TEST_F(ReadDeskTest, BelowAVersionThatEndsVoidNothingNewerIsWaitedForEither) {
@@ -128,7 +158,7 @@ TEST_F(ReadDeskTest, BelowAVersionThatEndsVoidNothingNewerIsWaitedForEither) {
   Mark();
   home_.Decide("k");
   home_.Void(second);
-  const auto replies = node_.Take<ReadReply>();
+  const auto replies = Replies();
   ASSERT_EQ(replies.size(), 1u);
   EXPECT_EQ(replies[0].message.facts->id.version, Version(1));
   EXPECT_THAT(replies[0].message.facts->void_versions, ::testing::ElementsAre(Version(2)));
@@ -144,7 +174,7 @@ TEST_F(ReadDeskTest, PatienceCountsFromTheArrivalOfTheQuestion) {
   EXPECT_EQ(node_.sent_count(), 0u);
   node_.RunFor(absl::Milliseconds(100));
   desk_.Expire();
-  const auto replies = node_.Take<ReadReply>();
+  const auto replies = Replies();
   ASSERT_EQ(replies.size(), 1u);
   EXPECT_EQ(replies[0].message.id, 1u);
   EXPECT_TRUE(absl::IsUnavailable(replies[0].message.status));

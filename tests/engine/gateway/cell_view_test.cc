@@ -43,7 +43,27 @@ class CellViewTest : public ::testing::Test {
   void AnswerShare(int from, RequestId id) {
     FetchShareReply reply;
     reply.id = id;
-    view_.TakeShare(NodeAt(from), reply);
+    view_.TakeShares(NodeAt(from), {{reply}});
+  }
+  void AnswerFacts(int from, ReadReply reply) {
+    view_.TakeFacts(NodeAt(from), {{std::move(reply)}});
+  }
+  // What was sent so far, one by one.
+  std::vector<LoneNode::Sent<FetchShare>> Fetches() {
+    std::vector<LoneNode::Sent<FetchShare>> all;
+    node_.world().RunReady();
+    for (const auto& sent : node_.Take<FetchShares>()) {
+      for (const FetchShare& fetch : sent.message.fetches) all.push_back({sent.to, fetch});
+    }
+    return all;
+  }
+  std::vector<LoneNode::Sent<ReadQuery>> Queries() {
+    std::vector<LoneNode::Sent<ReadQuery>> all;
+    node_.world().RunReady();
+    for (const auto& sent : node_.Take<ReadQueries>()) {
+      for (const ReadQuery& query : sent.message.queries) all.push_back({sent.to, query});
+    }
+    return all;
   }
 
   LoneNode node_{NodeAt(0)};
@@ -58,7 +78,7 @@ class CellViewTest : public ::testing::Test {
 TEST_F(CellViewTest, AShareIsHeardOfWhoWasAskedOnce) {
   reader_.bytes[0] = 7;
   const CellAccess::Question question = Fetch(4);
-  const auto sent = node_.Take<FetchShare>();
+  const auto sent = Fetches();
   ASSERT_EQ(sent.size(), 1u);
   EXPECT_EQ(sent[0].to, NodeAt(4));
   EXPECT_EQ(sent[0].message.slot_epoch, SlotEpoch(2));
@@ -88,6 +108,37 @@ TEST_F(CellViewTest, AListingIsHeardOfWhoWasAskedOnce) {
   EXPECT_EQ(heard_, 1);
 }
 
+TEST_F(CellViewTest, WhatIsAskedInOneRunGoesTogetherAndIsAnsweredForItself) {
+  Lead(3, 1);
+  std::vector<CellAccess::Question> kept;
+  for (const int node : {4, 5, 4}) kept.push_back(Fetch(node));
+  for (int i = 0; i < 3; ++i) kept.push_back(AskHome());
+  kept.pop_back();  // nobody waits for the last one
+  EXPECT_EQ(node_.sent_count(), 0u);
+  node_.world().RunReady();
+  const auto fetches = node_.Take<FetchShares>();
+  ASSERT_EQ(fetches.size(), 2u);
+  ASSERT_EQ(fetches[0].message.fetches.size(), 2u);
+  EXPECT_EQ(fetches[1].to, NodeAt(5));
+  const auto queries = node_.Take<ReadQueries>();
+  ASSERT_EQ(queries.size(), 1u);
+  ASSERT_EQ(queries[0].message.queries.size(), 2u);
+  FetchSharesReply shares;
+  for (const FetchShare& fetch : fetches[0].message.fetches) {
+    shares.replies.emplace_back().id = fetch.id;
+    shares.replies.emplace_back().id = fetch.id + 100;  // of what was not asked
+  }
+  view_.TakeShares(NodeAt(4), shares);
+  EXPECT_EQ(heard_, 2);
+  ReadReplies facts;
+  for (const ReadQuery& query : queries[0].message.queries) {
+    facts.replies.push_back(NoSuchKey(query.id + 100));
+    facts.replies.push_back(NoSuchKey(query.id));
+  }
+  view_.TakeFacts(NodeAt(3), facts);
+  EXPECT_EQ(heard_, 4);
+}
+
 TEST_F(CellViewTest, OfWhatNobodyWaitsForNothingIsHeard) {
   Lead(3, 1);
   std::vector<CellAccess::Question> dropped;
@@ -95,35 +146,35 @@ TEST_F(CellViewTest, OfWhatNobodyWaitsForNothingIsHeard) {
   dropped.push_back(List(4));
   dropped.push_back(AskHome());
   CellAccess::Question kept = Fetch(5);
-  const RequestId share = node_.Take<FetchShare>()[0].message.id;
+  const RequestId share = Fetches()[0].message.id;
   ListSharesReply listing;
   listing.id = node_.Take<ListShares>()[0].message.id;
-  const RequestId facts = node_.Take<ReadQuery>()[0].message.id;
+  const RequestId facts = Queries()[0].message.id;
   dropped.clear();
   AnswerShare(4, share);
   view_.TakeListing(NodeAt(4), listing);
-  view_.TakeFacts(NodeAt(3), NoSuchKey(facts));
+  AnswerFacts(3, NoSuchKey(facts));
   EXPECT_EQ(heard_, 0);
   node_.RunFor(absl::Minutes(1));
-  EXPECT_TRUE(node_.Take<ReadQuery>().empty()) << "and it is not asked again";
+  EXPECT_TRUE(Queries().empty()) << "and it is not asked again";
   // Another question in its place means that the first is not waited for any more.
   kept = Fetch(6);
   AnswerShare(5, share + 1);
   EXPECT_EQ(heard_, 0);
-  AnswerShare(6, node_.Take<FetchShare>()[0].message.id);
+  AnswerShare(6, Fetches()[0].message.id);
   EXPECT_EQ(heard_, 1);
 }
 
 TEST_F(CellViewTest, AHomeIsAskedAsOneReadUntilItAnswersWhoeverLeadsIt) {
   const CellAccess::Question question = AskHome();
-  EXPECT_TRUE(node_.Take<ReadQuery>().empty()) << "nobody is known to lead it";
+  EXPECT_TRUE(Queries().empty()) << "nobody is known to lead it";
   Lead(3, 1);
   node_.RunFor(absl::Seconds(2));
-  const auto first = node_.Take<ReadQuery>();
+  const auto first = Queries();
   ASSERT_FALSE(first.empty());
   Lead(5, 2);
   node_.RunFor(absl::Seconds(2));
-  const auto second = node_.Take<ReadQuery>();
+  const auto second = Queries();
   ASSERT_FALSE(second.empty());
   const RequestId id = first[0].message.id;
   for (const auto& sent : first) EXPECT_EQ(sent.to, NodeAt(3));
@@ -132,23 +183,23 @@ TEST_F(CellViewTest, AHomeIsAskedAsOneReadUntilItAnswersWhoeverLeadsIt) {
     EXPECT_EQ(sent.message.id, id);
     EXPECT_EQ(sent.message.version, Version(3));
   }
-  view_.TakeFacts(NodeAt(6), NoSuchKey(id));
+  AnswerFacts(6, NoSuchKey(id));
   EXPECT_EQ(heard_, 0) << "of another data center";
-  view_.TakeFacts(NodeAt(5), ReadReply{.id = id, .status = absl::OkStatus(), .facts = {}});
+  AnswerFacts(5, ReadReply{.id = id, .status = absl::OkStatus(), .facts = {}});
   EXPECT_EQ(heard_, 0) << "it says nothing";
-  view_.TakeFacts(NodeAt(3), NoSuchKey(id));
+  AnswerFacts(3, NoSuchKey(id));
   EXPECT_EQ(heard_, 1) << "whoever of the triad answers";
-  view_.TakeFacts(NodeAt(5), NoSuchKey(id));
+  AnswerFacts(5, NoSuchKey(id));
   EXPECT_EQ(heard_, 1);
   node_.RunFor(absl::Minutes(1));
-  EXPECT_TRUE(node_.Take<ReadQuery>().empty());
+  EXPECT_TRUE(Queries().empty());
 }
 
 TEST_F(CellViewTest, TheHomeIsToldToGiveUpSoonerThanItsCaller) {
   Lead(3, 1);
   const CellAccess::Question question = AskHome(absl::Seconds(2));
   node_.RunFor(absl::Seconds(3));
-  const auto sent = node_.Take<ReadQuery>();
+  const auto sent = Queries();
   ASSERT_GE(sent.size(), 3u);
   // The guess at the way there and back, and some slack.
   EXPECT_EQ(sent[0].message.patience, absl::Milliseconds(2000 - 300 - 200));
@@ -160,8 +211,8 @@ TEST_F(CellViewTest, ACallbackMayDropItsOwnQuestionAndAskAnother) {
   CellAccess::Question question;
   question = view_.Fetch(NodeAt(1), version_, reader_,
                          [this, &question](const FetchShareReply&) { question = Fetch(2); });
-  AnswerShare(1, node_.Take<FetchShare>()[0].message.id);
-  AnswerShare(2, node_.Take<FetchShare>()[0].message.id);
+  AnswerShare(1, Fetches()[0].message.id);
+  AnswerShare(2, Fetches()[0].message.id);
   EXPECT_EQ(heard_, 1);
 }
 
@@ -190,7 +241,7 @@ TEST_F(CellViewTest, ADoubtIsToldOnce) {
 TEST_F(CellViewTest, QuestionsHaveABoundAndOneMoreSilencesTheOldest) {
   std::vector<CellAccess::Question> shares;
   for (std::size_t i = 0; i <= CellView::kNodeQuestionsMax; ++i) shares.push_back(Fetch(1));
-  const auto fetches = node_.Take<FetchShare>();
+  const auto fetches = Fetches();
   AnswerShare(1, fetches[0].message.id);
   EXPECT_EQ(heard_, 0);
   AnswerShare(1, fetches[1].message.id);
@@ -202,10 +253,11 @@ TEST_F(CellViewTest, QuestionsHaveABoundAndOneMoreSilencesTheOldest) {
   Lead(3, 1);
   std::vector<CellAccess::Question> facts;
   for (std::size_t i = 0; i <= CellView::kHomeQuestionsMax; ++i) facts.push_back(AskHome());
-  const auto queries = node_.Take<ReadQuery>();
-  view_.TakeFacts(NodeAt(3), NoSuchKey(queries[0].message.id));
+  const auto queries = Queries();
+  ASSERT_EQ(queries.size(), CellView::kHomeQuestionsMax) << "silenced before it was sent";
+  AnswerFacts(3, NoSuchKey(queries[0].message.id - 1));
   EXPECT_EQ(heard_, 0);
-  view_.TakeFacts(NodeAt(3), NoSuchKey(queries[1].message.id));
+  AnswerFacts(3, NoSuchKey(queries[0].message.id));
   EXPECT_EQ(heard_, 1);
 }
 
