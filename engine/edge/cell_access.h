@@ -69,6 +69,10 @@ class CellAccess {
   [[nodiscard]] virtual Question Fetch(NodeIndex node, const VersionRef& version,
                                        const cryptoscatter::ExchangePublicKey& reader,
                                        ShareAnswer answer) = 0;
+  // The same of the newest version that it holds, if that is small (FetchNewest).
+  [[nodiscard]] virtual Question FetchNewest(NodeIndex node, const KeyTag& key_tag,
+                                             const cryptoscatter::ExchangePublicKey& reader,
+                                             ShareAnswer answer) = 0;
   // Tells `node` that its share was of no use, so that it looks and repairs it. It may not arrive.
   virtual void Doubt(NodeIndex node, const VersionRef& version) = 0;
 

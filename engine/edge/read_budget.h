@@ -4,7 +4,7 @@
 // Small values have room of their own: answers that nobody takes can keep large values out, but not a
 // read of a few bytes.
 //
-// Bounds:  kLargeBytesMax and kSmallBytesMax. A value of any size fits when no other large one is read.
+// Bounds:  kLargeBytesMax, kSmallBytesMax and kSpeculativeBytesMax. A value of any size fits when no other large one is read.
 // Threads: any.
 // Source:  ARCHITECTURE.md invariant 24.
 #ifndef WORLDB_ENGINE_EDGE_READ_BUDGET_H_
@@ -19,6 +19,7 @@
 #include "cryptoscatter/records.h"
 #include "cryptoscatter/script.h"
 #include "engine/api/budget.h"
+#include "engine/messages/share_messages.h"
 
 namespace worldb::engine {
 
@@ -26,6 +27,9 @@ class ReadBudget {
  public:
   static constexpr std::uint64_t kLargeBytesMax = std::uint64_t{256} << 20;
   static constexpr std::uint64_t kSmallBytesMax = std::uint64_t{64} << 20;
+  static constexpr std::uint64_t kSpeculativeBytesMax = std::uint64_t{32} << 20;
+  // A fragment, and what says what it is of.
+  static constexpr std::uint64_t kSpeculativeShareBytes = FetchNewest::kFragmentBytesMax + 2 * 1024;
   // Of sealed ciphertext; what is above it counts as large.
   static constexpr std::uint64_t kSmallPayloadBytesMax = 16 * 1024;
   // What a read holds whatever its value: its call, its questions, names and reasons.
@@ -46,6 +50,11 @@ class ReadBudget {
   static std::uint64_t AnswerBytes(std::uint64_t value_bytes) {
     return 2 * value_bytes + kCallBytes;
   }
+  // Room for the small shares of so many nodes, which may turn out not to be wanted. It takes none of what
+  // reads need to go on.
+  std::optional<Budget::Charge> TryChargeSpeculation(int nodes) {
+    return speculative_.TryCharge(static_cast<std::uint64_t>(nodes) * kSpeculativeShareBytes);
+  }
 
  private:
   // Under a script of whole copies; a fragment may end with a part of a stripe that is filled up.
@@ -55,6 +64,7 @@ class ReadBudget {
 
   Budget large_{kAnyCount, kLargeBytesMax};
   Budget small_{kAnyCount, kSmallBytesMax};
+  Budget speculative_{kAnyCount, kSpeculativeBytesMax};
 };
 
 }  // namespace worldb::engine

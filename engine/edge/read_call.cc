@@ -40,9 +40,13 @@ void ReadCall::AskHome() {
       reader_.access().AskHome(question, [this](const ReadReply& reply) { TakeFacts(reply); });
   asking_.patience =
       Timer(reader_.executor(), kHomeSilentPart * request_.timeout, [this] { ListAll(); });
+  if (request_.mode != ReadMode::kLatest) return;
+  asking_.speculative = SpeculativeGather::Start(reader_, key_tag_, home_,
+                                                 *reader_.cell().scripts().ForKey(request_.key));
 }
 
 void ReadCall::TakeFacts(const ReadReply& reply) {
+  auto speculative = std::move(asking_.speculative);
   asking_ = {};
   listing_ = {};
   if (!reply.status.ok()) return Finish(reply.status);
@@ -51,7 +55,7 @@ void ReadCall::TakeFacts(const ReadReply& reply) {
     return Finish(MakeError(absl::StatusCode::kFailedPrecondition, reason::kBadScript,
                             script.status().message()));
   }
-  Gather({TargetOf(*reply.facts, *std::move(script))});
+  Gather({TargetOf(*reply.facts, *std::move(script))}, std::move(speculative));
 }
 
 void ReadCall::ListAll() {
@@ -84,18 +88,20 @@ void ReadCall::EndListing() {
   Finish(NothingReadable(reader_.cell(), told.listed, told.holdings));
 }
 
-void ReadCall::Gather(std::vector<ReadTarget> targets) {
+void ReadCall::Gather(std::vector<ReadTarget> targets,
+                      std::unique_ptr<SpeculativeGather> speculative) {
   gathering_.targets = std::move(targets);
-  GatherTarget();
+  GatherTarget(std::move(speculative));
 }
 
-void ReadCall::GatherTarget() {
+void ReadCall::GatherTarget(std::unique_ptr<SpeculativeGather> speculative) {
   const ReadTarget& target = gathering_.target();
   auto charge = reader_.budget().TryCharge(*target.script, target.payload_bytes);
   if (!charge.has_value()) return Finish(NoRoomForValue());
   gathering_.shares =
-      ShareGather::Start(reader_, request_.key, key_tag_, target, *std::move(charge),
-                         [this](Gathered gathered) { TakeGathered(std::move(gathered)); });
+      ShareGather::Create(reader_, request_.key, key_tag_, target, *std::move(charge),
+                          [this](Gathered gathered) { TakeGathered(std::move(gathered)); });
+  gathering_.shares->Start(std::move(speculative));
 }
 
 // SURVIVING falls back to the next older version; the others have one target only.
@@ -107,7 +113,7 @@ void ReadCall::TakeGathered(Gathered gathered) {
   if (gathering_.at + 1 < gathering_.targets.size()) {
     ++gathering_.at;
     gathered.charge = {};  // the next one has its own
-    return GatherTarget();
+    return GatherTarget(nullptr);
   }
   Finish(NotReadable(reader_.cell(), gathering_.target(), gathering_.shares->used(),
                      gathering_.shares->answered(), gathering_.rejected));

@@ -1,6 +1,7 @@
 // One Get, from the question to the value: which version counts, who holds it, what it says.
 //
-// LATEST and a read of one version ask the key's home, and gather the version that it names. While the home
+// LATEST and a read of one version ask the key's home, and gather the version that it names; for LATEST the
+// newest that nodes hold is gathered meanwhile, and used if that is the one. While the home
 // is silent everybody is asked what they hold, for what the reader is told at the deadline. SURVIVING asks no
 // home: it gathers the newest version that those who answered can read, and older ones in turn if that fails.
 //
@@ -26,6 +27,7 @@
 #include "engine/edge/edge_reader.h"
 #include "engine/edge/read_plan.h"
 #include "engine/edge/share_gather.h"
+#include "engine/edge/speculative_gather.h"
 #include "engine/edge/timer.h"
 
 namespace worldb::engine {
@@ -47,6 +49,7 @@ class ReadCall {
   struct AskingHome {
     CellAccess::Question question;
     Timer patience;
+    std::unique_ptr<SpeculativeGather> speculative;  // of LATEST; null where there is none
   };
   // Asking every node what it holds. What they told stays on record when it is over.
   struct Listing {
@@ -70,8 +73,9 @@ class ReadCall {
   void ListAll();
   void TakeListing(NodeIndex from, const ListSharesReply& reply);
   void EndListing();
-  void Gather(std::vector<ReadTarget> targets);
-  void GatherTarget();
+  void Gather(std::vector<ReadTarget> targets,
+              std::unique_ptr<SpeculativeGather> speculative = nullptr);
+  void GatherTarget(std::unique_ptr<SpeculativeGather> speculative);
   void TakeGathered(Gathered gathered);
   // REQUIRES: a value.
   absl::StatusOr<GetReply> ReplyWith(Gathered gathered);

@@ -81,11 +81,13 @@ NodeSet NearestReadable(const cryptoscatter::Script& script, NodeSet holders,
   return chosen;
 }
 
-NodeSet ReadPlan::Begin(const Outlook& outlook, absl::Duration now) {
+NodeSet ReadPlan::Begin(const Outlook& outlook, absl::Duration now, NodeSet speculative,
+                        absl::Duration since) {
+  Ask(speculative, outlook, since);
   const NodeOrder order = QuickestFirst(answer_times_, outlook, now);
-  NodeSet first = NearestReadable(script_, holders_ & outlook.reachable, order);
+  NodeSet first = NearestReadable(script_, holders_ & outlook.reachable, order, speculative);
   // The log's held set may lag behind what the nodes have.
-  if (first.empty()) first = NearestReadable(script_, outlook.reachable, order);
+  if (first.empty()) first = NearestReadable(script_, outlook.reachable, order, speculative);
   if (first.empty()) first = NodeSet::All();
   return Ask(first, outlook, now);
 }
@@ -93,6 +95,14 @@ NodeSet ReadPlan::Begin(const Outlook& outlook, absl::Duration now) {
 void ReadPlan::TakeAnswer(NodeIndex from, absl::Duration now) {
   answered_.Add(from);
   answer_times_.Add(from, now - asked_at_[from.value()], now);
+}
+
+void ReadPlan::AskAnew(NodeIndex node, const Outlook& outlook, absl::Duration now) {
+  asked_.Remove(node);
+  overdue_.Remove(node);
+  NodeSet one;
+  one.Add(node);
+  Ask(one, outlook, now);
 }
 
 ReadPlan::Step ReadPlan::GoOn(bool good, const Outlook& outlook, absl::Duration now) {

@@ -78,10 +78,16 @@ class ReadPlan {
   ReadPlan(const cryptoscatter::Script& script, NodeSet holders, AnswerTimes& answer_times)
       : script_(script), holders_(holders), answer_times_(answer_times) {}
 
-  // Whom to ask first. Times here and below are elapsed, never earlier than in the calls before.
-  NodeSet Begin(const Outlook& outlook, absl::Duration now);
+  // Whom to ask first, beside those of `speculative`: they were asked at `since`, and are counted on
+  // whatever they cost. Times here and below are elapsed, never earlier than in the calls before.
+  NodeSet Begin(const Outlook& outlook, absl::Duration now, NodeSet speculative = {},
+                absl::Duration since = {});
   // An answer has come, whatever it is worth. REQUIRES: `from` was asked.
   void TakeAnswer(NodeIndex from, absl::Duration now);
+  // The same of one of `speculative`; how long it took was learnt when it came.
+  void TakeSpeculative(NodeIndex from) { answered_.Add(from); }
+  // What one of `speculative` gave is of another version: it is asked now as others are.
+  void AskAnew(NodeIndex node, const Outlook& outlook, absl::Duration now);
   // All answers so far do not suffice. Was the last one `good`?
   Step GoOn(bool good, const Outlook& outlook, absl::Duration now);
   // When to LookAgain() if nothing suffices until then.

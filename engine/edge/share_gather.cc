@@ -19,14 +19,11 @@ struct Opening {
 
 }  // namespace
 
-std::shared_ptr<ShareGather> ShareGather::Start(EdgeReader& reader, const Bytes& key,
-                                                const KeyTag& key_tag, const ReadTarget& target,
-                                                Budget::Charge charge, Done done) {
-  std::shared_ptr<ShareGather> gather(
+std::shared_ptr<ShareGather> ShareGather::Create(EdgeReader& reader, const Bytes& key,
+                                                 const KeyTag& key_tag, const ReadTarget& target,
+                                                 Budget::Charge charge, Done done) {
+  return std::shared_ptr<ShareGather>(
       new ShareGather(reader, key, key_tag, target, std::move(charge), std::move(done)));
-  gather->Fetch(gather->plan_.Begin(reader.access().Look(), reader.now()));
-  gather->Watch();
-  return gather;
 }
 
 ShareGather::ShareGather(EdgeReader& reader, const Bytes& key, const KeyTag& key_tag,
@@ -45,6 +42,43 @@ ShareGather::ShareGather(EdgeReader& reader, const Bytes& key, const KeyTag& key
                                      .version = target.version,
                                      .scripts = reader.cell().scripts().shared_book()},
           reader.verifier())) {}
+
+void ShareGather::Start(std::unique_ptr<SpeculativeGather> speculative) {
+  speculative_ = std::move(speculative);
+  const NodeSet hopeful = Hopeful();
+  const absl::Duration since =
+      speculative_ == nullptr ? absl::ZeroDuration() : speculative_->asked_at();
+  Fetch(plan_.Begin(reader_.access().Look(), reader_.now(), hopeful, since));
+  const auto self = shared_from_this();
+  if (speculative_ != nullptr) {
+    for (int i = 0; i < kNodeCount && !over_; ++i) {
+      if (hopeful.Has(i) && speculative_->HasReply(NodeAt(i))) TakeSpeculative(NodeAt(i));
+    }
+    speculative_->Follow([this, hopeful](NodeIndex from) {
+      if (hopeful.Has(from) && !over_) TakeSpeculative(from);
+    });
+  }
+  if (!over_) Watch();
+}
+
+NodeSet ShareGather::Hopeful() const {
+  NodeSet nodes;
+  for (int i = 0; i < kNodeCount && speculative_ != nullptr; ++i) {
+    if (speculative_->MayHave(NodeAt(i), target_.slot_epoch, target_.version)) nodes.Add(NodeAt(i));
+  }
+  return nodes;
+}
+
+void ShareGather::TakeSpeculative(NodeIndex from) {
+  if (speculative_->MayHave(from, target_.slot_epoch, target_.version)) {
+    plan_.TakeSpeculative(from);
+    return GoOn(from, speculative_->ReplyOf(from));
+  }
+  plan_.AskAnew(from, reader_.access().Look(), reader_.now());
+  NodeSet one;
+  one.Add(from);
+  Fetch(one);
+}
 
 void ShareGather::Fetch(NodeSet nodes) {
   for (int i = 0; i < kNodeCount; ++i) {
@@ -73,6 +107,10 @@ bool ShareGather::Follow(const ReadPlan::Step& step) {
 
 void ShareGather::TakeShare(NodeIndex from, const FetchShareReply& reply) {
   plan_.TakeAnswer(from, reader_.now());
+  GoOn(from, reply);
+}
+
+void ShareGather::GoOn(NodeIndex from, const FetchShareReply& reply) {
   const bool good = Judge(from, reply);
   if (no_room_) return Finish(std::nullopt);
   if (decoder_->IsReadable()) return Open();
@@ -140,8 +178,7 @@ void ShareGather::Reject(NodeIndex from, absl::string_view what) {
 }
 
 void ShareGather::Open() {
-  questions_ = {};
-  watch_ = {};
+  End();
   const std::optional<cryptoscatter::Core> core = decoder_->ReadableCore();
   if (core.has_value()) op_ = core->op_id;
   auto opening = std::make_shared<Opening>();
@@ -162,7 +199,15 @@ void ShareGather::TakeOpened(absl::StatusOr<OpenedValue> opened) {
   Finish(*std::move(opened));
 }
 
+void ShareGather::End() {
+  over_ = true;
+  questions_ = {};
+  watch_ = {};
+  if (speculative_ != nullptr) speculative_->Stop();
+}
+
 void ShareGather::Finish(std::optional<OpenedValue> value, absl::string_view failure) {
+  End();
   Gathered gathered{.value = std::move(value),
                     .op = op_,
                     .rejected = std::move(rejected_),

@@ -23,6 +23,7 @@
 #include "engine/edge/cell_access.h"
 #include "engine/edge/edge_reader.h"
 #include "engine/edge/read_plan.h"
+#include "engine/edge/speculative_gather.h"
 #include "engine/edge/timer.h"
 
 namespace worldb::engine {
@@ -40,11 +41,13 @@ class ShareGather : public std::enable_shared_from_this<ShareGather> {
  public:
   using Done = std::function<void(Gathered)>;
 
-  // All outlive this object. `charge`: for the bytes that the target tells. `done` runs once, never inside
-  // this call, and not at all if the object is destroyed before; it may destroy it.
-  static std::shared_ptr<ShareGather> Start(EdgeReader& reader, const Bytes& key,
-                                            const KeyTag& key_tag, const ReadTarget& target,
-                                            Budget::Charge charge, Done done);
+  // All outlive this object. `charge`: for the bytes that the target tells. `done` runs once, inside Start()
+  // at the earliest, and not at all if the object is destroyed before; it may destroy it.
+  static std::shared_ptr<ShareGather> Create(EdgeReader& reader, const Bytes& key,
+                                             const KeyTag& key_tag, const ReadTarget& target,
+                                             Budget::Charge charge, Done done);
+  // With what was gathered before this version was known; null: nothing was. Called once.
+  void Start(std::unique_ptr<SpeculativeGather> speculative);
   ShareGather(const ShareGather&) = delete;
   ShareGather& operator=(const ShareGather&) = delete;
 
@@ -58,17 +61,22 @@ class ShareGather : public std::enable_shared_from_this<ShareGather> {
               Budget::Charge charge, Done done);
 
   VersionRef version() const { return {key_tag_, target_.slot_epoch, target_.version}; }
+  // The speculative shares of this version that have come or are on their way.
+  NodeSet Hopeful() const;
+  void TakeSpeculative(NodeIndex from);
   void Fetch(NodeSet nodes);
   void Watch();
   // Either fetches or ends; the latter destroys this object perhaps. False when it ended.
   bool Follow(const ReadPlan::Step& step);
   void TakeShare(NodeIndex from, const FetchShareReply& reply);
+  void GoOn(NodeIndex from, const FetchShareReply& reply);
   // Whether the answer was all that can be wanted of one node.
   bool Judge(NodeIndex from, const FetchShareReply& reply);
   bool Add(NodeIndex from, const FetchShareReply& reply);
   // Finds room for what the writer signed, where less was told.
   void MakeRoomFor(const cryptoscatter::Core& core);
   void Reject(NodeIndex from, absl::string_view what);
+  void End();
   void Open();
   void TakeOpened(absl::StatusOr<cryptoscatter::OpenedValue> opened);
   // The last thing that any of the above does.
@@ -85,8 +93,10 @@ class ShareGather : public std::enable_shared_from_this<ShareGather> {
   ReadPlan plan_;
   // Shared with the pool while the value is opened.
   const std::shared_ptr<cryptoscatter::GatherDecoder> decoder_;
+  std::unique_ptr<SpeculativeGather> speculative_;
   std::array<CellAccess::Question, kNodeCount> questions_;
   Timer watch_;
+  bool over_ = false;  // nobody is waited for any more
   NodeSet used_;
   std::optional<OpId> op_;
   std::vector<std::string> rejected_;

@@ -86,7 +86,7 @@ void CellView::SendToHome(DataCenterIndex home, const std::vector<RequestId>& id
 
 void CellView::SendToNode(NodeIndex node) {
   FetchShares message = std::exchange(to_nodes_[node.value()], {});
-  if (!message.fetches.empty()) self_.Send(node, std::move(message));
+  if (!message.fetches.empty() || !message.newest.empty()) self_.Send(node, std::move(message));
 }
 
 void CellView::TakeFacts(NodeIndex from, const ReadReplies& message) {
@@ -117,12 +117,27 @@ CellAccess::Question CellView::Fetch(NodeIndex node, const VersionRef& version,
                      .slot_epoch = version.slot_epoch,
                      .version = version.version,
                      .reader_exchange_key = reader});
-  if (fetches.size() == FetchShares::kFetchesMax) {
+  SendWhenFull(node, fetches.size());
+  return Question(*this, id);
+}
+
+CellAccess::Question CellView::FetchNewest(NodeIndex node, const KeyTag& key_tag,
+                                           const cryptoscatter::ExchangePublicKey& reader,
+                                           ShareAnswer answer) {
+  const RequestId id = shares_.Add(node, std::move(answer));
+  // Qualified: it is a message, and this function's name.
+  std::vector<engine::FetchNewest>& newest = to_nodes_[node.value()].newest;
+  newest.push_back({.id = id, .key_tag = key_tag, .reader_exchange_key = reader});
+  SendWhenFull(node, newest.size());
+  return Question(*this, id);
+}
+
+void CellView::SendWhenFull(NodeIndex node, std::size_t fetches) {
+  if (fetches == FetchShares::kFetchesMax) {
     SendToNode(node);
   } else {
     SendLater();
   }
-  return Question(*this, id);
 }
 
 void CellView::TakeShares(NodeIndex from, const FetchSharesReply& message) {

@@ -42,6 +42,8 @@ class CellView final : public CellAccess {
   Question List(NodeIndex node, const KeyTag& key_tag, ListAnswer answer) override;
   Question Fetch(NodeIndex node, const VersionRef& version,
                  const cryptoscatter::ExchangePublicKey& reader, ShareAnswer answer) override;
+  Question FetchNewest(NodeIndex node, const KeyTag& key_tag,
+                       const cryptoscatter::ExchangePublicKey& reader, ShareAnswer answer) override;
   void Doubt(NodeIndex node, const VersionRef& version) override;
 
   // What came from other nodes. Of those who were not asked it changes nothing.
@@ -62,6 +64,8 @@ class CellView final : public CellAccess {
   void SendAll();
   void SendToHome(DataCenterIndex home, const std::vector<RequestId>& ids);
   void SendToNode(NodeIndex node);
+  // `fetches` of a kind wait for it.
+  void SendWhenFull(NodeIndex node, std::size_t fetches);
 
   NodeSelf& self_;
   const PeerTable& peers_;

@@ -91,11 +91,20 @@ struct FetchShareReply {
   std::shared_ptr<const cryptoscatter::Share> share;
   cryptoscatter::SealedKeyShare key_share;  // sealed to the reader
 };
+// The same of the newest version that the receiver holds, whichever that is; FailedPrecondition if its
+// fragment is larger.
+struct FetchNewest {
+  static constexpr std::size_t kFragmentBytesMax = 2048;
+  RequestId id = 0;
+  KeyTag key_tag;
+  cryptoscatter::ExchangePublicKey reader_exchange_key;
+};
 // Fetches that go to one node together. Each is judged and answered for itself, in a message with others or
-// in one of its own; those above the bound are not answered.
+// in one of its own; those above the bound, of each kind, are not answered.
 struct FetchShares {
   static constexpr std::size_t kFetchesMax = 256;
   std::vector<FetchShare> fetches;
+  std::vector<FetchNewest> newest;
 };
 struct FetchSharesReply {
   std::vector<FetchShareReply> replies;

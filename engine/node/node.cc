@@ -324,7 +324,10 @@ class RunningNode final : public Node {
   void Handle(NodeIndex from, CheckpointGetReply& m) { checkpointer_.TakePage(from, m); }
   void Handle(NodeIndex from, StageGet& m) { staging_.Serve(from, m); }
   void Handle(NodeIndex from, StageGetReply& m) { scatterer_.TakePayload(from, m); }
-  void Handle(NodeIndex from, PutShares& m) { shares_.intake().Take(from, std::move(m)); }
+  void Handle(NodeIndex from, PutShares& m) {
+    share_desk_.Expect(m);
+    shares_.intake().Take(from, std::move(m));
+  }
   void Handle(NodeIndex from, PutSharesReply& m) { scatterer_.TakeReceipts(from, m); }
   void Handle(NodeIndex from, ProbeShare& m) { share_desk_.Prove(from, m); }
   void Handle(NodeIndex from, ProbeShareReply& m) { scatterer_.TakeProbe(from, m); }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -61,42 +62,109 @@ void ShareDesk::Prove(NodeIndex from, const ProbeShare& request) {
 
 // One fetch on its way.
 struct ShareDesk::Fetching {
-  FetchShare request;
+  Fetching(RequestId request, const cryptoscatter::ExchangePublicKey& key, const VersionRef& of,
+           bool of_newest)
+      : id(request), reader(key), version(of), newest(of_newest) {}
+
+  RequestId id;
+  cryptoscatter::ExchangePublicKey reader;
   VersionRef version;
+  bool newest;  // whichever that is
   Bytes bytes;  // of its row
   ShareRow row;
 };
 
+// Fetches of newest versions, scanned for one by one.
+struct ShareDesk::Search {
+  NodeIndex to;
+  std::size_t left = 0;
+  Fetchings found;
+  FetchSharesReply message;
+};
+
+void ShareDesk::Expect(const PutShares& message) {
+  for (const auto& delivery : message.deliveries) {
+    const Share& share = delivery->share;
+    newest_.Note({share.core.key_tag, share.slot_epoch, share.version});
+  }
+}
+
 void ShareDesk::Fetch(NodeIndex from, const FetchShares& message) {
-  Fetchings all;
-  std::vector<std::string> keys;
+  Fetchings known;
+  Fetchings unknown;
   const std::size_t count = std::min(message.fetches.size(), FetchShares::kFetchesMax);
   for (std::size_t i = 0; i < count; ++i) {
-    const FetchShare& request = message.fetches[i];
-    const VersionRef version{request.key_tag, request.slot_epoch, request.version};
-    keys.push_back(ShareRow::Key(version));
-    all.push_back({request, version, Bytes(), ShareRow()});
+    const FetchShare& fetch = message.fetches[i];
+    const VersionRef version{fetch.key_tag, fetch.slot_epoch, fetch.version};
+    newest_.Raise(version);
+    known.emplace_back(fetch.id, fetch.reader_exchange_key, version, /*of_newest=*/false);
   }
+  const std::size_t newest_count = std::min(message.newest.size(), FetchShares::kFetchesMax);
+  for (std::size_t i = 0; i < newest_count; ++i) {
+    const FetchNewest& fetch = message.newest[i];
+    const std::optional<VersionRef> hint = newest_.Find(fetch.key_tag);
+    (hint.has_value() ? known : unknown)
+        .emplace_back(fetch.id, fetch.reader_exchange_key,
+                      hint.value_or(VersionRef{fetch.key_tag, SlotEpoch(), Version()}),
+                      /*of_newest=*/true);
+  }
+  FindNewest(from, std::move(unknown));
+  if (known.empty()) return;
+  std::vector<std::string> keys;
+  for (const Fetching& fetching : known) keys.push_back(ShareRow::Key(fetching.version));
   store_.GetMany(RowFamily::kRows, std::move(keys),
-                 [this, from, all = std::move(all)](Values values) mutable {
-                   TakeRows(from, std::move(all), std::move(values));
+                 [this, from, known = std::move(known)](Values values) mutable {
+                   TakeRows(from, std::move(known), std::move(values));
                  });
 }
 
 void ShareDesk::TakeRows(NodeIndex to, Fetchings all, Values values) {
   FetchSharesReply message;
   Fetchings found;
+  Fetchings unknown;
   for (std::size_t i = 0; i < all.size(); ++i) {
     Fetching& fetching = all[i];
     if (absl::IsDataLoss(values[i].status())) damaged_(fetching.version);
     if (values[i].ok()) {
       fetching.bytes = *std::move(values[i]);
       found.push_back(std::move(fetching));
+    } else if (fetching.newest && absl::IsNotFound(values[i].status())) {
+      unknown.push_back(std::move(fetching));
     } else {
       message.replies.push_back(Failed(fetching, values[i].status()));
     }
   }
+  FindNewest(to, std::move(unknown));
   Complete(to, std::move(found), std::move(message));
+}
+
+void ShareDesk::FindNewest(NodeIndex to, Fetchings wanted) {
+  const auto search = std::make_shared<Search>(Search{to, wanted.size(), {}, {}});
+  for (Fetching& fetching : wanted) {
+    const std::string begin = ShareRow::KeyPrefix(fetching.version.key_tag);
+    const std::string end = PrefixEnd(begin);
+    store_.Scan(RowFamily::kRows, begin, end, 1,
+                [this, search, fetching = std::move(fetching)](
+                    absl::StatusOr<std::vector<StoreRow>> rows) mutable {
+                  TakeNewest(*search, std::move(fetching), std::move(rows));
+                });
+  }
+}
+
+void ShareDesk::TakeNewest(Search& search, Fetching wanted,
+                           absl::StatusOr<std::vector<StoreRow>> rows) {
+  const auto version = rows.ok() && !rows->empty() ? ShareRow::ParseKey(rows->front().key)
+                                                   : std::optional<VersionRef>();
+  if (version.has_value()) {
+    newest_.Set(*version);
+    wanted.version = *version;
+    wanted.bytes = std::move(rows->front().value);
+    search.found.push_back(std::move(wanted));
+  } else {
+    search.message.replies.push_back(
+        Failed(wanted, rows.ok() ? absl::NotFoundError("no share of this key") : rows.status()));
+  }
+  if (--search.left == 0) Complete(search.to, std::move(search.found), std::move(search.message));
 }
 
 void ShareDesk::Complete(NodeIndex to, Fetchings found, FetchSharesReply message) {
@@ -105,11 +173,14 @@ void ShareDesk::Complete(NodeIndex to, Fetchings found, FetchSharesReply message
   for (Fetching& fetching : found) {
     absl::StatusOr<ShareRow> row =
         ShareRow::Decode(ShareRow::Key(fetching.version), fetching.bytes);
-    if (row.ok()) {
+    if (!row.ok()) {
+      message.replies.push_back(Damaged(fetching, row.status().message()));
+    } else if (fetching.newest && (row->fragment_apart ||
+                                   row->share.fragment.size() > FetchNewest::kFragmentBytesMax)) {
+      message.replies.push_back(Failed(fetching, absl::FailedPreconditionError("it is large")));
+    } else {
       rows.push_back(*std::move(row));
       decoded.push_back(std::move(fetching));
-    } else {
-      message.replies.push_back(Damaged(fetching, row.status().message()));
     }
   }
   if (decoded.empty()) return Send(to, std::move(message));
@@ -207,8 +278,8 @@ void ShareDesk::TakeFragments(NodeIndex to, Fetchings apart, Values fragments) {
 
 FetchShareReply ShareDesk::Given(Fetching& fetching) {
   FetchShareReply reply;
-  reply.id = fetching.request.id;
-  auto key_share = SealFor(fetching.request.reader_exchange_key, fetching.version, fetching.row);
+  reply.id = fetching.id;
+  auto key_share = SealFor(fetching.reader, fetching.version, fetching.row);
   reply.status = key_share.status();
   if (key_share.ok()) reply.key_share = *std::move(key_share);
   // Even without its key share the fragment may be what is missing.
@@ -241,7 +312,7 @@ FetchShareReply ShareDesk::Damaged(const Fetching& fetching, absl::string_view w
 
 FetchShareReply ShareDesk::Failed(const Fetching& fetching, const absl::Status& status) {
   FetchShareReply reply;
-  reply.id = fetching.request.id;
+  reply.id = fetching.id;
   reply.status = status;
   return reply;
 }

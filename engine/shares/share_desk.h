@@ -1,5 +1,5 @@
 // Answers readers, and homes that look for what they lost: which versions of a key this node has shares of,
-// and its share of one of them, the key share sealed to the reader.
+// and its share of one of them or of the newest, the key share sealed to the reader.
 //
 // A key share leaves a node only so, and never to another node: at rest it lies under the node's storage
 // key. What turns out to be damaged on the way is reported, and not given out; of a share whose fragment
@@ -27,6 +27,7 @@
 #include "engine/cell/pairwise_keys.h"
 #include "engine/context/node_self.h"
 #include "engine/ports/store.h"
+#include "engine/shares/newest_hints.h"
 #include "engine/shares/share_reader.h"
 
 namespace worldb::engine {
@@ -50,6 +51,8 @@ class ShareDesk {
 
   void List(NodeIndex from, const ListShares& request);
   void Fetch(NodeIndex from, const FetchShares& message);
+  // These are about to be stored, if they are good.
+  void Expect(const PutShares& message);
   void Prove(NodeIndex from, const ProbeShare& request);
 
  private:
@@ -59,6 +62,9 @@ class ShareDesk {
   using Fetchings = std::vector<Fetching>;
   using Values = std::vector<absl::StatusOr<Bytes>>;
   void TakeRows(NodeIndex to, Fetchings all, Values values);
+  struct Search;
+  void FindNewest(NodeIndex to, Fetchings wanted);
+  void TakeNewest(Search& search, Fetching wanted, absl::StatusOr<std::vector<StoreRow>> rows);
   void Complete(NodeIndex to, Fetchings found, FetchSharesReply message);
   void TakeNoneCompleted(NodeIndex to, Fetchings decoded, const absl::Status& status,
                          FetchSharesReply message);
@@ -82,6 +88,7 @@ class ShareDesk {
   PairwiseKeys& keys_;
   ShareReader& reader_;
   const std::function<void(const VersionRef&)> damaged_;
+  NewestHints newest_;
 };
 
 }  // namespace worldb::engine

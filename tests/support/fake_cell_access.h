@@ -43,8 +43,9 @@ class FakeCellAccess final : public engine::CellAccess {
     absl::Duration takes = absl::Milliseconds(10);  // to answer
     absl::Status cannot_list;                       // of its store
     std::map<engine::VersionRef, Held> shares;
-    int fetches = 0;  // asked of it
-    int doubts = 0;   // told it
+    int fetches = 0;       // asked of it, by version
+    int speculations = 0;  // asked of it, of the newest
+    int doubts = 0;        // told it
   };
 
   // Everybody answers; the home is silent until it has something to say.
@@ -60,6 +61,10 @@ class FakeCellAccess final : public engine::CellAccess {
   // What the home answers to everybody; silent without.
   std::optional<engine::ReadReply> home;
   absl::Duration home_takes = absl::Milliseconds(10);
+  // Larger ones are not given to who asks for the newest.
+  std::size_t fragment_bytes_max = engine::FetchNewest::kFragmentBytesMax;
+  // Added to each way.
+  absl::Duration farther = absl::ZeroDuration();
 
   // Seals a value, gives `holders` their shares of it, and returns what a home would tell of it.
   engine::VersionFacts Write(absl::string_view key, ByteSpan value, Version version,
@@ -95,6 +100,12 @@ class FakeCellAccess final : public engine::CellAccess {
 
   // Questions that somebody still waits for.
   std::size_t open_count() const { return questions_.size(); }
+  // Asked for the newest in all.
+  int speculation_count() const {
+    int count = 0;
+    for (const Keeper& keeper : keepers_) count += keeper.speculations;
+    return count;
+  }
   // Answers that came when nobody waited for them any more.
   int unheard_count() const { return unheard_count_; }
   // Who was asked for a share.
@@ -113,7 +124,8 @@ class FakeCellAccess final : public engine::CellAccess {
       const Keeper& keeper = keepers_[static_cast<std::size_t>(i)];
       if (keeper.reachable) outlook.reachable.Add(NodeAt(i));
       if (keeper.reachable || keeper.possibly_reachable) outlook.possibly_reachable.Add(NodeAt(i));
-      outlook.round_trips[static_cast<std::size_t>(i)] = absl::Milliseconds(i + 1);
+      outlook.round_trips[static_cast<std::size_t>(i)] =
+          farther + absl::Microseconds(500 * (i + 1));
     }
     return outlook;
   }
@@ -132,6 +144,16 @@ class FakeCellAccess final : public engine::CellAccess {
     return Ask(asked.answers, asked.takes,
                [this, node, version, reader, answer = std::move(answer)] {
                  answer(ShareFor(node, version, reader));
+               });
+  }
+  Question FetchNewest(NodeIndex node, const KeyTag& key_tag,
+                       const cryptoscatter::ExchangePublicKey& reader,
+                       ShareAnswer answer) override {
+    Keeper& asked = keepers_[node.value()];
+    ++asked.speculations;
+    return Ask(asked.answers, asked.takes,
+               [this, node, key_tag, reader, answer = std::move(answer)] {
+                 answer(NewestFor(node, key_tag, reader));
                });
   }
   void Doubt(NodeIndex node, const engine::VersionRef&) override {
@@ -194,6 +216,22 @@ class FakeCellAccess final : public engine::CellAccess {
         cryptoscatter::SealKeyShare(*secrets_[node.value()].exchange.PairwiseKeyAsSealer(reader),
                                     {held.core, held.share.index, held.share.key_share_hash},
                                     cryptoscatter::ReaderIdOf(reader), held.key_share);
+    return reply;
+  }
+
+  engine::FetchShareReply NewestFor(NodeIndex node, const KeyTag& key_tag,
+                                    const cryptoscatter::ExchangePublicKey& reader) const {
+    std::optional<engine::VersionRef> newest;
+    for (const auto& [version, held] : keepers_[node.value()].shares) {
+      if (version.key_tag == key_tag) newest = version;
+    }
+    engine::FetchShareReply reply;
+    reply.status = absl::NotFoundError("no share of this key");
+    if (!newest.has_value()) return reply;
+    reply = ShareFor(node, *newest, reader);
+    if (reply.share->fragment.size() <= fragment_bytes_max) return reply;
+    reply.share = nullptr;
+    reply.status = absl::FailedPreconditionError("it is large");
     return reply;
   }
 

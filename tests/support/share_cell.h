@@ -88,6 +88,9 @@ class ShareCellTest : public ::testing::Test {
         ++fetch_answers_;
         for (const engine::FetchShareReply& reply : fetched->replies) {
           fetched_[reply.id] = reply.status;
+          if (reply.share == nullptr) continue;
+          const cryptoscatter::Share& share = *reply.share;
+          versions_[reply.id] = {share.core.key_tag, share.slot_epoch, share.version};
         }
       } else if (const auto* asked = std::get_if<engine::FetchFragment>(&message)) {
         ++asked_;
@@ -120,7 +123,7 @@ class ShareCellTest : public ::testing::Test {
     for (const auto& claim : claims) receipts_.insert({claim.core, claim.index});
   }
   engine::RequestId Fetch(int node, const engine::VersionRef& version) {
-    Send(node, engine::FetchShares{{FetchOf(version)}});
+    Send(node, engine::FetchShares{{FetchOf(version)}, {}});
     return last_request_;
   }
   // A fetch under the next id, not sent.
@@ -208,7 +211,8 @@ class ShareCellTest : public ::testing::Test {
   std::set<std::pair<CoreId, NodeIndex>> receipts_;
   std::string refusals_;
   std::map<engine::RequestId, absl::Status> fetched_;
-  int fetch_answers_ = 0;  // messages that came with them
+  std::map<engine::RequestId, engine::VersionRef> versions_;  // of the shares that came
+  int fetch_answers_ = 0;                                     // messages that came with them
   // What node 3 says that it has, and how often it was asked.
   std::shared_ptr<const cryptoscatter::Share> answer_;
   int asked_ = 0;

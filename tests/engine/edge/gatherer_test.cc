@@ -1,4 +1,5 @@
 // Goal:   reads come back right and say what stood in their way, whatever nodes and home do or leave undone;
+//         what was gathered on a guess is used if the home names it, and never otherwise;
 //         a call that has ended hears nothing more; calls have a bound, and so have the bytes they keep.
 // Method: the whole reader over a fake cell, with real sealed shares, in virtual time and without a node.
 #include "engine/edge/gatherer.h"
@@ -12,13 +13,16 @@
 #include <vector>
 
 #include "engine/cell/errors.h"
+#include "engine/edge/speculative_gather.h"
 #include "tests/support/fake_cell_access.h"
+#include "tests/support/seeded_entropy.h"
 #include "tests/support/sim_executor.h"
 
 namespace worldb::engine {
 namespace {
 
 using ::worldb::testing::FakeCellAccess;
+using ::worldb::testing::SeededEntropy;
 
 constexpr char kKey[] = "key";
 constexpr absl::Duration kTimeout = absl::Seconds(10);
@@ -466,6 +470,188 @@ TEST_F(GathererTest, WhoIsAnsweredMayAskAgainAtOnce) {
   });
   world_.RunFor(absl::Seconds(1));
   EXPECT_EQ(answers, 2);
+}
+
+// The home is far away: what nodes hold is gathered while it is asked.
+class SpeculationTest : public GathererTest {
+ protected:
+  SpeculationTest() {
+    access_.farther = SpeculativeGather::kHomeTripMin;
+    access_.home_takes = absl::Milliseconds(30);
+  }
+  // A newer version, which the home does not tell of.
+  VersionFacts WriteUnseen(absl::string_view value, std::uint64_t version,
+                           NodeSet holders = NodeSet::All()) {
+    return access_.Write(kKey, AsBytes(value), Version(version), holders);
+  }
+};
+
+TEST_F(SpeculationTest, AReadTakesTheLongerOfTwoTripsAndNotBoth) {
+  Write("hello");
+  auto got = Get();
+  EXPECT_EQ(Text(*got), "hello");
+  EXPECT_EQ(got->at, absl::Milliseconds(30));
+  EXPECT_EQ(access_.fetched(), NodeSet()) << "the shares were there";
+  EXPECT_EQ(access_.speculation_count(), 4);
+  EXPECT_EQ(got->reply->read_from, Set({0, 1, 3, 4}));
+  for (const int node : {0, 1, 3, 4}) access_.keeper(node).takes = absl::Milliseconds(50);
+  got = Get();
+  EXPECT_EQ(Text(*got), "hello");
+  EXPECT_EQ(got->at, absl::Milliseconds(50));
+  EXPECT_EQ(access_.fetched(), NodeSet());
+}
+
+TEST_F(SpeculationTest, NothingIsAnsweredBeforeTheHomeHasNamedAVersion) {
+  Write("hello");
+  access_.home_takes = absl::Seconds(3);
+  const auto got = Start();
+  world_.RunFor(absl::Milliseconds(2900));
+  EXPECT_EQ(got->ends, 0) << "though all of it has been here for long";
+  world_.RunFor(absl::Seconds(1));
+  EXPECT_EQ(Text(*got), "hello");
+  access_.home.reset();
+  EXPECT_EQ(ReasonOf(Get()->reply.status()), reason::kTriadUnavailable);
+}
+
+// The race: the home confirms a version that was written after the nodes had answered.
+TEST_F(SpeculationTest, AnOutdatedGuessIsNeverTheAnswer) {
+  Write("older", 1);
+  access_.home_takes = absl::Milliseconds(30);
+  const auto got = Start();
+  world_.RunFor(absl::Milliseconds(20));
+  ASSERT_EQ(access_.speculation_count(), 4);
+  Write("newer", 2);
+  world_.RunFor(absl::Seconds(1));
+  ASSERT_EQ(got->ends, 1);
+  EXPECT_EQ(Text(*got), "newer");
+  EXPECT_EQ(got->reply->version, Version(2));
+  EXPECT_EQ(got->at, absl::Milliseconds(40)) << "as long as without a guess";
+  EXPECT_TRUE(got->reply->rejected.empty()) << "who held the older one did no wrong";
+  for (int node = 0; node < kNodeCount; ++node) EXPECT_EQ(access_.keeper(node).doubts, 0);
+}
+
+// The other way round: nodes hold what the home does not confirm yet.
+TEST_F(SpeculationTest, AGuessThatIsTooNewIsNotTheAnswerEither) {
+  Write("older", 1);
+  WriteUnseen("newer", 2);
+  const auto got = Get();
+  EXPECT_EQ(Text(*got), "older");
+  EXPECT_EQ(got->reply->version, Version(1));
+  EXPECT_TRUE(got->reply->rejected.empty());
+}
+
+TEST_F(SpeculationTest, WhereNodesDifferTheSharesOfTheConfirmedVersionAreUsed) {
+  Write("hello", 1);
+  WriteUnseen("newer", 2, Set({1, 4}));
+  auto got = Get();
+  EXPECT_EQ(Text(*got), "hello");
+  EXPECT_EQ(got->reply->version, Version(1));
+  EXPECT_EQ(access_.keeper(0).fetches, 0) << "its share was the right one";
+  EXPECT_EQ(access_.keeper(3).fetches, 0);
+  EXPECT_EQ(got->at, absl::Milliseconds(40));
+  // And where one has not answered when the home has, and then with another version.
+  access_.keeper(1).takes = absl::Milliseconds(35);
+  got = Get();
+  EXPECT_EQ(Text(*got), "hello");
+  EXPECT_TRUE(got->reply->rejected.empty());
+}
+
+TEST_F(SpeculationTest, AGuessOfAnotherValueUnderTheSameVersionIsRejected) {
+  const VersionFacts other = access_.Write(kKey, AsBytes("forged"), Version(1), Set({0}));
+  FakeCellAccess::Held forged = std::move(HeldBy(0, other));
+  HeldBy(0, Write("hello")) = std::move(forged);
+  const auto got = Get();
+  EXPECT_EQ(Text(*got), "hello");
+  ASSERT_EQ(got->reply->rejected.size(), 1u);
+  EXPECT_NE(got->reply->rejected[0].find("not of the value the home recorded"), std::string::npos);
+  EXPECT_EQ(access_.keeper(0).doubts, 1);
+}
+
+TEST_F(SpeculationTest, ALiarAndASilentNodeAreReadAround) {
+  SpoilFragment(1, Write("hello"));
+  access_.keeper(3).answers = false;
+  const auto got = Get();
+  EXPECT_EQ(Text(*got), "hello");
+  EXPECT_EQ(access_.keeper(1).doubts, 1);
+  EXPECT_EQ(got->reply->rejected.size(), 1u);
+}
+
+TEST_F(SpeculationTest, ALargeValueMovesOnceWhenItIsKnownToBeWanted) {
+  const std::string large(20'000, 'x');
+  Write(large);
+  auto got = Get();
+  EXPECT_EQ(Text(*got), large);
+  EXPECT_EQ(got->at, absl::Milliseconds(40));
+  EXPECT_EQ(FetchCount(), 4);
+  // A node that gives more than it should.
+  access_.fragment_bytes_max = 1 << 20;
+  got = Get();
+  EXPECT_EQ(Text(*got), large);
+  EXPECT_EQ(got->at, absl::Milliseconds(40));
+}
+
+TEST_F(SpeculationTest, OnlyLatestOfAFarHomeSpeculates) {
+  Write("hello");
+  for (const ReadMode mode : {ReadMode::kVersion, ReadMode::kSurviving}) {
+    EXPECT_EQ(Text(*Get(mode)), "hello");
+  }
+  access_.farther = absl::ZeroDuration();
+  EXPECT_EQ(Text(*Get()), "hello");
+  EXPECT_EQ(access_.speculation_count(), 0);
+}
+
+TEST_F(SpeculationTest, WithoutRoomForItAReadWaitsForItsHome) {
+  Write("hello");
+  const Crowd crowd = GetTogether(5000);
+  EXPECT_EQ(crowd.served.size(), 5000u) << "it takes no room from others";
+  EXPECT_LE(static_cast<std::uint64_t>(access_.speculation_count()),
+            ReadBudget::kSpeculativeBytesMax / ReadBudget::kSpeculativeShareBytes);
+  EXPECT_GT(FetchCount(), 0);
+  const int before = access_.speculation_count();
+  Get();
+  EXPECT_EQ(access_.speculation_count(), before + 4) << "there is room again";
+}
+
+TEST_F(SpeculationTest, WhenItStopsNothingIsHeardAfterwards) {
+  Write("hello");
+  const auto asking = Start();
+  world_.RunFor(absl::Milliseconds(5));
+  gatherer_.StopAll(absl::UnavailableError("stopping"));
+  EXPECT_EQ(access_.open_count(), 0u);
+  world_.RunFor(absl::Seconds(1));
+  EXPECT_EQ(asking->ends, 1);
+}
+
+// Whatever nodes hold and however late they answer, what is read is what the home named.
+TEST_F(SpeculationTest, WhatIsReadIsWhatTheHomeNamed) {
+  SeededEntropy dice(11);
+  const auto draw = [&dice](int below) { return dice.Draw<1>()[0] % below; };
+  for (int round = 0; round < 300; ++round) {
+    for (int node = 0; node < kNodeCount; ++node) {
+      access_.keeper(node).shares.clear();
+      access_.keeper(node).takes = absl::Milliseconds(1 + draw(60));
+      access_.keeper(node).answers = draw(12) != 0;
+    }
+    const auto some = [&] {
+      NodeSet set;
+      for (int node = 0; node < kNodeCount; ++node) {
+        if (draw(4) != 0) set.Add(NodeAt(node));
+      }
+      return set;
+    };
+    WriteUnseen("older", 1, some());
+    Write("named", 2);
+    if (draw(2) == 0) WriteUnseen("newer", 3, some());
+    access_.home_takes = absl::Milliseconds(1 + draw(60));
+    const auto got = Get();
+    if (got->reply.ok()) {
+      EXPECT_EQ(Text(*got), "named") << round;
+      EXPECT_EQ(got->reply->version, Version(2));
+      EXPECT_TRUE(got->reply->rejected.empty());
+    } else {
+      EXPECT_EQ(ReasonOf(got->reply.status()), reason::kSharesInsufficient);
+    }
+  }
 }
 
 TEST_F(GathererTest, AKeyNoKeyCanHaveIsRefused) {

@@ -162,6 +162,28 @@ class ReadPlanTest : public ::testing::Test {
   absl::Duration now_ = kNow;
 };
 
+TEST_F(ReadPlanTest, WhoWasAskedOnSpeculationIsCountedOnAndNotAskedAgain) {
+  ReadPlan enough(*Script::Nested(), NodeSet::All(), times_);
+  const absl::Duration since = now_ - absl::Milliseconds(40);
+  EXPECT_EQ(enough.Begin(outlook_, now_, Set({1, 2, 4, 5}), since), NodeSet());
+  EXPECT_EQ(enough.asked(), Set({1, 2, 4, 5}));
+  enough.TakeSpeculative(NodeAt(1));
+  EXPECT_EQ(enough.answered(), Set({1}));
+  EXPECT_EQ(enough.NextLook(now_), since + Patience(2)) << "it has waited since then";
+
+  ReadPlan some(*Script::Nested(), NodeSet::All(), times_);
+  EXPECT_EQ(some.Begin(outlook_, now_, Set({2, 4}), since), Set({0, 3}));
+}
+
+TEST_F(ReadPlanTest, WhoHeldAnotherVersionIsAskedAnewAndIsNotOverdueForThat) {
+  ReadPlan plan(*Script::Nested(), NodeSet::All(), times_);
+  plan.Begin(outlook_, now_, Set({0, 1, 3, 4}), now_ - absl::Seconds(10));
+  EXPECT_FALSE(plan.LookAgain(outlook_, now_).ask.empty()) << "they are overdue";
+  for (const int node : {0, 1, 3, 4}) plan.AskAnew(NodeAt(node), outlook_, now_);
+  EXPECT_GE(plan.NextLook(now_), now_ + absl::Milliseconds(20));
+  EXPECT_EQ(plan.answered(), NodeSet());
+}
+
 TEST_F(ReadPlanTest, TheNearestHoldersWhoSufficeAreAskedAndNobodyElse) {
   ReadPlan plan(*Script::Nested(), NodeSet::All(), times_);
   EXPECT_EQ(plan.Begin(outlook_, now_), Set({0, 1, 3, 4}));

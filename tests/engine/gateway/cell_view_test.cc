@@ -139,6 +139,23 @@ TEST_F(CellViewTest, WhatIsAskedInOneRunGoesTogetherAndIsAnsweredForItself) {
   EXPECT_EQ(heard_, 4);
 }
 
+TEST_F(CellViewTest, TheNewestIsAskedForWithTheOthersAndHeardOnce) {
+  const CellAccess::Question by_version = Fetch(4);
+  const CellAccess::Question newest = view_.FetchNewest(
+      NodeAt(4), version_.key_tag, reader_, [this](const FetchShareReply&) { heard_ += 10; });
+  node_.world().RunReady();
+  const auto sent = node_.Take<FetchShares>();
+  ASSERT_EQ(sent.size(), 1u);
+  ASSERT_EQ(sent[0].message.fetches.size(), 1u);
+  ASSERT_EQ(sent[0].message.newest.size(), 1u);
+  const RequestId id = sent[0].message.newest[0].id;
+  AnswerShare(5, id);
+  EXPECT_EQ(heard_, 0);
+  AnswerShare(4, id);
+  AnswerShare(4, id);
+  EXPECT_EQ(heard_, 10);
+}
+
 TEST_F(CellViewTest, OfWhatNobodyWaitsForNothingIsHeard) {
   Lead(3, 1);
   std::vector<CellAccess::Question> dropped;
