@@ -41,19 +41,21 @@ void PeerTable::On(NodeIndex from, const HeartbeatReply& reply) {
 }
 
 NodeSet PeerTable::Reachable() const {
+  const absl::Duration now = self_.now();
   NodeSet set;
   set.Add(self_.index());
   for (int i = 0; i < kNodeCount; ++i) {
-    if (peers_[i].heard + kSilentAfter + RoundTrip(NodeAt(i)) >= self_.now()) set.Add(NodeAt(i));
+    if (peers_[i].heard + kSilentAfter + RoundTrip(NodeAt(i)) >= now) set.Add(NodeAt(i));
   }
   return set;
 }
 
 NodeSet PeerTable::PossiblyReachable() const {
+  const absl::Duration now = self_.now();
   NodeSet set = Reachable();
   for (int i = 0; i < kNodeCount; ++i) {
     const bool never_heard = peers_[i].heard == -absl::InfiniteDuration();
-    if (never_heard && started_ + kSilentAfter + RoundTrip(NodeAt(i)) >= self_.now()) {
+    if (never_heard && started_ + kSilentAfter + RoundTrip(NodeAt(i)) >= now) {
       set.Add(NodeAt(i));
     }
   }
