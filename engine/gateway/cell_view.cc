@@ -46,11 +46,17 @@ void CellView::WillAskHome(DataCenterIndex home, RequestId id) {
 
 void CellView::SendLater() {
   if (std::exchange(send_posted_, true)) return;
-  self_.executor().Post([this] { SendAll(); });
+  const absl::Duration wait = sent_last_ + kSendEvery - self_.now();
+  if (wait > absl::ZeroDuration()) {
+    self_.executor().PostAfter(wait, [this] { SendAll(); });
+  } else {
+    self_.executor().Post([this] { SendAll(); });
+  }
 }
 
 void CellView::SendAll() {
   send_posted_ = false;
+  sent_last_ = self_.now();
   for (int i = 0; i < kDataCenterCount; ++i) {
     const std::vector<RequestId> ids = std::exchange(to_homes_[i], {});
     if (!ids.empty()) SendToHome(DataCenterAt(i), ids);

@@ -3,8 +3,8 @@
 //
 // A question to a home goes to its sequencer; any node of the home's triad may answer, for by then another
 // one may lead. It is asked again under the same id, which makes it the same read. Versions and shares
-// that are asked for while the executor is busy go together, one message to each node: they leave behind
-// what is already waiting to run.
+// that are asked for while the executor is busy, or within kSendEvery of the last message, go together, one
+// message to each node; after a pause the first leaves behind what is already waiting to run.
 //
 // Bounds:  kHomeQuestionsMax and kNodeQuestionsMax of each kind, which as many reads as there may be
 //          cannot exceed; one more silences the oldest.
@@ -29,6 +29,8 @@ namespace worldb::engine {
 
 class CellView final : public CellAccess {
  public:
+  static constexpr absl::Duration kSendEvery = absl::Milliseconds(3);
+
   static constexpr std::size_t kHomeQuestionsMax = Gatherer::kGetsMax;
   // A read asks each node one thing of a kind at a time.
   static constexpr std::size_t kNodeQuestionsMax = kNodeCount * Gatherer::kGetsMax;
@@ -77,6 +79,7 @@ class CellView final : public CellAccess {
   std::array<std::vector<RequestId>, kDataCenterCount> to_homes_;
   std::array<FetchShares, kNodeCount> to_nodes_;
   bool send_posted_ = false;
+  absl::Duration sent_last_ = -absl::InfiniteDuration();
 };
 
 }  // namespace worldb::engine

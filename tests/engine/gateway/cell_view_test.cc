@@ -51,7 +51,7 @@ class CellViewTest : public ::testing::Test {
   // What was sent so far, one by one.
   std::vector<LoneNode::Sent<FetchShare>> Fetches() {
     std::vector<LoneNode::Sent<FetchShare>> all;
-    node_.world().RunReady();
+    node_.RunFor(CellView::kSendEvery);
     for (const auto& sent : node_.Take<FetchShares>()) {
       for (const FetchShare& fetch : sent.message.fetches) all.push_back({sent.to, fetch});
     }
@@ -59,7 +59,7 @@ class CellViewTest : public ::testing::Test {
   }
   std::vector<LoneNode::Sent<ReadQuery>> Queries() {
     std::vector<LoneNode::Sent<ReadQuery>> all;
-    node_.world().RunReady();
+    node_.RunFor(CellView::kSendEvery);
     for (const auto& sent : node_.Take<ReadQueries>()) {
       for (const ReadQuery& query : sent.message.queries) all.push_back({sent.to, query});
     }
@@ -115,7 +115,7 @@ TEST_F(CellViewTest, WhatIsAskedInOneRunGoesTogetherAndIsAnsweredForItself) {
   for (int i = 0; i < 3; ++i) kept.push_back(AskHome());
   kept.pop_back();  // nobody waits for the last one
   EXPECT_EQ(node_.sent_count(), 0u);
-  node_.world().RunReady();
+  node_.RunFor(CellView::kSendEvery);
   const auto fetches = node_.Take<FetchShares>();
   ASSERT_EQ(fetches.size(), 2u);
   ASSERT_EQ(fetches[0].message.fetches.size(), 2u);
@@ -139,11 +139,26 @@ TEST_F(CellViewTest, WhatIsAskedInOneRunGoesTogetherAndIsAnsweredForItself) {
   EXPECT_EQ(heard_, 4);
 }
 
+TEST_F(CellViewTest, AfterAPauseTheFirstLeavesAtOnceAndOthersEveryFewMilliseconds) {
+  std::vector<CellAccess::Question> kept;
+  node_.RunFor(absl::Seconds(1));
+  kept.push_back(Fetch(4));
+  node_.world().RunReady();
+  EXPECT_EQ(node_.Take<FetchShares>().size(), 1u);
+  for (int i = 0; i < 6; ++i) {
+    kept.push_back(Fetch(4));
+    node_.RunFor(CellView::kSendEvery / 3);
+  }
+  const auto sent = node_.Take<FetchShares>();
+  ASSERT_EQ(sent.size(), 2u);
+  for (const auto& message : sent) EXPECT_EQ(message.message.fetches.size(), 3u);
+}
+
 TEST_F(CellViewTest, TheNewestIsAskedForWithTheOthersAndHeardOnce) {
   const CellAccess::Question by_version = Fetch(4);
   const CellAccess::Question newest = view_.FetchNewest(
       NodeAt(4), version_.key_tag, reader_, [this](const FetchShareReply&) { heard_ += 10; });
-  node_.world().RunReady();
+  node_.RunFor(CellView::kSendEvery);
   const auto sent = node_.Take<FetchShares>();
   ASSERT_EQ(sent.size(), 1u);
   ASSERT_EQ(sent[0].message.fetches.size(), 1u);
