@@ -19,8 +19,6 @@ namespace {
 constexpr std::size_t kMiB = std::size_t{1} << 20;
 // Free space below which a full disk counts as full still: a new log, manifest and options file.
 constexpr std::uint64_t kReopenBytesMin = 4 * kMiB;
-// Values that are deleted one after the other are so within this, as a rule, while a node's cell is well.
-constexpr absl::Duration kReclaimTick = absl::Seconds(10);
 
 absl::Status Closed() {
   return absl::UnavailableError("the store could not be opened again after an error; commit again");
@@ -207,7 +205,7 @@ bool RocksStore::Core::Reclaim(bool tick_is_due) {
 // At most one at a time. It keeps nothing alive.
 void RocksStore::Core::ArmTick() {
   if (std::exchange(tick_is_armed_, true)) return;
-  completions_.PostAfter(kReclaimTick, [weak = weak_from_this()] {
+  completions_.PostAfter(options_.reclaim_tick, [weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->OnTick();
   });
 }

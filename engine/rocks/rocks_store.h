@@ -1,5 +1,8 @@
 // Store over RocksDB. RocksDB itself is seen by rocks_*.cc alone.
 //
+// Large values lie in segment files beside RocksDB's (engine/rocks/rocks_tables.h); their space comes back
+// step by step, between writes.
+//
 // Group commit: commits queue up, and at most one write is in flight per store; each write merges
 // what has queued meanwhile, up to a cap, and is synced once if any member asked for it. Members of
 // one write share its status. RocksDB applies the merged write atomically, so each member is
@@ -21,7 +24,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "engine/ports/executor.h"
 #include "engine/ports/store.h"
 #include "engine/rocks/rocks_resources.h"
@@ -36,6 +39,9 @@ class RocksStore final : public Store {
     std::size_t group_bytes_max = std::size_t{4} << 20;
     // Files RocksDB may keep open in this store.
     int open_files_max = 64;
+    // A segment file of which less than half is alive for so long, up to twice, is rewritten. Longer than staged
+    // payloads live: what was written one after the other is deleted so, too.
+    absl::Duration reclaim_tick = absl::Seconds(10);
     // False: a missing store is FailedPrecondition instead of a new, empty one. One that goes missing while it is
     // open never comes back empty.
     bool create_if_missing = true;

@@ -341,6 +341,52 @@ TEST_F(DamagedValues, AreToldByTheReaderOneByOne) {
   }
 }
 
+// Over threads, with a tick of a millisecond: values move and segments go while they are read.
+TEST(LargeValuesBesideReads, AreFoundWhileTheyMove) {
+  const TempDirectory directory;
+  RocksResources resources;
+  const auto world = MakeTestWorld(WorldKind::kStrand);
+  const auto executor = world->MakeExecutor();
+  const auto store = RocksStore::Open(directory.path(), resources, *executor,
+                                      {.reclaim_tick = absl::Milliseconds(1)})
+                         .value();
+  StoreDriver driver(*world, *store);
+  const auto key = [](int i) { return absl::StrCat("s/", 1000 + i); };
+  const auto value = [](int i) { return std::string(20'000 + i, static_cast<char>(i)); };
+  constexpr int kRounds = 30;
+  constexpr int kValues = 40;
+  Tally read;
+  int reads = 0;
+  std::uint64_t last_segment = 0;
+  for (int round = 0; round < kRounds; ++round) {
+    std::vector<StoreWrite> writes;
+    for (int i = 0; i < kValues; ++i) {
+      // A tenth stays for ever, the rest for a round.
+      const int at = i % 10 == 0 ? round * kValues + i : i;
+      writes.push_back(StoreWrite::Put(kBlobs, key(at), Value(value(at))));
+    }
+    ASSERT_TRUE(driver.Commit(std::move(writes)).ok());
+    for (int i = 0; i < round * kValues; i += 10) {
+      ++reads;
+      store->Get(kBlobs, key(i), [&, i](const absl::StatusOr<Bytes>& found) {
+        EXPECT_TRUE(found.ok()) << found.status();
+        if (found.ok()) EXPECT_EQ(AsText(*found), value(i));
+        read.Add();
+      });
+    }
+    ++reads;
+    store->Scan(kBlobs, "", "", 9999,
+                [&](const absl::StatusOr<std::vector<engine::StoreRow>>& rows) {
+                  EXPECT_TRUE(rows.ok()) << rows.status();
+                  read.Add();
+                });
+    const auto segments = engine::NumbersIn(directory.path(), engine::kSegmentEnding);
+    last_segment = segments.empty() ? last_segment : segments.back();
+  }
+  ASSERT_TRUE(world->Await(read, reads));
+  EXPECT_GT(last_segment, 2u) << "nothing was moved";
+}
+
 // As after a crash between the write of a segment and that of the index: the index knows nothing of what is
 // in the segment, whole or cut off anywhere.
 TEST_F(LargeValues, ThatNoCommitPointsToAreNeverSeenAndGo) {
