@@ -90,6 +90,7 @@ TEST_F(OutageTest, ASilentDataCenterIsOutAfterTenSecondsAndSetsSaySo) {
   cell_.StartDataCenter(2);
   RunUntil(*second, Level::kFull);
   RunUntil(*first, Level::kFull);
+  cell_.world().RunFor(absl::Seconds(1));  // homes look every half second who is back
   ExpectOut({});
   const auto when = [](const SetRecord& set, Level level) {
     for (std::size_t i = 0; i < set.events.size(); ++i) {
