@@ -16,18 +16,18 @@ Hash256 ParentOf(const Hash256& left, const Hash256& right) {
   return BatchRootFrom(labels::kCommitBatchNode, /*index=*/0, /*count=*/2, left, {&right, 1});
 }
 
-BatchRef FirstBytesOf(const Hash256& digest) {
+}  // namespace
+
+BatchRef BatchRefOf(const Hash256& digest) {
   BatchRef ref;
   std::copy_n(digest.bytes.begin(), ref.bytes.size(), ref.bytes.begin());
   return ref;
 }
 
-}  // namespace
-
 BatchRef BatchRefOf(const CellId& cell, const CommitProof& proof, const CommitmentId& member) {
   const Hash256 root = BatchRootFrom(labels::kCommitBatchNode, proof.index, proof.count,
                                      Hash256{member.bytes}, proof.path);
-  return FirstBytesOf(CommitBatchDigest(cell, root, proof.count, proof.signer));
+  return BatchRefOf(CommitBatchDigest(cell, root, proof.count, proof.signer));
 }
 
 BatchPart::BatchPart(const CellId& cell, const SigningPublicKey& signer, const Signature& signature,
@@ -112,7 +112,7 @@ CommitProof BatchPart::ProofOf(std::uint32_t index) const {
 }
 
 BatchRef BatchPart::ref() const {
-  return FirstBytesOf(CommitBatchDigest(cell_, root(), count_, signer_));
+  return BatchRefOf(CommitBatchDigest(cell_, root(), count_, signer_));
 }
 
 bool BatchPart::AnyHeldBelow(Place place) const {

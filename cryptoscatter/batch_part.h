@@ -26,6 +26,7 @@ namespace worldb::cryptoscatter {
 
 // The first bytes of the digest a batch's writer signed: a short name for the batch.
 using BatchRef = FixedId<struct BatchRefTag, 8>;
+BatchRef BatchRefOf(const Hash256& digest);
 // REQUIRES: a well-formed proof.
 BatchRef BatchRefOf(const CellId& cell, const CommitProof& proof, const CommitmentId& member);
 

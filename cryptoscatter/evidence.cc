@@ -131,7 +131,7 @@ absl::StatusOr<Finding> CheckEvidence(const Evidence& evidence, const CellId& ce
   }
   // Scripts play no part: the commitment names the script, and k follows from the segment size.
   const CommitmentId commitment = share.Commitment();
-  if (const absl::Status proof = verifier.VerifyCommit(share.proof, cell, commitment);
+  if (const absl::Status proof = verifier.VerifyCommit(share.proof, cell, commitment).status();
       !proof.ok()) {
     return absl::InvalidArgumentError(absl::StrCat("evidence: its reference: ", proof.message()));
   }

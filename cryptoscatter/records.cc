@@ -234,8 +234,8 @@ absl::Status VerifyClaims(const SigningPublicKey& node, const CellId& cell,
   }
   for (const Signature& signature : signatures) {
     const auto batch = claims.first(std::min<std::size_t>(claims.size(), kBatchCountMax));
-    WORLDB_RETURN_IF_ERROR(VerifySignature(node, ReceiptsDigest(node, cell, batch).bytes, signature,
-                                           "receipts"));
+    WORLDB_RETURN_IF_ERROR(
+        VerifySignature(node, ReceiptsDigest(node, cell, batch).bytes, signature, "receipts"));
     claims = claims.subspan(batch.size());
   }
   return absl::OkStatus();
@@ -259,25 +259,28 @@ BatchVerifier::BatchVerifier(std::size_t capacity) : capacity_(capacity) {
   WORLDB_CHECK(sodium_init() >= 0);  // a pure reader owns no key pair, and wants the fast BLAKE2b
 }
 
-absl::Status BatchVerifier::VerifyCommit(const CommitProof& proof, const CellId& cell,
-                                         const CommitmentId& commitment) {
+absl::StatusOr<Hash256> BatchVerifier::VerifyCommit(const CommitProof& proof, const CellId& cell,
+                                                    const CommitmentId& commitment) {
   return Verify(proof, ItemOf(commitment), cell, labels::kCommitBatchNode,
                 labels::kCommitBatchSigned, "commit proof");
 }
 
 absl::Status BatchVerifier::VerifyReceipt(const Receipt& receipt, const CellId& cell) {
   return Verify(receipt.proof, receipt.claim.Leaf(), cell, labels::kReceiptBatchNode,
-                labels::kReceiptBatchSigned, "receipt");
+                labels::kReceiptBatchSigned, "receipt")
+      .status();
 }
 
 absl::Status BatchVerifier::VerifyRefusal(const Refusal& refusal, const CellId& cell) {
   return Verify(refusal.proof, refusal.claim.Leaf(), cell, labels::kRefusalBatchNode,
-                labels::kRefusalBatchSigned, "refusal");
+                labels::kRefusalBatchSigned, "refusal")
+      .status();
 }
 
-absl::Status BatchVerifier::Verify(const BatchProof& proof, const Hash256& item, const CellId& cell,
-                                   const HashLabel& node_label, const HashLabel& signed_label,
-                                   absl::string_view what) {
+absl::StatusOr<Hash256> BatchVerifier::Verify(const BatchProof& proof, const Hash256& item,
+                                              const CellId& cell, const HashLabel& node_label,
+                                              const HashLabel& signed_label,
+                                              absl::string_view what) {
   if (proof.index >= proof.count || proof.count > kBatchCountMax ||
       proof.path.size() != BatchPathLength(proof.index, proof.count)) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -286,12 +289,12 @@ absl::Status BatchVerifier::Verify(const BatchProof& proof, const Hash256& item,
   const Hash256 root = BatchRootFrom(node_label, proof.index, proof.count, item, proof.path);
   const Hash256 digest = SignedDigest(signed_label, cell, root, proof.count, proof.signer);
   const auto known = good_.find(digest);
-  if (known != good_.end() && known->second == proof.signature) return absl::OkStatus();
+  if (known != good_.end() && known->second == proof.signature) return digest;
   ++signature_checks_;
   WORLDB_RETURN_IF_ERROR(VerifySignature(proof.signer, digest.bytes, proof.signature, what));
   if (known != good_.end()) {
     known->second = proof.signature;
-    return absl::OkStatus();
+    return digest;
   }
   if (order_.size() < capacity_) {
     order_.push_back(digest);
@@ -301,7 +304,7 @@ absl::Status BatchVerifier::Verify(const BatchProof& proof, const Hash256& item,
     next_ = (next_ + 1) % capacity_;
   }
   good_.emplace(digest, proof.signature);
-  return absl::OkStatus();
+  return digest;
 }
 
 }  // namespace worldb::cryptoscatter

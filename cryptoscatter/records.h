@@ -148,17 +148,19 @@ class BatchVerifier {
  public:
   explicit BatchVerifier(std::size_t capacity = 1024);
 
-  absl::Status VerifyCommit(const CommitProof& proof, const CellId& cell,
-                            const CommitmentId& commitment);
+  // CommitBatchDigest() of the batch.
+  absl::StatusOr<Hash256> VerifyCommit(const CommitProof& proof, const CellId& cell,
+                                       const CommitmentId& commitment);
   absl::Status VerifyReceipt(const Receipt& receipt, const CellId& cell);
   absl::Status VerifyRefusal(const Refusal& refusal, const CellId& cell);
   // Signatures really checked so far.
   std::uint64_t signature_checks() const { return signature_checks_; }
 
  private:
-  absl::Status Verify(const BatchProof& proof, const Hash256& item, const CellId& cell,
-                      const HashLabel& node_label, const HashLabel& signed_label,
-                      absl::string_view what);
+  // What was signed.
+  absl::StatusOr<Hash256> Verify(const BatchProof& proof, const Hash256& item, const CellId& cell,
+                                 const HashLabel& node_label, const HashLabel& signed_label,
+                                 absl::string_view what);
 
   const std::size_t capacity_;
   absl::flat_hash_map<Hash256, Signature> good_;  // by signed digest

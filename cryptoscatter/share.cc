@@ -99,12 +99,14 @@ absl::Status CheckProof(const Share& share, const CoreId& core_id, const CellId&
   }
   fault = ShareFault::kNotSigned;
   verdict.commitment = CommitmentOf(share, core_id);
-  absl::Status signed_by_writer = verifier.VerifyCommit(share.proof, cell, verdict.commitment);
-  if (!signed_by_writer.ok()) {
+  const absl::StatusOr<Hash256> batch =
+      verifier.VerifyCommit(share.proof, cell, verdict.commitment);
+  if (!batch.ok()) {
     return absl::InvalidArgumentError(
         absl::StrCat("core, leaf and path do not lead to what the writer signed (",
-                     signed_by_writer.message(), ")"));
+                     batch.status().message(), ")"));
   }
+  verdict.batch = *batch;
   fault = ShareFault::kNone;
   return absl::OkStatus();
 }

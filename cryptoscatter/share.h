@@ -82,6 +82,7 @@ struct ShareVerdict {
   ShareFault fragment_fault = ShareFault::kNone;
   ShareFault key_share_fault = ShareFault::kNone;
   CommitmentId commitment;  // when the proof holds: what the writer signed
+  Hash256 batch;            // and CommitBatchDigest() of the batch it was signed in
   std::string reason;       // names share, version and what fails; empty when all given parts hold
 
   bool fragment_usable() const { return proof_ok && fragment_ok; }

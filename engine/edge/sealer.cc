@@ -84,8 +84,7 @@ void Sealer::AddToBatch(JobPtr job) {
 void Sealer::SignBatch() {
   sign_posted_ = false;
   const std::vector<JobPtr> batch = std::exchange(to_sign_, {});
-  sign_again_ =
-      executor_.Elapsed() + (batch.size() < kBusyBatch ? kSignEvery : kSignEveryWhenBusy);
+  sign_again_ = executor_.Elapsed() + (batch.size() < kBusyBatch ? kSignEvery : kSignEveryWhenBusy);
   std::vector<CommitmentId> commitments;
   commitments.reserve(batch.size());
   for (const JobPtr& job : batch) commitments.push_back(job->sealed->Commitment());

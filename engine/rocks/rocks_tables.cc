@@ -96,9 +96,22 @@ void RocksTables::CountSegments() {
   RemoveDead();
 }
 
+// Of what RocksDB is handed, and not segments: a large value counts as its pointer does.
+std::size_t RocksTables::BytesOf(const std::vector<const std::vector<StoreWrite>*>& commits) {
+  constexpr std::size_t kRowBytes = 64;
+  std::size_t bytes = 0;
+  for (const std::vector<StoreWrite>* commit : commits) {
+    for (const StoreWrite& write : *commit) {
+      const bool small = write.value != nullptr && !IsLarge(write);
+      bytes += kRowBytes + write.key.size() + (small ? write.value->size() : 0);
+    }
+  }
+  return bytes;
+}
+
 absl::Status RocksTables::Write(const std::vector<const std::vector<StoreWrite>*>& commits,
                                 bool sync) {
-  rocksdb::WriteBatch batch;
+  rocksdb::WriteBatch batch(BytesOf(commits));
   Changes changes;
   for (const std::vector<StoreWrite>* commit : commits) {
     for (const StoreWrite& write : *commit) {
@@ -130,17 +143,19 @@ absl::Status RocksTables::Add(const StoreWrite& write, rocksdb::WriteBatch& batc
   if (IsLarge(write)) {
     WORLDB_ASSIGN_OR_RETURN(change.now, writer_->Append(write.key, *write.value));
     status = batch.Put(Family(StoreFamily::kPointers), write.key, AsSlice(change.now->Encode()));
-    if (status.ok() && change.may_lie_in_rocks) status = batch.Delete(family, write.key);
-    change.may_lie_in_rocks = false;
+    // Most large values are new: no mark is left where there is nothing to delete.
+    const bool in_rocks = change.in_rocks.has_value() ? *change.in_rocks : MayBeInRocks(write.key);
+    if (status.ok() && in_rocks) status = batch.Delete(family, write.key);
+    change.in_rocks = false;
   } else {
     change.now.reset();
     if (lies_apart) status = batch.Delete(Family(StoreFamily::kPointers), write.key);
     if (status.ok() && write.kind == StoreWrite::Kind::kPut) {
       status = batch.Put(family, write.key, AsSlice(*write.value));
-    } else if (status.ok() && change.may_lie_in_rocks) {
+    } else if (status.ok() && change.in_rocks.value_or(true)) {
       status = batch.Delete(family, write.key);
     }
-    change.may_lie_in_rocks = write.kind == StoreWrite::Kind::kPut;
+    change.in_rocks = write.kind == StoreWrite::Kind::kPut;
   }
   change.was_read = true;  // from here on it is what this write makes it
   return Translate(status, "building a commit");
@@ -157,11 +172,13 @@ RocksTables::Change& RocksTables::ChangeOf(const std::string& key, Changes& chan
     change.was_read = false;
     accounts_.Freeze();
   }
-  std::string ignored;
-  change.may_lie_in_rocks =
-      !change.now.has_value() &&
-      db_->KeyMayExist(rocksdb::ReadOptions(), Family(StoreFamily::kBlobs), key, &ignored);
+  if (change.now.has_value()) change.in_rocks = false;  // it is never in both
   return change;
+}
+
+bool RocksTables::MayBeInRocks(const std::string& key) {
+  std::string ignored;
+  return db_->KeyMayExist(rocksdb::ReadOptions(), Family(StoreFamily::kBlobs), key, &ignored);
 }
 
 absl::Status RocksTables::SyncSegments() {

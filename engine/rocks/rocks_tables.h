@@ -76,8 +76,9 @@ class RocksTables {
   struct Change {
     std::optional<ValuePointer> before;
     std::optional<ValuePointer> now;
-    bool was_read = true;           // false: what is there cannot be read, so anything may be
-    bool may_lie_in_rocks = false;  // it may have a row of its own in RocksDB
+    bool was_read = true;  // false: what is there cannot be read, so anything may be
+    // It has a row of its own in RocksDB; null: it was not looked.
+    std::optional<bool> in_rocks;
   };
   using Changes = std::map<std::string, Change>;
   struct Rewrite {
@@ -87,7 +88,9 @@ class RocksTables {
 
   RocksTables(const std::string& dir, rocksdb::DB* db,
               const std::vector<rocksdb::ColumnFamilyHandle*>& families);
+  static std::size_t BytesOf(const std::vector<const std::vector<StoreWrite>*>& commits);
   void CountSegments();
+  bool MayBeInRocks(const std::string& key);
 
   absl::Status Add(const StoreWrite& write, rocksdb::WriteBatch& batch, Changes& changes);
   Change& ChangeOf(const std::string& key, Changes& changes);

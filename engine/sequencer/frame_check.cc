@@ -19,7 +19,8 @@ absl::Status CheckPayload(const Cell& cell, const Payload& payload,
   if (cell.KeyTagOf(payload.key) != sealed.core.key_tag) {
     return absl::InvalidArgumentError("the key's name is not that of its tag");
   }
-  absl::Status status = verifier.VerifyCommit(sealed.proof, cell.id(), payload.commitment);
+  const absl::Status status =
+      verifier.VerifyCommit(sealed.proof, cell.id(), payload.commitment).status();
   if (!status.ok()) return absl::InvalidArgumentError(status.message());
   return cryptoscatter::VerifySealedValue(**script, sealed);
 }

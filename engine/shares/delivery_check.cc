@@ -56,7 +56,8 @@ absl::StatusOr<CheckedDelivery> CheckDelivery(const Cell& cell, NodeIndex index,
     return absl::DataLossError(verdict.reason);
   }
   WORLDB_RETURN_IF_ERROR(cryptoscatter::ToStatus(verdict));
-  return CheckedDelivery{core, verdict.commitment, *std::move(opened)};
+  return CheckedDelivery{core, verdict.commitment, cryptoscatter::BatchRefOf(verdict.batch),
+                         *std::move(opened)};
 }
 
 }  // namespace worldb::engine

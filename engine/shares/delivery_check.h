@@ -12,6 +12,7 @@
 #define WORLDB_ENGINE_SHARES_DELIVERY_CHECK_H_
 
 #include "absl/status/statusor.h"
+#include "cryptoscatter/batch_part.h"
 #include "cryptoscatter/exchange.h"
 #include "cryptoscatter/records.h"
 #include "cryptoscatter/sealed_value.h"
@@ -23,6 +24,7 @@ namespace worldb::engine {
 struct CheckedDelivery {
   CoreId core;
   CommitmentId commitment;  // what the writer signed
+  cryptoscatter::BatchRef batch;
   cryptoscatter::KeyShare key_share;
 };
 

@@ -29,11 +29,10 @@ struct Item {
   std::string row_key;
   // Set when the share is found good.
   std::optional<StoredForm> form;
-  std::optional<BatchRef> batch;  // null for a batch of one
-  CoreId core;                    // once it is checked
-  bool writers_fault = false;     // its key share is not what was signed
-  bool known = false;             // stored before: receipt again, nothing to write
-  bool kept = false;              // its row, until the commit is answered
+  CoreId core;                 // once it is checked
+  bool writers_fault = false;  // its key share is not what was signed
+  bool known = false;          // stored before: receipt again, nothing to write
+  bool kept = false;           // its row, until the commit is answered
 };
 
 // All that checking needs, by value: it may run on the pool while the node is being taken down.
@@ -51,15 +50,8 @@ struct Checker {
     item.form = StoredForm::Make(*cell, *storage_key, item.delivery->share, *checked);
   }
   void Check(std::vector<Item>& items, BatchVerifier& verifier) const {
-    const Item* last = nullptr;
     for (Item& item : items) {
       if (item.status.ok()) Check(item, verifier);
-      if (!item.status.ok()) continue;
-      const cryptoscatter::CommitProof& proof = item.delivery->share.proof;
-      // One signature, one batch.
-      const bool same = last != nullptr && last->delivery->share.proof.signature == proof.signature;
-      item.batch = same ? last->batch : item.form->FindBatch();
-      last = &item;
     }
   }
 };
@@ -192,7 +184,8 @@ void ShareIntake::Call::LookUp() {
       continue;
     }
     keys.push_back(item.row_key);
-    if (item.batch.has_value()) batches_[*item.batch] = intake_.batches_.Hold(*item.batch);
+    if (item.form->batch.has_value())
+      batches_[*item.form->batch] = intake_.batches_.Hold(*item.form->batch);
   }
   for (const auto& [ref, batch] : batches_) {
     if (batch->known()) continue;
@@ -238,7 +231,7 @@ void ShareIntake::Call::LoadBatch(const BatchRef& ref, const absl::StatusOr<Byte
   const auto loaded = intake_.batches_.Load(ref, *batches_[ref], row);
   if (loaded.ok()) return;
   for (Item& item : items_) {
-    if (item.status.ok() && item.batch == ref) item.status = loaded.status();
+    if (item.status.ok() && item.form->batch == ref) item.status = loaded.status();
   }
 }
 
@@ -300,11 +293,11 @@ void ShareIntake::Call::Commit() {
 
 void ShareIntake::Call::Append(Item& item, std::vector<StoreWrite>& writes) {
   StoredForm& form = *item.form;
-  if (item.batch.has_value()) {
-    BatchRows::Batch& batch = *batches_[*item.batch];
-    BatchRows::Place(form.row, *item.batch, batch, form.commitment);
+  if (item.form->batch.has_value()) {
+    BatchRows::Batch& batch = *batches_[*item.form->batch];
+    BatchRows::Place(form.row, *item.form->batch, batch, form.commitment);
     if (form.row.batch.has_value() && (!item.known || batch.learned > batch.learned_written)) {
-      grown_[*item.batch] = batch.learned;
+      grown_[*item.form->batch] = batch.learned;
     }
   }
   if (item.known) return;
@@ -333,8 +326,9 @@ void ShareIntake::Call::Answer(const absl::Status& committed) {
       if (item.writers_fault) {
         refusal.writers_fault = cryptoscatter::SignRefusal(
             intake_.secrets_.signing, intake_.self_.cell().id(),
-            {item.delivery->share.Claim(), cryptoscatter::DeliveredHash(item.delivery->writer_exchange_key,
-                                                         item.delivery->key_share)});
+            {item.delivery->share.Claim(),
+             cryptoscatter::DeliveredHash(item.delivery->writer_exchange_key,
+                                          item.delivery->key_share)});
       }
     }
   }

@@ -26,14 +26,15 @@ void ShareMender::Mend(cryptoscatter::Share share, const cryptoscatter::KeyShare
   const std::string row_key = ShareRow::Key(version);
   const CoreId core = share.core.Id();
   const CommitmentId commitment = share.Commitment();
+  const BatchRef batch = cryptoscatter::BatchRefOf(share.core.cell, share.proof, commitment);
   if (!writes_.Keep(row_key, commitment)) {
     return done(absl::UnavailableError("the share is being written"));
   }
   const auto mending = std::make_shared<Mending>();
   mending->form = StoredForm::Make(self_.cell(), storage_key_, std::move(share),
-                                   {core, commitment, key_share.Duplicate()});
+                                   {core, commitment, batch, key_share.Duplicate()});
   mending->row_key = row_key;
-  mending->batch = mending->form.FindBatch();
+  mending->batch = mending->form.batch;
   mending->done = std::move(done);
   if (const auto& ref = mending->batch; ref.has_value()) {
     mending->held_batches[*ref] = batches_.Hold(*ref);

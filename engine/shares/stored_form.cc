@@ -11,29 +11,23 @@ using cryptoscatter::BatchRef;
 using cryptoscatter::Share;
 
 cryptoscatter::KeySharePlace PlaceOf(const Cell& cell, const Share& share, const CoreId& core) {
-  return {core, share.generation, share.index, cell.node(share.index).id,
-          share.key_share_hash};
+  return {core, share.generation, share.index, cell.node(share.index).id, share.key_share_hash};
 }
 
 StoredForm StoredForm::Make(const Cell& cell, const cryptoscatter::StorageKey& storage_key,
                             Share share, const CheckedDelivery& checked) {
   StoredForm form;
   form.commitment = checked.commitment;
+  if (share.proof.count > 1) form.batch = checked.batch;
   form.row.fragment_apart = share.fragment.size() > ShareRow::kFragmentInRowBytesMax;
   if (form.row.fragment_apart) {
     form.fragment = std::make_shared<const Bytes>(std::exchange(share.fragment, {}));
   }
-  form.row.key_share = cryptoscatter::WrapKeyShare(
-      storage_key, PlaceOf(cell, share, checked.core), checked.key_share);
+  form.row.key_share = cryptoscatter::WrapKeyShare(storage_key, PlaceOf(cell, share, checked.core),
+                                                   checked.key_share);
   form.row.script = cryptoscatter::ScriptBook::PrefixOf(share.script);
   form.row.share = std::move(share);
   return form;
-}
-
-std::optional<BatchRef> StoredForm::FindBatch() const {
-  const Share& share = row.share;
-  if (share.proof.count == 1) return std::nullopt;
-  return cryptoscatter::BatchRefOf(share.core.cell, share.proof, commitment);
 }
 
 void StoredForm::AppendTo(std::vector<StoreWrite>& writes, const std::string& row_key) const {

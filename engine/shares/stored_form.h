@@ -28,12 +28,11 @@ struct StoredForm {
   ShareRow row;
   SharedBytes fragment;  // null when it lies in the row
   CommitmentId commitment;
+  std::optional<cryptoscatter::BatchRef> batch;  // null for a batch of one, which has no row
 
   // REQUIRES: the share's proof holds, and what was checked is its.
   static StoredForm Make(const Cell& cell, const cryptoscatter::StorageKey& storage_key,
                          cryptoscatter::Share share, const CheckedDelivery& checked);
-  // Null for a batch of one, which has no row.
-  std::optional<cryptoscatter::BatchRef> FindBatch() const;
   // The share row and the fragment apart from it, if any.
   void AppendTo(std::vector<StoreWrite>& writes, const std::string& row_key) const;
 };
