@@ -9,6 +9,7 @@
 #include <rocksdb/status.h>
 #include <rocksdb/table.h>
 
+#include <cstdarg>
 #include <cstddef>
 #include <string>
 
@@ -28,6 +29,15 @@ class ManualRecovery final : public rocksdb::EventListener {
                             bool* automatic) override {
     *automatic = false;
   }
+};
+
+// RocksDB's own logger writes a file, and its assertions forbid it to go on when the disk was full: the
+// process would end. What RocksDB has to tell is in its statuses, too.
+class NoLog final : public rocksdb::Logger {
+ public:
+  NoLog() : Logger(rocksdb::InfoLogLevel::FATAL_LEVEL) {}
+  using rocksdb::Logger::Logv;
+  void Logv(const char*, va_list) override {}
 };
 
 rocksdb::ColumnFamilyOptions FamilyOptions(const std::shared_ptr<rocksdb::Cache>& cache) {
@@ -84,9 +94,7 @@ rocksdb::DBOptions DatabaseOptions(bool create_if_missing, int open_files_max) {
   db.max_background_jobs = 2;
   db.listeners = {std::make_shared<ManualRecovery>()};
   db.max_bgerror_resume_count = 0;
-  db.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
-  db.keep_log_file_num = 2;
-  db.max_log_file_size = kMiB;
+  db.info_log = std::make_shared<NoLog>();
   db.stats_dump_period_sec = 0;
   db.stats_persist_period_sec = 0;
   db.skip_stats_update_on_db_open = true;
