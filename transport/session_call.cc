@@ -351,7 +351,10 @@ absl::Duration SessionCall::PauseBeforeWrite() const {
 void SessionCall::AdvanceAfter(absl::Duration pause) {
   // A new one each time: that of the last pause may still be in its call.
   gathered_ = std::make_unique<grpc::Alarm>();
-  gathered_->Set(absl::ToChronoTime(absl::Now() + pause), [call = shared_from_this()](bool) {
+  // The alarm keeps what it calls for as long as it lives, and it is this object's.
+  gathered_->Set(absl::ToChronoTime(absl::Now() + pause), [weak = weak_from_this()](bool) {
+    const std::shared_ptr<SessionCall> call = weak.lock();
+    if (call == nullptr) return;
     {
       MutexLock lock(call->mu_);
       call->gathering_ = false;
@@ -370,10 +373,9 @@ void SessionCall::Advance() {
     MutexLock lock(mu_);
     if (writing_ || finished_) return;
     if (!queue_.empty()) {
-      if (gathering_) return;
       pause = PauseBeforeWrite();
       write = pause == absl::ZeroDuration();
-      gathering_ = !write;
+      if (!write && std::exchange(gathering_, true)) return;
       writing_ = write;
       if (write) {
         FillMessage();

@@ -182,11 +182,12 @@ void RocksStore::Core::WriteGroup() {
     Answer(std::move(group), std::move(status));
   }
   const bool reclaims = Reclaim(tick_is_due);
+  const bool sparse = tables_ != nullptr && tables_->HasSparseSegments();
   bool more = false;
   {
     MutexLock lock(mu_);
     if (any) ++write_count_;
-    if (tables_ != nullptr && tables_->HasSparseSegments()) ArmTick();
+    if (sparse) ArmTick();
     more = !queue_.empty() || reclaims;
     write_scheduled_ = more;
   }

@@ -9,7 +9,7 @@
 // atomic.
 // Errors:  as engine/ports/store.h. The commit after a failed one first opens the database anew (while a
 //          full disk is still full it fails at once instead), so space that comes back heals the
-//          store. Reads wait for that opening, and are Unavailable only if it fails. I/O errors
+//          store; one that failed before it reached RocksDB is just made again. Reads wait for that opening, and are Unavailable only if it fails. I/O errors
 //          other than a full disk are Unavailable.
 // Threads: any.
 #ifndef WORLDB_ENGINE_ROCKS_ROCKS_STORE_H_

@@ -138,7 +138,8 @@ absl::Status RocksTables::Add(const StoreWrite& write, rocksdb::WriteBatch& batc
                  : batch.Delete(family, write.key);
     return Translate(status, "building a commit");
   }
-  Change& change = ChangeOf(write.key, changes);
+  WORLDB_ASSIGN_OR_RETURN(Change* const found, ChangeOf(write.key, changes));
+  Change& change = *found;
   const bool lies_apart = change.now.has_value() || !change.was_read;
   if (IsLarge(write)) {
     WORLDB_ASSIGN_OR_RETURN(change.now, writer_->Append(write.key, *write.value));
@@ -161,11 +162,13 @@ absl::Status RocksTables::Add(const StoreWrite& write, rocksdb::WriteBatch& batc
   return Translate(status, "building a commit");
 }
 
-RocksTables::Change& RocksTables::ChangeOf(const std::string& key, Changes& changes) {
-  const auto [at, is_new] = changes.try_emplace(key);
-  Change& change = at->second;
-  if (!is_new) return change;
+absl::StatusOr<RocksTables::Change*> RocksTables::ChangeOf(const std::string& key,
+                                                           Changes& changes) {
+  if (const auto known = changes.find(key); known != changes.end()) return &known->second;
   absl::StatusOr<std::optional<ValuePointer>> pointer = PointerTo(key);
+  // What says nothing of the pointer fails the commit: nobody would know what it leaves behind.
+  if (!pointer.ok() && !IsMissingOrDamaged(pointer.status())) return pointer.status();
+  Change& change = changes[key];
   if (pointer.ok()) {
     change.before = change.now = *pointer;
   } else {
@@ -173,7 +176,7 @@ RocksTables::Change& RocksTables::ChangeOf(const std::string& key, Changes& chan
     accounts_.Freeze();
   }
   if (change.now.has_value()) change.in_rocks = false;  // it is never in both
-  return change;
+  return &change;
 }
 
 bool RocksTables::MayBeInRocks(const std::string& key) {

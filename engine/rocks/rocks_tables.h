@@ -93,7 +93,7 @@ class RocksTables {
   bool MayBeInRocks(const std::string& key);
 
   absl::Status Add(const StoreWrite& write, rocksdb::WriteBatch& batch, Changes& changes);
-  Change& ChangeOf(const std::string& key, Changes& changes);
+  absl::StatusOr<Change*> ChangeOf(const std::string& key, Changes& changes);
   absl::Status SyncSegments();
   absl::Status Commit(rocksdb::WriteBatch& batch, bool sync);
   void Settle(const Changes& changes);

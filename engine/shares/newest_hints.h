@@ -37,8 +37,10 @@ class NewestHints {
   void Raise(const VersionRef& version) {
     if (Recent(version.key_tag) != nullptr) Note(version);
   }
-  // It is the newest on the disk, whatever was said before.
-  void Set(const VersionRef& version) {
+  // It is the newest on the disk, where `tried` was not; what was noted since then stands.
+  void Replace(const VersionRef& tried, const VersionRef& version) {
+    const Place* place = Recent(version.key_tag);
+    if (place != nullptr && *place != Place{tried.slot_epoch, tried.version}) return;
     Put(version.key_tag, {version.slot_epoch, version.version});
   }
 

@@ -84,6 +84,7 @@ struct ShareDesk::Search {
 
 void ShareDesk::Expect(const PutShares& message) {
   for (const auto& delivery : message.deliveries) {
+    if (delivery == nullptr) continue;
     const Share& share = delivery->share;
     newest_.Note({share.core.key_tag, share.slot_epoch, share.version});
   }
@@ -156,7 +157,7 @@ void ShareDesk::TakeNewest(Search& search, Fetching wanted,
   const auto version = rows.ok() && !rows->empty() ? ShareRow::ParseKey(rows->front().key)
                                                    : std::optional<VersionRef>();
   if (version.has_value()) {
-    newest_.Set(*version);
+    newest_.Replace(wanted.version, *version);
     wanted.version = *version;
     wanted.bytes = std::move(rows->front().value);
     search.found.push_back(std::move(wanted));

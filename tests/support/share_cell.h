@@ -115,7 +115,7 @@ class ShareCellTest : public ::testing::Test {
     std::vector<cryptoscatter::ReceiptClaim> claims;
     const std::vector<DeliveryPtr>& handed = handed_[reply.id];
     for (std::uint32_t i = 0; i < handed.size(); ++i) {
-      if (!refused.contains(i)) claims.push_back(handed[i]->share.Claim());
+      if (!refused.contains(i)) claims.push_back(handed.at(i)->share.Claim());
     }
     EXPECT_TRUE(cryptoscatter::VerifyClaims(cell_.cell().node(from).signing_key, cell_.cell().id(),
                                             claims, reply.receipts)

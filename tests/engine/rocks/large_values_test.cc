@@ -452,7 +452,7 @@ TEST_F(LargeValues, OfACommitThatTheLogLostAreGoneAndNoOthers) {
 }
 
 // What the process does that is killed: commit after commit of one to four rows, each told when it is
-// answered. A tenth of the large values is deleted again, unsynced.
+// answered. A tenth of the large values is deleted again.
 TEST(LargeValuesVictim, Writes) {
   const char* dir = std::getenv("WORLDB_VICTIM_DIR");
   if (dir == nullptr) GTEST_SKIP() << "it is run by the test that kills it";

@@ -65,7 +65,7 @@ class InventoryDeskTest : public ::testing::Test {
         .front();
   }
   void TakeReceipt(NodeIndex node) {
-    scatterer_.TakeReceipts(node, {puts_.at(node).id, {ReceiptOf(node)}, {}});
+    scatterer_.TakeReceipts(node, {puts_.at(node).id, {}, {ReceiptOf(node).proof.signature}});
   }
   // What waits for the log is logged.
   void Log() {

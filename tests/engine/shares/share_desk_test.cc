@@ -148,6 +148,14 @@ TEST_F(ShareDeskTest, AHintOfWhatIsNotThereIsReplacedByWhatIs) {
   for (const int i : {0, 1}) EXPECT_EQ(versions_.at(ids[i]), values.versions[i]) << i;
 }
 
+TEST_F(ShareDeskTest, ADeliveryOfNothingHarmsNobody) {
+  TakeAnswers();
+  const Scattered values = Scatter(1);
+  Hand(4, {nullptr, values.deliveries[0][4]});
+  Run(300);
+  EXPECT_TRUE(Promised(4, values, 0));
+}
+
 TEST(NewestHintsTest, TheNewestToldIsKeptAndWhatIsFoundReplacesIt) {
   engine::NewestHints hints;
   const auto version = [](int key, std::uint64_t number) {
@@ -164,7 +172,9 @@ TEST(NewestHintsTest, TheNewestToldIsKeptAndWhatIsFoundReplacesIt) {
   hints.Raise(version(0, 5));
   hints.Note(version(0, 4));
   EXPECT_EQ(hints.Find(first), version(0, 5));
-  hints.Set(version(0, 2));
+  hints.Replace(version(0, 4), version(0, 2));
+  EXPECT_EQ(hints.Find(first), version(0, 5)) << "noted while another one was looked for";
+  hints.Replace(version(0, 5), version(0, 2));
   EXPECT_EQ(hints.Find(first), version(0, 2));
   // What is used stays, whatever else comes.
   const int many = 2 * static_cast<int>(engine::NewestHints::kKeysMax);
