@@ -100,8 +100,8 @@ class Writer {
 
 void PerValue(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * state.range(0));
-  state.counters["us_per_value"] =
-      benchmark::Counter(1e-6 * static_cast<double>(state.iterations() * state.range(0)),
+  state.counters["per_value"] =
+      benchmark::Counter(static_cast<double>(state.iterations() * state.range(0)),
                          benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 void Batches(benchmark::internal::Benchmark* b) {
