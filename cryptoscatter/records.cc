@@ -26,12 +26,16 @@ Hash256 SignedDigest(const HashLabel& label, const CellId& cell, const Hash256& 
   return LabelledHash(label, input.array());
 }
 
+std::vector<Hash256> LeavesOf(std::span<const ReceiptClaim> claims) {
+  std::vector<Hash256> leaves;
+  leaves.reserve(claims.size());
+  for (const ReceiptClaim& claim : claims) leaves.push_back(claim.Leaf());
+  return leaves;
+}
+
 Hash256 ReceiptsDigest(const SigningPublicKey& node, const CellId& cell,
                        std::span<const ReceiptClaim> claims) {
-  std::vector<Hash256> items;
-  items.reserve(claims.size());
-  for (const ReceiptClaim& claim : claims) items.push_back(claim.Leaf());
-  const BatchTree tree(labels::kReceiptBatchNode, items);
+  const BatchTree tree(labels::kReceiptBatchNode, LeavesOf(claims));
   return SignedDigest(labels::kReceiptBatchSigned, cell, tree.root(), tree.count(), node);
 }
 
@@ -201,11 +205,8 @@ absl::StatusOr<Receipt> Receipt::Decode(ByteSpan bytes) {
 
 std::vector<Receipt> SignReceipts(const SigningKeyPair& node, const CellId& cell,
                                   std::span<const ReceiptClaim> claims) {
-  std::vector<Hash256> items;
-  items.reserve(claims.size());
-  for (const ReceiptClaim& claim : claims) items.push_back(claim.Leaf());
   std::vector<BatchProof> proofs =
-      Sign(node, cell, items, labels::kReceiptBatchNode, labels::kReceiptBatchSigned);
+      Sign(node, cell, LeavesOf(claims), labels::kReceiptBatchNode, labels::kReceiptBatchSigned);
   std::vector<Receipt> receipts;
   receipts.reserve(claims.size());
   for (std::size_t i = 0; i < claims.size(); ++i) {

@@ -90,6 +90,12 @@ void ShareDesk::Expect(const PutShares& message) {
   }
 }
 
+std::vector<std::string> ShareDesk::KeysOf(const Fetchings& fetchings) {
+  std::vector<std::string> keys;
+  for (const Fetching& fetching : fetchings) keys.push_back(ShareRow::Key(fetching.version));
+  return keys;
+}
+
 void ShareDesk::Fetch(NodeIndex from, const FetchShares& message) {
   Fetchings known;
   Fetchings unknown;
@@ -111,8 +117,7 @@ void ShareDesk::Fetch(NodeIndex from, const FetchShares& message) {
   }
   FindNewest(from, std::move(unknown));
   if (known.empty()) return;
-  std::vector<std::string> keys;
-  for (const Fetching& fetching : known) keys.push_back(ShareRow::Key(fetching.version));
+  std::vector<std::string> keys = KeysOf(known);
   store_.GetMany(RowFamily::kRows, std::move(keys),
                  [this, from, known = std::move(known)](Values values) mutable {
                    TakeRows(from, std::move(known), std::move(values));
@@ -255,8 +260,7 @@ void ShareDesk::FetchFragments(NodeIndex to, Fetchings apart) {
 }
 
 void ShareDesk::FetchTogether(NodeIndex to, Fetchings apart) {
-  std::vector<std::string> keys;
-  for (const Fetching& fetching : apart) keys.push_back(ShareRow::Key(fetching.version));
+  std::vector<std::string> keys = KeysOf(apart);
   store_.GetMany(RowFamily::kBlobs, std::move(keys),
                  [this, to, apart = std::move(apart)](Values fragments) mutable {
                    TakeFragments(to, std::move(apart), std::move(fragments));

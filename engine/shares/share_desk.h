@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -60,6 +61,8 @@ class ShareDesk {
   // The steps of Fetch(), in this order. Each sends what it knows the answers to.
   struct Fetching;
   using Fetchings = std::vector<Fetching>;
+  // Of their rows, in order, and of what lies apart from them.
+  static std::vector<std::string> KeysOf(const Fetchings& fetchings);
   using Values = std::vector<absl::StatusOr<Bytes>>;
   void TakeRows(NodeIndex to, Fetchings all, Values values);
   struct Search;

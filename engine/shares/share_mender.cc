@@ -1,6 +1,5 @@
 #include "engine/shares/share_mender.h"
 
-#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -15,7 +14,6 @@ using cryptoscatter::BatchRef;
 struct ShareMender::Mending {
   StoredForm form;
   std::string row_key;
-  std::optional<BatchRef> batch;  // null for a batch of one
   BatchRows::BatchPtrs held_batches;
   std::function<void(absl::Status)> done;
 };
@@ -34,9 +32,8 @@ void ShareMender::Mend(cryptoscatter::Share share, const cryptoscatter::KeyShare
   mending->form = StoredForm::Make(self_.cell(), storage_key_, std::move(share),
                                    {core, commitment, batch, key_share.Duplicate()});
   mending->row_key = row_key;
-  mending->batch = mending->form.batch;
   mending->done = std::move(done);
-  if (const auto& ref = mending->batch; ref.has_value()) {
+  if (const auto& ref = mending->form.batch; ref.has_value()) {
     mending->held_batches[*ref] = batches_.Hold(*ref);
   }
   reader_.Inspect(version, /*with_fragment=*/false,
@@ -50,7 +47,7 @@ void ShareMender::TakeHeld(const MendingPtr& mending, const HeldShare& held) {
     return End(mending, absl::AlreadyExistsError("a good share of another value is stored"));
   }
   std::set<BatchRef> refs;
-  if (mending->batch.has_value()) refs.insert(*mending->batch);
+  if (const auto& ref = mending->form.batch; ref.has_value()) refs.insert(*ref);
   batches_.Read(refs, BatchRows::From::kDisk,
                 [this, mending](const absl::StatusOr<BatchRows::Parts>& read) {
                   if (!read.ok()) return End(mending, read.status());
