@@ -46,6 +46,19 @@ inline NodeIndex ReadNode(ByteReader& r) {
   return NodeIndex(v);
 }
 
+// Also infinite past, which the log's time is before its first reading.
+inline void WriteMoment(ByteWriter& w, absl::Time t) {
+  w.U8(t == absl::InfinitePast() ? 0 : 1);
+  WriteTime(w, t == absl::InfinitePast() ? absl::UnixEpoch() : t);
+}
+inline absl::Time ReadMoment(ByteReader& r) {
+  const bool finite = ReadBool(r);
+  const absl::Time t = ReadTime(r);
+  if (finite) return t;
+  if (t != absl::UnixEpoch()) r.Fail("a time that is none");
+  return absl::InfinitePast();
+}
+
 template <typename Id>
 Id ReadId(ByteReader& r) {
   return Id{r.Array<Id::kBytes>()};
