@@ -34,6 +34,7 @@
 #include <optional>
 #include <set>
 #include <span>
+#include <string>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -74,7 +75,7 @@ struct OpRecord {
   NodeIndex ingress;     // who asked last and is told
   bool retried = false;  // an attempt above 0 was recorded
   Outcome outcome;
-  RowSum row_sum;  // of its row in the last checkpoint
+  RowSum row_sum;  // of its row in the last checkpoint; zero while its version's row carries it
 
   OpIdentity identity() const { return {key_tag, kind, content_tag}; }
 };
@@ -253,13 +254,16 @@ class HomeState {
   // The forgettable ops go, then every row that changed.
   Checkpoint MakeCheckpoint(const ClockReading& reading);
   void ForgetOps(const ClockReading& reading, std::vector<CheckpointRow>& rows);
+  void PutRow(std::string key, Bytes value, RowSum& row_sum, std::vector<CheckpointRow>& rows);
+  // Does nothing for a row that was never written.
+  void DropRow(std::string key, RowSum& row_sum, std::vector<CheckpointRow>& rows);
+  static Bytes EncodeRound(const Round& round);
   absl::Status RestoreHeader(ByteReader& r);
   absl::Status RestoreOp(ByteSpan key, ByteReader& r, RowSum sum);
   absl::Status RestoreVersion(absl::string_view key, ByteReader& r, RowSum sum);
   absl::Status RestoreRound(ByteSpan key, ByteReader& r, RowSum sum);
   bool RoundFits(const KeyTag& tag, const Key& key) const;
-  bool OpFits(const OpId& id, const OpRecord& op,
-              const absl::flat_hash_set<OpId>& contending) const;
+  bool VersionFits(const ClosedVersion& version) const;
   Bytes EncodeHeader() const;
   Hash256 DigestOf(const std::vector<RoundId>& rounds) const;
   const Round* FindRound(const RoundId& id) const;

@@ -16,6 +16,11 @@ namespace {
 constexpr std::uint32_t kCursorsMax = 1u << 20;
 constexpr std::uint32_t kContendersMax = 1u << 24;
 
+absl::Status TwoRowsOfAnOp(const OpId& op) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("another row tells of op ", FormatOpId(op), " too"));
+}
+
 }  // namespace
 
 absl::Status HomeState::RestoreRow(absl::string_view key, ByteSpan value) {
@@ -73,19 +78,23 @@ absl::Status HomeState::RestoreOp(ByteSpan key, ByteReader& r, RowSum sum) {
   ByteReader id(key);
   const OpId op_id = ReadId<OpId>(id);
   WORLDB_RETURN_IF_ERROR(id.Finish("op row key"));
-  OpRecord& op = ops_[op_id];
-  op = ReadOp(r);
+  OpRecord op = ReadOp(r);
   op.row_sum = sum;
-  return r.Finish("op row");
+  WORLDB_RETURN_IF_ERROR(r.Finish("op row"));
+  if (!ops_.try_emplace(op_id, std::move(op)).second) return TwoRowsOfAnOp(op_id);
+  return absl::OkStatus();
 }
 
 absl::Status HomeState::RestoreVersion(absl::string_view key, ByteReader& r, RowSum sum) {
   const std::optional<RoundId> named = ParseVersionRowKey(key);
   if (!named.has_value()) return absl::InvalidArgumentError("version row key");
-  ClosedVersion v = ReadVersion(r);
-  v.id = *named;
-  v.row_sum = sum;
+  VersionRow row = ReadVersion(*named, r);
   WORLDB_RETURN_IF_ERROR(r.Finish("version row"));
+  ClosedVersion& v = row.version;
+  v.row_sum = sum;
+  if (row.won.has_value() && !ops_.try_emplace(v.op, *std::move(row.won)).second) {
+    return TwoRowsOfAnOp(v.op);
+  }
   Key& of = keys_[v.id.key_tag];
   if (v.id.version != of.Newest().Next()) {
     return absl::InvalidArgumentError("the version before it is missing");
@@ -125,22 +134,23 @@ absl::Status HomeState::RestoreRound(ByteSpan key, ByteReader& r, RowSum sum) {
 
 bool HomeState::RoundFits(const KeyTag& tag, const Key& key) const {
   const Round& round = *key.round;
+  const auto fits = [&](const Contender& c) {
+    const OpRecord* op = FindOp(c.op);
+    return op != nullptr && op->key_tag == tag && op->stamp == c.stamp &&
+           (op->outcome.kind == OutcomeKind::kPending || op->outcome.kind == OutcomeKind::kLost);
+  };
   return round.version == key.Newest().Next() &&
-         std::all_of(round.contenders.begin(), round.contenders.end(), [&](const Contender& c) {
-           const auto op = ops_.find(c.op);
-           return op != ops_.end() && op->second.key_tag == tag &&
-                  (op->second.outcome.kind == OutcomeKind::kPending ||
-                   op->second.outcome.kind == OutcomeKind::kLost);
-         });
+         std::all_of(round.contenders.begin(), round.contenders.end(), fits) &&
+         FindOp(round.contenders[round.leader].op)->outcome.kind == OutcomeKind::kPending;
 }
 
-bool HomeState::OpFits(const OpId& id, const OpRecord& op,
-                       const absl::flat_hash_set<OpId>& contending) const {
-  const OutcomeKind kind = op.outcome.kind;
-  if (kind == OutcomeKind::kPending) return contending.contains(id);
-  if (kind != OutcomeKind::kWon && kind != OutcomeKind::kVoid) return true;
-  const ClosedVersion* version = FindVersion({op.key_tag, op.outcome.version});
-  return version != nullptr && version->op == id && version->outcome == kind;
+// Its winner is in its row, or forgotten: by an id of that age nothing can run again.
+bool HomeState::VersionFits(const ClosedVersion& version) const {
+  if (const OpRecord* op = FindOp(version.op); op != nullptr) {
+    return op->key_tag == version.id.key_tag && op->outcome.version == version.id.version &&
+           op->outcome.kind == version.outcome;
+  }
+  return MayHaveForgotten(version.op) && (version.settled || version.outcome == OutcomeKind::kVoid);
 }
 
 // The sum finds faults. That the rows fit each other is looked at as well, so that not even rows made
@@ -170,19 +180,21 @@ absl::Status HomeState::FinishRestore() {
     // Rows come in key order: rounds before the versions they follow.
     if (key.round.has_value()) {
       if (!RoundFits(tag, key)) return misfit(absl::StrCat("round of ", tag.Hex()));
-      for (const Contender& c : key.round->contenders) contending.insert(c.op);
+      for (const Contender& c : key.round->contenders) {
+        if (!contending.insert(c.op).second) return misfit(absl::StrCat("round of ", tag.Hex()));
+      }
       Reschedule(tag, *key.round);
     }
     for (const ClosedVersion& version : key.versions.span()) {
-      const OpRecord* op = FindOp(version.op);
-      if (op != nullptr && (op->key_tag != tag || op->outcome.version != version.id.version ||
-                            op->outcome.kind != version.outcome)) {
+      if (!VersionFits(version)) {
         return misfit(absl::StrCat("version ", version.id.version.value(), " of ", tag.Hex()));
       }
     }
   }
   for (const auto& [id, op] : ops_) {
-    if (!OpFits(id, op, contending)) return misfit(absl::StrCat("op ", FormatOpId(id)));
+    if (op.outcome.kind == OutcomeKind::kPending && !contending.contains(id)) {
+      return misfit(absl::StrCat("op ", FormatOpId(id)));
+    }
   }
   applied_ = restored_header_->index;
   checkpoint_ = {applied_, restored_header_->sum};

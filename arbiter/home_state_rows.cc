@@ -39,6 +39,34 @@ Bytes HomeState::EncodeHeader() const {
   return std::move(w).Take();
 }
 
+void HomeState::PutRow(std::string key, Bytes value, RowSum& row_sum,
+                       std::vector<CheckpointRow>& rows) {
+  sum_ -= row_sum;
+  row_sum = RowSum::Of(key, value);
+  sum_ += row_sum;
+  rows.push_back({std::move(key), std::move(value)});
+}
+
+void HomeState::DropRow(std::string key, RowSum& row_sum, std::vector<CheckpointRow>& rows) {
+  if (row_sum == RowSum()) return;
+  sum_ -= std::exchange(row_sum, RowSum());
+  rows.push_back({std::move(key), std::nullopt});
+}
+
+Bytes HomeState::EncodeRound(const Round& round) {
+  ByteWriter w(64 + 49 * round.contenders.size());
+  w.U64(round.version.value());
+  WriteTime(w, round.first_record);
+  WriteDuration(w, round.window);
+  w.U32(static_cast<std::uint32_t>(round.contenders.size()));
+  for (const Contender& c : round.contenders) {
+    w.Raw(c.op.span());
+    WriteStamp(w, c.stamp);
+  }
+  w.U32(static_cast<std::uint32_t>(round.leader));
+  return std::move(w).Take();
+}
+
 void HomeState::ForgetOps(const ClockReading& reading, std::vector<CheckpointRow>& rows) {
   const absl::Time until = reading.Earliest() - rule_.op_memory;
   if (reading.quality == ClockQuality::kNone ||
@@ -52,7 +80,7 @@ void HomeState::ForgetOps(const ClockReading& reading, std::vector<CheckpointRow
     for (const Contender& c : FindRound(id)->contenders) contending.insert(c.op);
   }
   for (auto it = ops_.begin(); it != ops_.end();) {
-    const auto& [id, op] = *it;
+    auto& [id, op] = *it;
     const OutcomeKind kind = op.outcome.kind;
     const bool ended = kind == OutcomeKind::kWon
                            ? FindVersion({op.key_tag, op.outcome.version})->reached == Level::kFull
@@ -61,10 +89,8 @@ void HomeState::ForgetOps(const ClockReading& reading, std::vector<CheckpointRow
       ++it;
       continue;
     }
-    if (op.row_sum != RowSum()) {
-      sum_ -= op.row_sum;
-      rows.push_back({RowKey(kOpRowPrefix, id.span()), std::nullopt});
-    }
+    if (IsInItsVersion(op)) Touch({op.key_tag, op.outcome.version});
+    DropRow(RowKey(kOpRowPrefix, id.span()), op.row_sum, rows);
     forgotten_until_ = std::max(forgotten_until_, OpIdTime(id) + kOpIdTick);
     touched_ops_.erase(id);
     ops_.erase(it++);
@@ -75,39 +101,28 @@ Checkpoint HomeState::MakeCheckpoint(const ClockReading& reading) {
   Checkpoint checkpoint;
   checkpoint.index = applied_;
   ForgetOps(reading, checkpoint.rows);
-  const auto put = [&](std::string key, Bytes value, RowSum& row_sum) {
-    sum_ -= row_sum;
-    row_sum = RowSum::Of(key, value);
-    sum_ += row_sum;
-    checkpoint.rows.push_back({std::move(key), std::move(value)});
-  };
   for (const OpId& id : touched_ops_) {
     OpRecord& op = ops_.at(id);
-    put(RowKey(kOpRowPrefix, id.span()), EncodeOp(op), op.row_sum);
+    std::string row_key = RowKey(kOpRowPrefix, id.span());
+    if (IsInItsVersion(op)) {
+      Touch({op.key_tag, op.outcome.version});
+      DropRow(std::move(row_key), op.row_sum, checkpoint.rows);
+    } else {
+      PutRow(std::move(row_key), EncodeOp(op), op.row_sum, checkpoint.rows);
+    }
   }
   for (const RoundId& id : touched_versions_) {
     ClosedVersion& version = keys_.at(id.key_tag).versions.At(id.version);
-    put(VersionRowKey(id), EncodeVersion(version), version.row_sum);
+    PutRow(VersionRowKey(id), EncodeVersion(version, FindOp(version.op)), version.row_sum,
+           checkpoint.rows);
   }
   for (const KeyTag& tag : touched_rounds_) {
     Key& key = keys_.at(tag);
     std::string row_key = RowKey(kRoundRowPrefix, tag.span());
     if (key.round.has_value()) {
-      const Round& round = *key.round;
-      ByteWriter w(64 + 49 * round.contenders.size());
-      w.U64(round.version.value());
-      WriteTime(w, round.first_record);
-      WriteDuration(w, round.window);
-      w.U32(static_cast<std::uint32_t>(round.contenders.size()));
-      for (const Contender& c : round.contenders) {
-        w.Raw(c.op.span());
-        WriteStamp(w, c.stamp);
-      }
-      w.U32(static_cast<std::uint32_t>(round.leader));
-      put(std::move(row_key), std::move(w).Take(), key.round_row_sum);
-    } else if (key.round_row_sum != RowSum()) {
-      sum_ -= std::exchange(key.round_row_sum, RowSum());
-      checkpoint.rows.push_back({std::move(row_key), std::nullopt});
+      PutRow(std::move(row_key), EncodeRound(*key.round), key.round_row_sum, checkpoint.rows);
+    } else {
+      DropRow(std::move(row_key), key.round_row_sum, checkpoint.rows);
     }
   }
   touched_ops_.clear();

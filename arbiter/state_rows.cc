@@ -4,33 +4,79 @@
 
 #include "absl/strings/str_cat.h"
 #include "arbiter/record_fields.h"
-#include "cryptoscatter/base/key_order.h"
+#include "cryptoscatter/base/check.h"
 
 namespace worldb::arbiter {
 namespace {
 
-void WriteOutcome(ByteWriter& w, const Outcome& o) {
-  WriteEnum(w, o.kind);
-  w.U64(o.version.value()).U8(o.rival.has_value() ? 1 : 0);
+// What an outcome says beside its kind and version.
+void WriteContest(ByteWriter& w, const Outcome& o) {
+  w.U8(o.rival.has_value() ? 1 : 0);
   if (o.rival.has_value()) {
     w.Raw(o.rival->op.span());
     WriteStamp(w, o.rival->stamp);
   }
   WriteDuration(w, o.margin);
-  w.U8(o.ambiguous ? 1 : 0).U64(o.present.value());
+  w.U8(o.ambiguous ? 1 : 0);
 }
-Outcome ReadOutcome(ByteReader& r) {
-  Outcome o;
-  o.kind = ReadEnum(r, OutcomeKind::kPending, OutcomeKind::kPerished);
-  o.version = Version(r.U64());
+void ReadContest(ByteReader& r, Outcome& o) {
   if (ReadBool(r)) {
     const OpId op = ReadId<OpId>(r);
     o.rival = Rival{op, ReadStamp(r)};
   }
   o.margin = ReadDuration(r);
   o.ambiguous = ReadBool(r);
+}
+
+void WriteOutcome(ByteWriter& w, const Outcome& o) {
+  WriteEnum(w, o.kind);
+  w.U64(o.version.value());
+  WriteContest(w, o);
+  w.U64(o.present.value());
+}
+Outcome ReadOutcome(ByteReader& r) {
+  Outcome o;
+  o.kind = ReadEnum(r, OutcomeKind::kPending, OutcomeKind::kPerished);
+  o.version = Version(r.U64());
+  ReadContest(r, o);
   o.present = Version(r.U64());
+  if (o.kind == OutcomeKind::kPending && o != Outcome()) r.Fail("an outcome of a pending op");
   return o;
+}
+
+// The version was made of its winner's record, of which no retry changes this any more.
+bool SaysTheSame(const OpRecord& op, const ClosedVersion& v) {
+  return op.key_tag == v.id.key_tag && op.slot == v.slot && op.kind == v.kind &&
+         op.commitment == v.commitment && op.script == v.script &&
+         op.payload_bytes == v.payload_bytes && op.stamp == v.stamp &&
+         op.outcome.kind == v.outcome && op.outcome.version == v.id.version &&
+         op.outcome.present == Version();
+}
+
+// Retries change who is told and where the payload is staged; a Restaged record names the version alone.
+void WriteWon(ByteWriter& w, const OpRecord& op) {
+  WriteContentTag(w, op.content_tag);
+  WriteNodes(w, op.staged);
+  w.U8(op.ingress.value()).U8(op.retried ? 1 : 0);
+  WriteContest(w, op.outcome);
+}
+OpRecord ReadWon(const ClosedVersion& v, ByteReader& r) {
+  OpRecord op;
+  op.key_tag = v.id.key_tag;
+  op.slot = v.slot;
+  op.kind = v.kind;
+  op.content_tag = ReadContentTag(r);
+  op.commitment = v.commitment;
+  op.script = v.script;
+  op.payload_bytes = v.payload_bytes;
+  op.staged = ReadNodes(r);
+  op.stamp = v.stamp;
+  op.ingress = ReadNode(r);
+  op.retried = ReadBool(r);
+  op.outcome.kind = v.outcome;
+  op.outcome.version = v.id.version;
+  ReadContest(r, op.outcome);
+  return op;
 }
 
 }  // namespace
@@ -40,6 +86,7 @@ std::string RowKey(char prefix, ByteSpan id) {
 }
 
 Bytes EncodeOp(const OpRecord& op) {
+  WORLDB_CHECK(!IsInItsVersion(op));
   ByteWriter w(192);
   w.Raw(op.key_tag.span()).U16(op.slot.value());
   WriteEnum(w, op.kind);
@@ -66,11 +113,12 @@ OpRecord ReadOp(ByteReader& r) {
   op.ingress = ReadNode(r);
   op.retried = ReadBool(r);
   op.outcome = ReadOutcome(r);
+  if (IsInItsVersion(op)) r.Fail("an op that won has no row of its own");
   return op;
 }
 
-Bytes EncodeVersion(const ClosedVersion& v) {
-  ByteWriter w(192);
+Bytes EncodeVersion(const ClosedVersion& v, const OpRecord* won) {
+  ByteWriter w(256);
   w.U16(v.slot.value());
   WriteEnum(w, v.kind);
   w.Raw(v.op.span());
@@ -84,12 +132,18 @@ Bytes EncodeVersion(const ClosedVersion& v) {
   WriteNodes(w, v.held);
   w.U8(v.settled ? 1 : 0);
   WriteEnum(w, v.fairness);
-  w.U64(v.visible_at.value());
+  w.U64(v.visible_at.value()).U8(won != nullptr ? 1 : 0);
+  if (won != nullptr) {
+    WORLDB_CHECK(SaysTheSame(*won, v));
+    WriteWon(w, *won);
+  }
   return std::move(w).Take();
 }
 
-ClosedVersion ReadVersion(ByteReader& r) {
-  ClosedVersion v;
+VersionRow ReadVersion(const RoundId& id, ByteReader& r) {
+  VersionRow row;
+  ClosedVersion& v = row.version;
+  v.id = id;
   v.slot = Slot(r.U16());
   v.kind = ReadEnum(r, OpKind::kSet, OpKind::kDelete);
   v.op = ReadId<OpId>(r);
@@ -109,7 +163,9 @@ ClosedVersion ReadVersion(ByteReader& r) {
   if (v.outcome != OutcomeKind::kWon && v.outcome != OutcomeKind::kVoid) {
     r.Fail("not an outcome of a version");
   }
-  return v;
+  if (v.reached == Level::kFull && !v.settled) r.Fail("FULL, and never was");
+  if (ReadBool(r)) row.won = ReadWon(v, r);
+  return row;
 }
 
 }  // namespace worldb::arbiter

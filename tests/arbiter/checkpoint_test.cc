@@ -1,11 +1,13 @@
 // Goal:   checkpoint rows are the whole state, laid out as docs/checkpoint-format.md says, and no fault
 //         in them becomes another state.
 // Method: a hand-made state against its rows; the rows of random histories with one row dropped,
-//         repeated, exchanged, cut or left out of date, or one bit turned, in the key or the value.
-//         That rows restore to the same state is held by home_state_property_test.
+//         repeated, exchanged, cut or left out of date, or one bit turned, in the key or the value;
+//         rows made to add up that contradict each other. That rows restore to the same state is held
+//         by home_state_property_test.
 
 #include "arbiter/checkpoint.h"
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <utility>
@@ -122,7 +124,6 @@ TEST(Checkpoint, ExampleHasTheseRows) {
   const std::string cursors =
       "01000000"
       "0405000000000000000100000000000000";
-  const std::string op_so_far = c.key_tag.Hex() + "04030000" + payload + stamp + "0400";
   const std::map<std::string, std::string> first = {
       {header,
        "010001"
@@ -134,7 +135,8 @@ TEST(Checkpoint, ExampleHasTheseRows) {
        "0000000000000000"
        "04" +
            cursors + "38a1290bd5fe09f687d262a76bf37127"},
-      {op, op_so_far + "000000000000000000" + "00" + "000000000000000000" + "0000000000000000"},
+      {op, c.key_tag.Hex() + "04030000" + payload + stamp + "0400" + "000000000000000000" + "00" +
+               "000000000000000000" + "0000000000000000"},
       {round,
        "0100000000000000"
        "e803000000000000"
@@ -158,8 +160,8 @@ TEST(Checkpoint, ExampleHasTheseRows) {
        "01de03b16e6bb1ffff"
        "0000000000000000"
        "04" +
-           cursors + "6e992c6361817ed8cbbc89bc359516b9"},
-      {op, op_so_far + "010100000000000000" + "00" + "000000000000000000" + "0000000000000000"},
+           cursors + "d00645384591c4648de9728702c0885c"},
+      {op, ""},
       {round, ""},
       {version, "040300" + c.op.Hex() + stamp + payload +
                     "01c607000000000000"
@@ -167,7 +169,14 @@ TEST(Checkpoint, ExampleHasTheseRows) {
                     "0000"
                     "00"
                     "00"
-                    "0000000000000000"}};
+                    "0000000000000000"
+                    "01"
+                    "00"
+                    "1800"
+                    "0400"
+                    "00"
+                    "0000000000000000"
+                    "00"}};
   EXPECT_EQ(HexRows(state, close), second);
 }
 
@@ -279,6 +288,282 @@ TEST(Checkpoint, OfAnotherHomeOrFormatIsDataLoss) {
   const absl::Status format = Restore(changed);
   EXPECT_EQ(format.code(), absl::StatusCode::kDataLoss);
   EXPECT_THAT(std::string(format.message()), HasSubstr("unknown format"));
+}
+
+// ---- which rows there are
+
+const absl::Time kZero = absl::FromUnixSeconds(1735689600);
+
+// A home whose checkpoints are kept. Every entry is read one second after the one before.
+class KeptHome {
+ public:
+  // A candidate stamped now; a higher number is later. The key tag is filled with `key`.
+  Candidate Set(int number, std::uint8_t key) const {
+    Candidate c;
+    const auto millis = static_cast<std::uint64_t>(absl::ToUnixMillis(Now()));
+    for (int i = 0; i < 6; ++i) c.op.bytes[i] = static_cast<std::uint8_t>(millis >> (8 * (5 - i)));
+    c.op.bytes[6] = 0x70;
+    c.op.bytes[8] = 0x80;
+    c.op.bytes[14] = static_cast<std::uint8_t>(number >> 8);
+    c.op.bytes[15] = static_cast<std::uint8_t>(number);
+    c.key_tag = Filled<KeyTag>(key);
+    c.stamp = {Now() + absl::Microseconds(number), absl::ZeroDuration(), NodeAt(4), StreamEpoch(5),
+               FrameNumber(1)};
+    c.commitment = Filled<CommitmentId>(static_cast<std::uint8_t>(number));
+    c.staged = NodeSet::FromBits(0x18);
+    return c;
+  }
+  void Apply(std::vector<arbiter::LogRecord> records) { Apply(std::move(records), false); }
+  // Answers which rows it changed: a prefix for each, "-" and it for a row that is gone.
+  std::string Checkpoint(std::vector<arbiter::LogRecord> records = {}) {
+    return Apply(std::move(records), true);
+  }
+  void Close() { Apply({*state_.CloseDue(absl::InfiniteFuture())}); }
+  void Wait(absl::Duration time) { waited_ += time; }
+
+  const HomeState& state() const { return state_; }
+  const CheckpointRows& rows() const { return rows_; }
+
+ private:
+  absl::Time Now() const {
+    return kZero + waited_ + absl::Seconds(static_cast<double>(state_.applied().value()) + 1);
+  }
+  std::string Apply(std::vector<arbiter::LogRecord> records, bool checkpoint) {
+    LogEntry entry;
+    entry.reading = {Now(), absl::ZeroDuration(), arbiter::ClockQuality::kSynchronised};
+    entry.records = std::move(records);
+    entry.checkpoint = checkpoint;
+    const auto effects = state_.Apply(state_.applied().Next(), entry);
+    EXPECT_TRUE(effects.ok()) << effects.status();
+    if (!checkpoint) return "";
+    const arbiter::Checkpoint& made = std::get<CheckpointMade>(effects->back()).checkpoint;
+    EXPECT_EQ(ApplyCheckpoint(made, rows_), "");
+    std::string changed;
+    for (const arbiter::CheckpointRow& row : made.rows) {
+      absl::StrAppend(&changed, changed.empty() ? "" : " ", row.value.has_value() ? "" : "-",
+                      row.key.substr(0, 1));
+    }
+    return changed;
+  }
+
+  HomeState state_{kHome, ContestRule()};
+  CheckpointRows rows_;
+  absl::Duration waited_;
+};
+
+arbiter::LevelReached Full(const KeyTag& key, Version version) {
+  return {{key, version}, arbiter::Level::kFull, NodeSet::All()};
+}
+
+// What RocksDB is asked to do for a Set goes by rows.
+TEST(Checkpoint, ASetThatIsFullByTheNextCheckpointIsOneRow) {
+  constexpr int kSets = 200;
+  KeptHome home;
+  std::vector<arbiter::LogRecord> sets;
+  std::vector<arbiter::LogRecord> full;
+  for (int i = 0; i < kSets; ++i) {
+    sets.emplace_back(home.Set(i, static_cast<std::uint8_t>(i)));
+    full.emplace_back(Full(Filled<KeyTag>(static_cast<std::uint8_t>(i)), Version(1)));
+  }
+  home.Apply(sets);
+  home.Close();
+  home.Apply(full);
+  home.Checkpoint();
+  EXPECT_EQ(home.rows().size(), kSets + 1u);
+  EXPECT_EQ(home.state().op_count(), std::size_t{kSets});
+  EXPECT_EQ(home.Checkpoint(), "h");
+}
+
+TEST(Checkpoint, AnOpHasARowOfItsOwnUntilItWins) {
+  KeptHome home;
+  const Candidate winner = home.Set(1, 0xaa);
+  EXPECT_EQ(home.Checkpoint({winner, home.Set(2, 0xaa)}), "h o o r");
+  home.Close();
+  EXPECT_EQ(home.Checkpoint(), "h -o -r v");
+  // Asked again it changes in its version's row, also once that is VOID.
+  Candidate again = winner;
+  again.attempt = 1;
+  again.staged = NodeSet::FromBits(0x20);
+  EXPECT_EQ(home.Checkpoint({again}), "h v");
+  EXPECT_EQ(home.Checkpoint({arbiter::VersionVoid{{winner.key_tag, Version(1)}, {}}}), "h v");
+  again.staged = NodeSet::FromBits(0x08);
+  again.stamp.node = NodeAt(7);
+  EXPECT_EQ(home.Checkpoint({again}), "h v");
+  const auto restored = RestoreHome(kHome, ContestRule(), home.rows());
+  ASSERT_TRUE(restored.ok()) << restored.status();
+  const arbiter::OpRecord* op = restored->FindOp(winner.op);
+  ASSERT_NE(op, nullptr);
+  EXPECT_EQ(op->outcome.kind, arbiter::OutcomeKind::kVoid);
+  EXPECT_EQ(op->ingress, NodeAt(7));
+  EXPECT_EQ(op->staged.bits(), 0x38u);
+  EXPECT_EQ(restored->FindVersion({winner.key_tag, Version(1)})->staged.bits(), 0x38u);
+  EXPECT_TRUE(op->retried);
+}
+
+// Where a version row says whether its winner follows.
+constexpr std::size_t kWonFlagAt = 150;
+
+TEST(Checkpoint, AForgottenWinnerLeavesItsVersionsRow) {
+  KeptHome home;
+  const Candidate won = home.Set(1, 0xaa);
+  home.Apply({won, home.Set(2, 0xaa)});
+  home.Close();
+  EXPECT_EQ(home.Checkpoint({Full(won.key_tag, Version(1))}), "h o v");
+  const std::string key = arbiter::VersionRowKey({won.key_tag, Version(1)});
+  Bytes without(home.rows().at(key).begin(), home.rows().at(key).begin() + kWonFlagAt);
+  without.push_back(0);
+  home.Wait(absl::Hours(30));
+  EXPECT_EQ(home.Checkpoint(), "h -o v");
+  EXPECT_EQ(home.state().op_count(), 0u);
+  EXPECT_EQ(home.rows().at(key), without);
+  const auto restored = RestoreHome(kHome, ContestRule(), home.rows());
+  ASSERT_TRUE(restored.ok()) << restored.status();
+  EXPECT_EQ(restored->FindOp(won.op), nullptr);
+  EXPECT_TRUE(restored->MayHaveForgotten(won.op));
+}
+
+// ---- rows that add up and contradict each other
+
+// Key 0xaa: version 1 was won by op 1 and is FULL, version 2 was won by op 2. In the round for version 3
+// op 3 leads, and op 4 has lost.
+class ContradictingRows : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    for (int i = 1; i <= 2; ++i) {
+      won_.push_back(home_.Set(i, 0xaa));
+      home_.Apply({won_.back()});
+      home_.Close();
+      if (i == 1) home_.Apply({Full(won_[0].key_tag, Version(1))});
+    }
+    const Candidate pending = home_.Set(3, 0xaa);
+    const Candidate lost = home_.Set(4, 0xaa);
+    home_.Checkpoint({pending, lost});
+    rows_ = home_.rows();
+    pending_ = OpRow(pending);
+    lost_ = OpRow(lost);
+    ASSERT_EQ(rows_.size(), 6u);
+  }
+  static std::string OpRow(const Candidate& c) { return absl::StrCat("o", AsText(c.op.span())); }
+  std::string VersionRow(std::uint64_t version) const {
+    return arbiter::VersionRowKey({won_[0].key_tag, Version(version)});
+  }
+  Bytes& Round() { return rows_.at(absl::StrCat("r", AsText(won_[0].key_tag.span()))); }
+  void ForgetWinner(std::uint64_t version) {
+    Bytes& row = rows_.at(VersionRow(version));
+    row.resize(kWonFlagAt);
+    row.push_back(0);
+  }
+  // Ids up to now may have been forgotten.
+  void MoveForgotten() {
+    ByteWriter w(9);
+    w.U8(1).I64(absl::ToUnixNanos(kZero + absl::Hours(1)));
+    const Bytes moment = std::move(w).Take();
+    std::copy(moment.begin(), moment.end(), rows_.at("h").begin() + 28);
+  }
+  absl::StatusOr<HomeState> RestoreWithItsSum() {
+    arbiter::RowSum sum;
+    for (const auto& [key, value] : rows_) {
+      const std::size_t left_out = key == "h" ? Hash128::kBytes : 0;
+      sum += arbiter::RowSum::Of(key, ByteSpan(value).first(value.size() - left_out));
+    }
+    const Hash128 total = sum.ToHash();
+    std::copy(total.bytes.begin(), total.bytes.end(), rows_.at("h").end() - Hash128::kBytes);
+    return RestoreHome(kHome, ContestRule(), rows_);
+  }
+  void ExpectDamage(const std::string& words) {
+    const absl::Status status = RestoreWithItsSum().status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(words));
+    EXPECT_THAT(std::string(status.message()), HasSubstr("fetched from a sibling"));
+  }
+
+  // Places in rows without a content tag.
+  static constexpr std::size_t kOutcomeAt = 129;  // of an op
+  static constexpr std::size_t kWinnerAt = 3;     // of a version
+  static constexpr std::size_t kReachedAt = 136;
+  static constexpr std::size_t kSettledAt = 140;
+  static constexpr std::size_t kContendersAt = 28;  // of a round
+  static constexpr std::size_t kContenderBytes = 49;
+
+  KeptHome home_;
+  CheckpointRows rows_;
+  std::vector<Candidate> won_;
+  std::string pending_;
+  std::string lost_;
+};
+
+TEST_F(ContradictingRows, WithoutAnyAreAState) { EXPECT_TRUE(RestoreWithItsSum().ok()); }
+
+TEST_F(ContradictingRows, AnOpWithARowOfItsOwnThatAVersionCarries) {
+  rows_[OpRow(won_[0])] = rows_[lost_];
+  ExpectDamage("another row tells of op");
+}
+
+TEST_F(ContradictingRows, AnOpThatWonInARowOfItsOwn) {
+  for (const std::uint8_t kind : {1, 6}) {
+    rows_[lost_][kOutcomeAt] = kind;
+    ExpectDamage("an op that won has no row of its own");
+  }
+}
+
+TEST_F(ContradictingRows, AnOpThatWonTwoVersions) {
+  const Bytes& one = rows_[VersionRow(1)];
+  std::copy_n(one.begin() + kWinnerAt, OpId::kBytes, rows_[VersionRow(2)].begin() + kWinnerAt);
+  ExpectDamage("another row tells of op");
+  ForgetWinner(1);
+  ExpectDamage("version 1 of");
+}
+
+TEST_F(ContradictingRows, AVersionWhoseWinnerIsKnownToHaveLost) {
+  rows_[OpRow(won_[1])] = rows_[lost_];
+  ForgetWinner(2);
+  ExpectDamage("version 2 of");
+}
+
+// Else an op of that id could run again.
+TEST_F(ContradictingRows, AVersionWithoutAWinnerThatCannotBeForgotten) {
+  ForgetWinner(1);
+  ExpectDamage("version 1 of");
+  MoveForgotten();
+  EXPECT_TRUE(RestoreWithItsSum().ok());
+  rows_[VersionRow(1)][kSettledAt] = 0;
+  ExpectDamage("FULL, and never was");
+  rows_[VersionRow(1)][kReachedAt] = 3;
+  ExpectDamage("version 1 of");
+}
+
+TEST_F(ContradictingRows, AWinnerThatIsThereInHalf) {
+  Bytes& row = rows_[VersionRow(1)];
+  row[kWonFlagAt] = 2;
+  ExpectDamage("out of range");
+  row[kWonFlagAt] = 0;
+  ExpectDamage("version row");
+  row[kWonFlagAt] = 1;
+  row.resize(kWonFlagAt + 1);
+  ExpectDamage("version row");
+}
+
+TEST_F(ContradictingRows, AContenderWithAnotherStampThanItsOp) {
+  Round()[kContendersAt + OpId::kBytes] ^= 1;
+  ExpectDamage("round of");
+}
+
+TEST_F(ContradictingRows, AContenderNamedTwice) {
+  Bytes& round = Round();
+  std::copy_n(round.begin() + kContendersAt, kContenderBytes,
+              round.begin() + kContendersAt + kContenderBytes);
+  ExpectDamage("round of");
+}
+
+TEST_F(ContradictingRows, ALeaderThatHasLost) {
+  Bytes& round = Round();
+  round[round.size() - 4] ^= 1;
+  ExpectDamage("round of");
+}
+
+TEST_F(ContradictingRows, APendingOpThatIsJudged) {
+  rows_[pending_].back() = 1;  // the present version
+  ExpectDamage("an outcome of a pending op");
 }
 
 TEST(Checkpoint, TheSumDoesNotDependOnTheOrderInWhichRowsWereWritten) {

@@ -60,10 +60,31 @@ TEST(HomeStateProperty, AgreesWithTheOracleAfterEveryEntry) {
   }
   if (only != 0) return;
   // A generator that stopped producing something would make the agreement empty.
-  for (const char* kind :
-       {"WON", "LOST", "LATE", "LATE_FIRST", "STALE", "BAD_BASE", "OP_EXPIRED", "OP_ID_REUSED",
-        "HELD", "SAFE", "FULL", "ambiguous", "VOID", "visible at HELD", "visible at SAFE",
-        "checkpoint", "restored", "forgotten", "forgotten and refused"}) {
+  for (const char* kind : {"WON",
+                           "LOST",
+                           "LATE",
+                           "LATE_FIRST",
+                           "STALE",
+                           "BAD_BASE",
+                           "OP_EXPIRED",
+                           "OP_ID_REUSED",
+                           "HELD",
+                           "SAFE",
+                           "FULL",
+                           "ambiguous",
+                           "VOID",
+                           "visible at HELD",
+                           "visible at SAFE",
+                           "checkpoint",
+                           "restored",
+                           "forgotten",
+                           "forgotten and refused",
+                           "forgotten winner",
+                           "forgotten VOID",
+                           "a winner's row goes",
+                           "never a row of its own",
+                           "asked again, WON",
+                           "asked again, VOID"}) {
     EXPECT_THAT(counts.seen, Contains(Key(kind)));
     EXPECT_GT(counts.seen[kind], last / 100) << kind;
     RecordProperty(kind, std::to_string(counts.seen[kind]));

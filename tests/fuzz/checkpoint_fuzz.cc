@@ -63,6 +63,22 @@ void Apply(const LogEntry& entry, HomeState& state, Rows& rows) {
   }
 }
 
+// As its ingress asks again, with a better stamp.
+worldb::arbiter::Candidate AskedAgain(const HomeState& state, const worldb::OpId& id) {
+  const worldb::arbiter::OpRecord* op = state.FindOp(id);
+  WORLDB_CHECK(op != nullptr);
+  state.LevelOf(*op);
+  worldb::arbiter::Candidate again;
+  again.op = id;
+  again.key_tag = op->key_tag;
+  again.kind = op->kind;
+  again.content_tag = op->content_tag;
+  again.stamp = op->stamp;
+  again.stamp.midpoint -= absl::Seconds(1);
+  again.attempt = 1;
+  return again;
+}
+
 // Every op once more, every version given up or FULL, every round ended; then time passes.
 void LiveOn(const Rows& restored, HomeState& state, Rows& rows) {
   LogEntry entry;
@@ -72,20 +88,15 @@ void LiveOn(const Rows& restored, HomeState& state, Rows& rows) {
     worldb::ByteReader key(worldb::AsBytes(row_key));
     const char prefix = static_cast<char>(key.U8());
     if (prefix == 'o') {
-      worldb::arbiter::Candidate again;
-      again.op = worldb::OpId{key.Array<worldb::OpId::kBytes>()};
-      const worldb::arbiter::OpRecord* op = state.FindOp(again.op);
-      WORLDB_CHECK(op != nullptr);
-      state.LevelOf(*op);
-      again.key_tag = op->key_tag;
-      again.stamp = op->stamp;
-      again.stamp.midpoint -= absl::Seconds(1);
-      again.attempt = 1;
-      entry.records.emplace_back(again);
+      entry.records.emplace_back(
+          AskedAgain(state, worldb::OpId{key.Array<worldb::OpId::kBytes>()}));
     } else if (prefix == 'v') {
       const worldb::KeyTag tag{key.Array<worldb::KeyTag::kBytes>()};
       for (const worldb::arbiter::ClosedVersion& v : state.Versions(tag)) {
+        const bool remembered = state.FindOp(v.op) != nullptr;
+        if (remembered) entry.records.emplace_back(AskedAgain(state, v.op));
         entry.records.emplace_back(worldb::arbiter::VersionVoid{v.id, {}});
+        if (remembered) entry.records.emplace_back(AskedAgain(state, v.op));
         entry.records.emplace_back(worldb::arbiter::Restaged{v.id, worldb::NodeSet::All()});
         entry.records.emplace_back(worldb::arbiter::LevelReached{
             v.id, worldb::arbiter::Level::kFull, worldb::NodeSet::All()});

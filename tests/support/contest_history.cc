@@ -95,7 +95,8 @@ bool SameVersion(const ClosedVersion& a, const ClosedVersion& b) {
          a.payload_bytes == b.payload_bytes && a.staged == b.staged &&
          a.closed_earliest == b.closed_earliest && a.outcome == b.outcome &&
          a.reached == b.reached && a.announced == b.announced && a.held == b.held &&
-         a.fairness == b.fairness && a.visible_at == b.visible_at && a.row_sum == b.row_sum;
+         a.settled == b.settled && a.fairness == b.fairness && a.visible_at == b.visible_at &&
+         a.row_sum == b.row_sum;
 }
 
 bool SameOp(const OpRecord& a, const OpRecord& b) {
@@ -104,6 +105,15 @@ bool SameOp(const OpRecord& a, const OpRecord& b) {
          a.payload_bytes == b.payload_bytes && a.staged == b.staged && a.stamp == b.stamp &&
          a.ingress == b.ingress && a.retried == b.retried && a.outcome == b.outcome &&
          a.row_sum == b.row_sum;
+}
+
+// Of docs/checkpoint-format.md: where a version row says whether its winner follows.
+constexpr std::size_t kWonFlagAt = 150;
+
+std::string OpRowKey(const OpId& op) { return absl::StrCat("o", AsText(op.span())); }
+
+bool EndsInAVersion(const OpRecord& op) {
+  return op.outcome.kind == OutcomeKind::kWon || op.outcome.kind == OutcomeKind::kVoid;
 }
 
 // Every row's hash cut to two words, added word by word; the header without its last 16 bytes.
@@ -698,6 +708,49 @@ std::string ContestHistory::CheckStopsAtAnotherSum() {
   return "goes on after another state's sum";
 }
 
+// Every op that did not win has a row of its own, every version one, with its winner in it while that is
+// remembered, every open round one, and nothing else has.
+std::string ContestHistory::CheckRows(const CheckpointRows& before) {
+  std::size_t expected = 1 + state_.open_round_count();
+  for (const Intent& intent : intents_) {
+    const OpRecord* op = state_.FindOp(intent.candidate.op);
+    const std::string key = OpRowKey(intent.candidate.op);
+    const bool own = op != nullptr && !EndsInAVersion(*op);
+    if (rows_.contains(key) != own) return "op " + intent.candidate.op.Hex() + ": row or none";
+    if (own) ++expected;
+    if (!before.contains(key) || own) continue;
+    ++counts_.seen[op != nullptr ? "a winner's row goes" : "forgotten"];
+  }
+  for (const ContestOracle::Ending& ending : oracle_.endings()) {
+    ++expected;
+    const std::string key = arbiter::VersionRowKey(ending.id);
+    const auto row = rows_.find(key);
+    if (row == rows_.end() || row->second.size() <= kWonFlagAt) return "a version without a row";
+    const bool remembered = state_.FindOp(ending.winner) != nullptr;
+    if (row->second[kWonFlagAt] != (remembered ? 1 : 0) ||
+        (row->second.size() > kWonFlagAt + 1) != remembered) {
+      return "a version row with or without its winner";
+    }
+    const auto earlier = before.find(key);
+    if (earlier == before.end()) {
+      if (!before.contains(OpRowKey(ending.winner))) ++counts_.seen["never a row of its own"];
+    } else if (earlier->second[kWonFlagAt] == 1 && !remembered) {
+      ++counts_.seen[ending.gone ? "forgotten VOID" : "forgotten winner"];
+    }
+  }
+  return rows_.size() == expected ? "" : "rows of nothing";
+}
+
+void ContestHistory::CountRetries(const LogEntry& entry) {
+  for (const arbiter::LogRecord& record : entry.records) {
+    const auto* c = std::get_if<Candidate>(&record);
+    const OpRecord* op = c != nullptr ? state_.FindOp(c->op) : nullptr;
+    if (op != nullptr && EndsInAVersion(*op)) {
+      ++counts_.seen[absl::StrCat("asked again, ", OutcomeName(op->outcome.kind))];
+    }
+  }
+}
+
 std::string ContestHistory::KeepCheckpoint(const LogEntry& entry,
                                            const std::vector<Effect>& effects) {
   for (std::size_t i = 0; i < effects.size(); ++i) {
@@ -706,12 +759,11 @@ std::string ContestHistory::KeepCheckpoint(const LogEntry& entry,
     if (!entry.checkpoint || i + 1 != effects.size()) return "a checkpoint out of place";
     const arbiter::Checkpoint& checkpoint = made->checkpoint;
     if (checkpoint.index != state_.applied()) return "a checkpoint of another entry";
+    const CheckpointRows before = rows_;
     if (std::string why = ApplyCheckpoint(checkpoint, rows_); !why.empty()) return why;
+    if (std::string why = CheckRows(before); !why.empty()) return why;
     if (state_.checkpoint() != arbiter::StateSum{checkpoint.index, checkpoint.sum}) {
       return "checkpoint() names another";
-    }
-    for (const arbiter::CheckpointRow& row : checkpoint.rows) {
-      if (row.key[0] == 'o' && !row.value.has_value()) ++counts_.seen["forgotten"];
     }
     ++counts_.seen["checkpoint"];
     if (choices_.OneIn(2)) return "";
@@ -729,6 +781,7 @@ std::string ContestHistory::Step() {
   const Bytes bytes = EncodeLogEntry(entry);
   const auto decoded = arbiter::DecodeLogEntry(bytes);
   if (!decoded.ok()) return std::string(decoded.status().message());
+  CountRetries(entry);
   const LogIndex index = state_.applied().Next();
   const auto effects = state_.Apply(index, entry);
   const auto again = replica_.Apply(index, *decoded);

@@ -117,6 +117,9 @@ class ContestHistory {
   // The replica answers every question as the state does.
   std::string CheckReplica(const arbiter::LogEntry& entry);
   std::string CheckStopsAtAnotherSum();
+  // `before`: the rows the newest checkpoint was applied to.
+  std::string CheckRows(const CheckpointRows& before);
+  void CountRetries(const arbiter::LogEntry& entry);
   std::string KeepCheckpoint(const arbiter::LogEntry& entry,
                              const std::vector<arbiter::Effect>& effects);
   std::string CheckLaw(const arbiter::OpJudged& judged);

@@ -27,7 +27,7 @@ class CheckpointFetchTest : public ::testing::Test {
  protected:
   void SetUp() override {
     HomeBook book(node_.cell());
-    for (int i = 0; i < 4; ++i)
+    for (int i = 0; i < 8; ++i)
       book.Win(book.KeyOfHome(std::string(1, static_cast<char>('a' + i))));
     arbiter::LogEntry entry;
     entry.reading = book.Reading();
