@@ -41,6 +41,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "absl/container/node_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "arbiter/checkpoint.h"
@@ -274,8 +275,9 @@ class HomeState {
   LogIndex applying_;  // the entry being applied
   absl::Duration window_;
   absl::Time log_earliest_ = absl::InfinitePast();
-  absl::flat_hash_map<KeyTag, Key> keys_;
-  absl::flat_hash_map<OpId, OpRecord> ops_;
+  // Nodes, as entries are large and a table that grows moves them all.
+  absl::node_hash_map<KeyTag, Key> keys_;
+  absl::node_hash_map<OpId, OpRecord> ops_;
   std::map<std::pair<NodeIndex, StreamEpoch>, FrameNumber> cursors_;
   std::set<std::pair<absl::Time, RoundId>> due_;
   std::set<RoundId> unsettled_;

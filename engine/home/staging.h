@@ -1,8 +1,10 @@
 // Sealed payloads of ops that have not spread to all nine nodes yet, on one triad node.
 //
 // What is staged is ciphertext with nine sealed key shares: this node could open one of them.
-// A payload is kept in memory while the budget allows, and read back from the store otherwise. The
-// commit that stages it brings the name of its key to the index, if it is new there.
+// A payload is kept in memory while the budget allows, and read back from the store otherwise. What is
+// staged together lies in one row, which goes when all of it has; what is still there after kTogetherMax
+// gets a row of its own, so that little keeps nothing large on the disk, nor is it read with much else. The
+// commit that stages a payload brings the name of its key to the index, if it is new there.
 // Bounds:  payloads in memory, kMemoryBytesMax; rows, `bytes_max` but for what must stay whole; what
 //          siblings have under way, kPutBytesUnderWayMax and kGetsUnderWayMax.
 // Errors:  NotFound when it is not here; ResourceExhausted for a sibling that has too much under way; the
@@ -15,12 +17,15 @@
 #include <cstddef>
 #include <deque>
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "engine/context/node_self.h"
 #include "engine/home/name_index.h"
+#include "engine/home/payload_cache.h"
+#include "engine/home/staged_places.h"
 #include "engine/home/staging_rule.h"
 #include "engine/messages/triad_messages.h"
 #include "engine/ports/store.h"
@@ -31,6 +36,9 @@ class Staging {
  public:
   static constexpr std::size_t kMemoryBytesMax = std::size_t{24} << 20;
   static constexpr absl::Duration kStrayAfter = absl::Minutes(10);
+  static constexpr std::size_t kRowBytesMax = std::size_t{1}
+                                              << 20;  // but for one payload by itself
+  static constexpr absl::Duration kTogetherMax = absl::Seconds(30);
 
   // What siblings may have under way here; more is refused, and they ask again.
   static constexpr std::size_t kPutBytesUnderWayMax = std::size_t{256} << 20;
@@ -61,7 +69,7 @@ class Staging {
   // next commit, unsynced.
   void Heed(const CommitmentId& commitment, StagingWish wish);
   // Drops what is unwanted, and what stayed unknown for kStrayAfter: the call that had it staged is
-  // gone.
+  // gone. Takes apart what has lain together for kTogetherMax.
   void Sweep();
 
  private:
@@ -71,8 +79,27 @@ class Staging {
     std::size_t bytes = 0;
     bool whole = true;
   };
+  struct Row {
+    std::string key;
+    std::vector<PayloadPtr> payloads;
+  };
+  using Rows = std::vector<Row>;
 
-  void Remember(PayloadPtr payload);
+  // The rows that payloads staged together lie in.
+  static Rows RowsOf(const std::vector<PayloadPtr>& payloads);
+  static Row RowOf(PayloadPtr payload);
+  // Appends what writes them; Settle() is called once with what became of it.
+  void Write(const Rows& rows, std::vector<StoreWrite>& writes);
+  // Of what was written: the payloads that are staged still lie there now.
+  void Settle(const Rows& rows, bool written);
+  void DropRows(std::vector<std::string> keys);
+  absl::StatusOr<std::vector<PayloadPtr>> Decode(const std::string& row_key, Bytes bytes) const;
+  void TakeRow(const CommitmentId& wanted, const std::string& row_key, absl::StatusOr<Bytes> bytes,
+               const std::function<void(absl::StatusOr<PayloadPtr>)>& done);
+  void TakeNextApart();
+  void TakeApart(const std::string& row_key, absl::StatusOr<Bytes> bytes);
+
+  void LoadRows(std::string prefix, std::function<void(absl::Status)> done);
   void Note(const Payload& payload);
   // Asks what the log says, and heeds it.
   void Review(const OpId& op, const CommitmentId& commitment, absl::Duration since);
@@ -87,10 +114,11 @@ class Staging {
   NameIndex& names_;
   const std::uint64_t bytes_max_;
   std::function<StagingWish(const OpId&, const CommitmentId&)> wanted_;
-  absl::flat_hash_map<CommitmentId, PayloadPtr> memory_;
-  std::deque<CommitmentId> memory_order_;  // oldest first; may name dropped ones
-  std::size_t memory_bytes_ = 0;
+  PayloadCache memory_{kMemoryBytesMax};
   absl::flat_hash_map<CommitmentId, Staged> synced_;
+  StagedPlaces places_;
+  std::vector<std::string> together_;  // rows to be taken apart
+  bool taking_apart_ = false;
   std::uint64_t stored_bytes_ = 0;
   // May shrink, oldest first; may name what is gone.
   std::deque<CommitmentId> safe_;

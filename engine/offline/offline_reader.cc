@@ -247,11 +247,13 @@ void OfflineReader::AddNode(NodeIndex node, const NodeSecrets& secrets,
     found.shares.push_back(std::move(share));
   }
   for (const StoreRow& row : blobs) {
-    if (!absl::StartsWith(row.key, StagedRow::kFamilyPrefix)) continue;
-    absl::StatusOr<SealedValue> sealed = StagedRow::Decode(row.key, row.value);
-    if (!sealed.ok() || sealed->core.key_tag != key_tag_) continue;
-    Found& found = found_[sealed->Commitment()];
-    found.staged.emplace_back(*std::move(sealed), who.name);
+    if (!IsStagedRow(row.key)) continue;
+    auto staged = DecodeStaged(row.key, row.value);
+    if (!staged.ok()) continue;
+    for (StagedPayload& payload : *staged) {
+      if (payload.sealed.core.key_tag != key_tag_) continue;
+      found_[payload.commitment].staged.emplace_back(std::move(payload.sealed), who.name);
+    }
   }
 }
 

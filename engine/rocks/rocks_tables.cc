@@ -22,6 +22,8 @@ namespace {
 
 // Fragments of values of 64 KiB and more are larger, whatever their script.
 constexpr std::size_t kLargeBytesMin = std::size_t{8} << 10;
+// Less than that in one write is not worth a sync of its own: it goes through RocksDB's log with the rest.
+constexpr std::size_t kApartBytesMin = std::size_t{64} << 10;
 // A step of rewriting goes no further than this, but for the value it ends with.
 constexpr std::uint64_t kRewriteStepBytes = std::uint64_t{4} << 20;
 
@@ -96,26 +98,30 @@ void RocksTables::CountSegments() {
   RemoveDead();
 }
 
-// Of what RocksDB is handed, and not segments: a large value counts as its pointer does.
-std::size_t RocksTables::BytesOf(const std::vector<const std::vector<StoreWrite>*>& commits) {
+RocksTables::Sizes RocksTables::SizesOf(
+    const std::vector<const std::vector<StoreWrite>*>& commits) {
   constexpr std::size_t kRowBytes = 64;
-  std::size_t bytes = 0;
+  std::size_t large = 0;
+  std::size_t rest = 0;
   for (const std::vector<StoreWrite>* commit : commits) {
     for (const StoreWrite& write : *commit) {
-      const bool small = write.value != nullptr && !IsLarge(write);
-      bytes += kRowBytes + write.key.size() + (small ? write.value->size() : 0);
+      rest += kRowBytes + write.key.size();
+      if (write.value == nullptr) continue;
+      (IsLarge(write) ? large : rest) += write.value->size();
     }
   }
-  return bytes;
+  const bool apart = large >= kApartBytesMin;
+  return {rest + (apart ? 0 : large), apart};
 }
 
 absl::Status RocksTables::Write(const std::vector<const std::vector<StoreWrite>*>& commits,
                                 bool sync) {
-  rocksdb::WriteBatch batch(BytesOf(commits));
+  const Sizes sizes = SizesOf(commits);
+  rocksdb::WriteBatch batch(sizes.batch_bytes);
   Changes changes;
   for (const std::vector<StoreWrite>* commit : commits) {
     for (const StoreWrite& write : *commit) {
-      if (absl::Status status = Add(write, batch, changes); !status.ok()) {
+      if (absl::Status status = Add(write, sizes.apart, batch, changes); !status.ok()) {
         writer_->GiveUp();
         return status;
       }
@@ -127,7 +133,7 @@ absl::Status RocksTables::Write(const std::vector<const std::vector<StoreWrite>*
   return absl::OkStatus();
 }
 
-absl::Status RocksTables::Add(const StoreWrite& write, rocksdb::WriteBatch& batch,
+absl::Status RocksTables::Add(const StoreWrite& write, bool apart, rocksdb::WriteBatch& batch,
                               Changes& changes) {
   rocksdb::ColumnFamilyHandle* const family =
       Family(write.family == RowFamily::kRows ? StoreFamily::kRows : StoreFamily::kBlobs);
@@ -141,7 +147,7 @@ absl::Status RocksTables::Add(const StoreWrite& write, rocksdb::WriteBatch& batc
   WORLDB_ASSIGN_OR_RETURN(Change* const found, ChangeOf(write.key, changes));
   Change& change = *found;
   const bool lies_apart = change.now.has_value() || !change.was_read;
-  if (IsLarge(write)) {
+  if (apart && IsLarge(write)) {
     WORLDB_ASSIGN_OR_RETURN(change.now, writer_->Append(write.key, *write.value));
     status = batch.Put(Family(StoreFamily::kPointers), write.key, AsSlice(change.now->Encode()));
     // Most large values are new: no mark is left where there is nothing to delete.

@@ -1,7 +1,7 @@
 // A RocksDB database with the segment files beside it: what a store's rows lie in.
 //
-// Rows of kRows, and small ones of kBlobs, lie in RocksDB. A large value of kBlobs is appended to a segment
-// file and synced there before its pointer is committed, as a row of a third family: so a pointer never
+// Rows of kRows, and small ones of kBlobs, lie in RocksDB. A large value of kBlobs, unless it comes almost alone,
+// is appended to a segment file and synced there before its pointer is committed, as a row of a third family: so a pointer never
 // names bytes that are not on the disk, and a large value is written once. A key of kBlobs has a row in at
 // most one of the two families.
 // Errors:  as engine/ports/store.h. After a failed write of RocksDB's all must be opened anew; failure() says so.
@@ -88,11 +88,17 @@ class RocksTables {
 
   RocksTables(const std::string& dir, rocksdb::DB* db,
               const std::vector<rocksdb::ColumnFamilyHandle*>& families);
-  static std::size_t BytesOf(const std::vector<const std::vector<StoreWrite>*>& commits);
+  // Of one write.
+  struct Sizes {
+    std::size_t batch_bytes = 0;  // of what RocksDB is handed
+    bool apart = false;           // its large values go to a segment file
+  };
+  static Sizes SizesOf(const std::vector<const std::vector<StoreWrite>*>& commits);
   void CountSegments();
   bool MayBeInRocks(const std::string& key);
 
-  absl::Status Add(const StoreWrite& write, rocksdb::WriteBatch& batch, Changes& changes);
+  absl::Status Add(const StoreWrite& write, bool apart, rocksdb::WriteBatch& batch,
+                   Changes& changes);
   absl::StatusOr<Change*> ChangeOf(const std::string& key, Changes& changes);
   absl::Status SyncSegments();
   absl::Status Commit(rocksdb::WriteBatch& batch, bool sync);

@@ -6,25 +6,48 @@
 namespace worldb::engine {
 
 void TriadStager::Stage(std::vector<PayloadPtr> payloads, Done done) {
-  const RequestId id =
-      jobs_.Add(triad_.set(), Job{.payloads = std::move(payloads), .done = std::move(done)});
-  Send(id);
+  const NodeSet nodes = NodesFor(payloads);
+  const RequestId id = jobs_.Add(
+      triad_.set(),
+      Job{.payloads = std::move(payloads), .done = std::move(done), .asked = nodes, .synced = {}});
+  Send(id, nodes);
+  self_.executor().PostAfter(kAgainAfter, [this, id] { SendAgain(id); });
   self_.executor().PostAfter(kThirdNodePatience, [this, id] {
     Job* job = jobs_.Find(id);
     if (job == nullptr) return;
     job->patient = false;
+    const NodeSet more = triad_.set().Minus(job->asked);
+    job->asked = triad_.set();
     FinishIfEnough(id);
+    Send(id, more);
   });
 }
 
-// To every node of the triad that has not synced it yet.
-void TriadStager::Send(RequestId id) {
+NodeSet TriadStager::NodesFor(const std::vector<PayloadPtr>& payloads) {
+  if (payloads.size() != 1 || payloads.front()->encoded->size() < kLargeBytesMin) {
+    return triad_.set();
+  }
+  auto siblings = Triad::SiblingsOf(self_.index());
+  first_sibling_ = !first_sibling_;
+  if (!first_sibling_) std::swap(siblings.front(), siblings.back());
+  const NodeSet healthy = peers_.Reachable();
+  for (const NodeIndex sibling : siblings) {
+    if (!healthy.Has(sibling)) continue;
+    NodeSet two;
+    two.Add(self_.index());
+    two.Add(sibling);
+    return two;
+  }
+  return triad_.set();
+}
+
+void TriadStager::Send(RequestId id, NodeSet nodes) {
   const Job* job = jobs_.Find(id);
   if (job == nullptr) return;
   const std::vector<PayloadPtr> payloads = job->payloads;
-  const NodeSet synced = job->synced;
+  const NodeSet missing = nodes.Minus(job->synced);
   for (const NodeIndex node : triad_.nodes()) {
-    if (synced.Has(node)) continue;
+    if (!missing.Has(node)) continue;
     if (node != self_.index()) {
       self_.Send(node, StagePut{id, payloads});
       continue;
@@ -33,7 +56,13 @@ void TriadStager::Send(RequestId id) {
       if (status.ok()) AddSynced(self_.index(), id);
     });
   }
-  self_.executor().PostAfter(kAgainAfter, [this, id] { Send(id); });
+}
+
+void TriadStager::SendAgain(RequestId id) {
+  const Job* job = jobs_.Find(id);
+  if (job == nullptr) return;
+  Send(id, job->asked);
+  self_.executor().PostAfter(kAgainAfter, [this, id] { SendAgain(id); });
 }
 
 void TriadStager::OnStaged(NodeIndex from, const StagePutReply& reply) {
@@ -49,7 +78,7 @@ void TriadStager::AddSynced(NodeIndex node, RequestId id) {
 
 void TriadStager::FinishIfEnough(RequestId id) {
   const Job& job = *jobs_.Find(id);
-  const NodeSet healthy = peers_.Reachable() & triad_.set();
+  const NodeSet healthy = peers_.Reachable() & job.asked;
   const int wanted = job.patient ? std::max(Triad::kMajority, healthy.Count()) : Triad::kMajority;
   if (job.synced.Count() < wanted) return;
   const std::optional<Job> finished = jobs_.Drop(id);

@@ -1,11 +1,11 @@
 // Has payloads staged and synced on the nodes of a triad: two of them, and all three while they are
-// healthy and quick.
+// healthy and quick. A large value is put to two alone: a third copy would only be written to be deleted.
 //
-// A job is put to every node of the triad again and again until enough have answered. After a moment
-// the third is not waited for any more.
+// A job is put to its nodes again and again until enough have answered. After a moment the third is not
+// waited for any more, and a large value is put to it, too.
 // Bounds:  kJobsMax jobs; its callers keep fewer under way than that.
 // Threads: its node's executor.
-// Source:  docs/protocol.md 4.
+// Source:  docs/protocol.md 4; docs/decisions/028-staged-together.md.
 #ifndef WORLDB_ENGINE_SEQUENCER_TRIAD_STAGER_H_
 #define WORLDB_ENGINE_SEQUENCER_TRIAD_STAGER_H_
 
@@ -26,6 +26,8 @@ namespace worldb::engine {
 class TriadStager {
  public:
   static constexpr std::size_t kJobsMax = std::size_t{1} << 17;
+  // By itself in a job, and at least so large.
+  static constexpr std::size_t kLargeBytesMin = std::size_t{64} << 10;
   static constexpr absl::Duration kThirdNodePatience = absl::Milliseconds(250);
   static constexpr absl::Duration kAgainAfter = absl::Milliseconds(500);
 
@@ -50,10 +52,14 @@ class TriadStager {
   struct Job {
     std::vector<PayloadPtr> payloads;
     Done done;
+    NodeSet asked;
     NodeSet synced;
-    bool patient = true;  // waits for the third node
+    bool patient = true;  // waits for all of them
   };
-  void Send(RequestId id);
+  NodeSet NodesFor(const std::vector<PayloadPtr>& payloads);
+  // To those asked that have not synced it yet.
+  void Send(RequestId id, NodeSet nodes);
+  void SendAgain(RequestId id);
   void AddSynced(NodeIndex node, RequestId id);
   void FinishIfEnough(RequestId id);
 
@@ -62,6 +68,7 @@ class TriadStager {
   Staging& staging_;
   const PeerTable& peers_;
   Asked<Job> jobs_;
+  bool first_sibling_ = false;  // has the next large value
 };
 
 }  // namespace worldb::engine

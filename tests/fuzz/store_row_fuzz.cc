@@ -1,7 +1,10 @@
 // Rows of a raw store as offline recovery reads them. The first byte says how many bytes of the rest are
 // a row's key; the others are its value. What decodes as a row is the one encoding of what it says.
 #include <algorithm>
+#include <memory>
+#include <vector>
 
+#include "absl/strings/match.h"
 #include "cryptoscatter/base/check.h"
 #include "engine/offline/offline_reader.h"
 #include "engine/offline/offline_rows.h"
@@ -39,6 +42,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto found = rows.DecodeShare(row, *cryptoscatter::ScriptBook::Shipped());
   if (found.ok()) WORLDB_CHECK(share.ok() && found->found.script != nullptr);
 
+  const auto staged = DecodeStaged(row.key, row.value);
+  if (staged.ok() && absl::StartsWith(row.key, StagedBatchRow::kFamilyPrefix)) {
+    std::vector<SharedBytes> encoded;
+    std::vector<CommitmentId> commitments;
+    for (const StagedPayload& one : *staged) {
+      commitments.push_back(one.commitment);
+      encoded.push_back(std::make_shared<const Bytes>(one.sealed.Encode()));
+    }
+    WORLDB_CHECK(StagedBatchRow::Key(commitments) == row.key);
+    WORLDB_CHECK(StagedBatchRow::Encode(encoded) == row.value);
+    WORLDB_CHECK(DecodeOneStaged(row.key, row.value, staged->size() - 1).ok());
+  }
   WORLDB_CHECK(!StagedRow::Decode(StagedRow::kFamilyPrefix, row.value).ok());
   return 0;
 }

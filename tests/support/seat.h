@@ -39,6 +39,12 @@ class Seat {
   engine::Staging& staging() { return staging_; }
   engine::PeerTable& peers() { return peers_; }
   void SetUp(NodeSet up) { up_ = up; }
+  // From now on, but for Stage().
+  void SetDiskDelays(absl::Duration commit, absl::Duration read) {
+    commit_delay_ = commit;
+    read_delay_ = read;
+    disk_.SetDelays(commit, read);
+  }
 
   // Time goes by, and those that are up are heard.
   void RunFor(absl::Duration duration) {
@@ -70,8 +76,12 @@ class Seat {
   }
   // On the disk: reading it back takes what the disk takes.
   void Stage(const engine::PayloadPtr& payload) {
+    disk_.SetDelays(absl::ZeroDuration(), absl::ZeroDuration());
     earlier_staging_.Put({payload}, [](absl::Status status) { WORLDB_CHECK(status.ok()); });
-    RunFor(absl::Milliseconds(10));
+    RunFor(absl::Milliseconds(5));
+    staging_.Load([](absl::Status status) { WORLDB_CHECK(status.ok()); });
+    RunFor(absl::Milliseconds(5));
+    disk_.SetDelays(commit_delay_, read_delay_);
   }
   // What the log says of it: version 1 of its key, DECIDED, staged on the triad.
   arbiter::ClosedVersion Closed(const engine::Payload& payload) const {
@@ -93,6 +103,8 @@ class Seat {
   engine::NameIndex names_{node_.self(), store_, node_.secrets(node_.self().index()),
                            node_.entropy()};
   // Of an earlier life.
+  absl::Duration commit_delay_;
+  absl::Duration read_delay_;
   engine::Staging earlier_staging_{node_.self(), store_, names_, kStagingBytesMax};
   engine::Staging staging_{node_.self(), store_, names_, kStagingBytesMax};
   engine::PeerTable peers_{node_.self(), node_.clock()};

@@ -57,13 +57,35 @@ class StagingTest : public ::testing::Test {
     return payload;
   }
   PayloadPtr Stage(std::size_t value_bytes, StagingWish wish = StagingWish::kWanted) {
-    PayloadPtr payload = Make(value_bytes);
-    wishes_[payload->commitment] = wish;
+    return StageTogether(1, value_bytes, wish).front();
+  }
+  std::vector<PayloadPtr> StageTogether(std::size_t count, std::size_t value_bytes,
+                                        StagingWish wish = StagingWish::kWanted) {
+    std::vector<PayloadPtr> payloads;
+    for (std::size_t i = 0; i < count; ++i) {
+      payloads.push_back(Make(value_bytes));
+      wishes_[payloads.back()->commitment] = wish;
+    }
+    StageAgain(payloads);
+    return payloads;
+  }
+  void StageAgain(const std::vector<PayloadPtr>& payloads) {
     std::optional<absl::Status> staged;
-    staging_->Put({payload}, [&staged](absl::Status status) { staged = std::move(status); });
+    staging_->Put(payloads, [&staged](absl::Status status) { staged = std::move(status); });
     Run();
     EXPECT_EQ(staged, absl::OkStatus());
-    return payload;
+  }
+  void Let(const PayloadPtr& payload, StagingWish wish) {
+    wishes_[payload->commitment] = wish;
+    staging_->Heed(payload->commitment, wish);
+    Run();
+  }
+  void ExpectWhole(const PayloadPtr& payload) {
+    EXPECT_TRUE(staging_->Has(payload->commitment));
+    const auto got = Get(payload);
+    ASSERT_TRUE(got.ok()) << got.status();
+    EXPECT_EQ((*got)->sealed, payload->sealed);
+    EXPECT_EQ(*(*got)->encoded, *payload->encoded);
   }
   absl::StatusOr<PayloadPtr> Get(const PayloadPtr& payload) {
     absl::StatusOr<PayloadPtr> got = absl::UnknownError("no answer");
@@ -165,6 +187,96 @@ TEST_F(StagingTest, ADamagedRowIsAsGoodAsNotHere) {
   EXPECT_FALSE(staging_->Has(moved->commitment));
   EXPECT_TRUE(staging_->Has(good->commitment));
   EXPECT_TRUE(absl::IsNotFound(Get(moved).status())) << "whoever asks takes a sibling's";
+}
+
+TEST_F(StagingTest, WhatIsStagedTogetherLiesInOneRowUntilAllOfItIsGone) {
+  const std::vector<PayloadPtr> payloads = StageTogether(5, 1000);
+  EXPECT_EQ(RowCount(), 1u);
+  EXPECT_EQ(staging_->stored_bytes(), 5 * payloads.front()->encoded->size());
+  disk_.Crash(worldb::testing::Kept::kSynced);
+  Open();
+  for (const PayloadPtr& payload : payloads) ExpectWhole(payload);
+  for (int i = 0; i < 4; ++i) Let(payloads[i], StagingWish::kUnwanted);
+  EXPECT_EQ(RowCount(), 1u);
+  EXPECT_FALSE(staging_->Has(payloads[0]->commitment));
+  EXPECT_TRUE(absl::IsNotFound(Get(payloads[0]).status())) << "although the row is there";
+  ExpectWhole(payloads[4]);
+  Let(payloads[4], StagingWish::kUnwanted);
+  EXPECT_EQ(RowCount(), 0u);
+  EXPECT_EQ(staging_->stored_bytes(), 0u);
+}
+
+TEST_F(StagingTest, ARowTakesNoMoreThanItsBytes) {
+  StageTogether(5, Staging::kRowBytesMax * 2 / 5);
+  EXPECT_EQ(RowCount(), 3u);
+}
+
+TEST_F(StagingTest, WhatWasReadOfARowIsThereForTheNextWhoAsks) {
+  const std::vector<PayloadPtr> payloads = StageTogether(5, 1000);
+  Open();
+  ExpectWhole(payloads[0]);
+  disk_.FailReadsUnder(StagedBatchRow::kFamilyPrefix, absl::UnavailableError("disk"));
+  for (int i = 1; i < 5; ++i) ExpectWhole(payloads[i]);
+}
+
+TEST_F(StagingTest, WhatLastsGetsARowOfItsOwn) {
+  const std::vector<PayloadPtr> payloads = StageTogether(5, 1000);
+  Let(payloads[1], StagingWish::kUnwanted);
+  staging_->Sweep();
+  Run();
+  EXPECT_EQ(RowCount(), 1u) << "it is young";
+  node_.RunFor(Staging::kTogetherMax);
+  staging_->Sweep();
+  Run();
+  EXPECT_EQ(RowCount(), 4u);
+  EXPECT_FALSE(staging_->Has(payloads[1]->commitment));
+  EXPECT_EQ(staging_->stored_bytes(), RowBytes());
+  disk_.Crash(worldb::testing::Kept::kSynced);
+  Open();
+  for (const int i : {0, 2, 3, 4}) ExpectWhole(payloads[i]);
+}
+
+TEST_F(StagingTest, AMoveThatFailsLosesNothing) {
+  const std::vector<PayloadPtr> payloads = StageTogether(3, 1000);
+  node_.RunFor(Staging::kTogetherMax);
+  for (const auto fate :
+       {worldb::testing::FailedCommit::kLost, worldb::testing::FailedCommit::kThere}) {
+    disk_.FailCommits(1, absl::UnavailableError("disk"), fate);
+    staging_->Sweep();
+    Run();
+    disk_.Crash(worldb::testing::Kept::kSynced);
+    Open();
+    for (const PayloadPtr& payload : payloads) ExpectWhole(payload);
+    node_.RunFor(Staging::kTogetherMax);
+  }
+}
+
+TEST_F(StagingTest, StagingTheSameAgainWhileItIsBeingMovedLosesNothing) {
+  const std::vector<PayloadPtr> payloads = StageTogether(3, 1000);
+  node_.RunFor(Staging::kTogetherMax);
+  disk_.SetDelays(absl::Milliseconds(5), absl::Milliseconds(5));
+  for (int offset = 0; offset < 20; ++offset) {
+    staging_->Sweep();
+    node_.RunFor(absl::Milliseconds(offset));
+    StageAgain(payloads);
+    node_.RunFor(absl::Seconds(1));
+    for (const PayloadPtr& payload : payloads) ExpectWhole(payload);
+    disk_.Crash(worldb::testing::Kept::kSynced);
+    Open();
+    for (const PayloadPtr& payload : payloads) ExpectWhole(payload);
+    node_.RunFor(Staging::kTogetherMax);
+  }
+}
+
+TEST_F(StagingTest, OneOfARowShrinksIntoItsOwn) {
+  const std::vector<PayloadPtr> payloads = StageTogether(3, 40'000);
+  Let(payloads[0], StagingWish::kSafe);
+  EXPECT_FALSE((*Get(payloads[0]))->whole());
+  disk_.Crash(worldb::testing::Kept::kSynced);
+  Open();
+  EXPECT_FALSE((*Get(payloads[0]))->whole());
+  ExpectWhole(payloads[1]);
+  ExpectWhole(payloads[2]);
 }
 
 TEST_F(StagingTest, ASiblingsPutsUnderWayAreBounded) {

@@ -91,7 +91,7 @@ TEST_F(RestagerTest, ItIsLostWhenTheLastOneDeniesIt) {
 TEST_F(RestagerTest, ALongBacklogIsReadAFewAtATimeAndToTheEnd) {
   const std::size_t count = 3 * Restager::kLoadsMax + 7;
   for (std::size_t i = 0; i < count; ++i) Watch(Nodes(0b001));
-  seat_.disk().SetDelays(absl::Milliseconds(1), absl::Milliseconds(100));
+  seat_.SetDiskDelays(absl::Milliseconds(1), absl::Milliseconds(100));
   restager_.Sweep();
   std::size_t puts = 0;
   for (int round = 0; round < 10; ++round) {

@@ -102,7 +102,7 @@ TEST_F(ScattererTest, NineReceiptsAreFull) {
 }
 
 TEST_F(ScattererTest, VersionsThatCloseTogetherTravelTogether) {
-  seat_.disk().SetDelays(absl::Milliseconds(1), absl::Milliseconds(100));
+  seat_.SetDiskDelays(absl::Milliseconds(1), absl::Milliseconds(100));
   for (int i = 0; i < 3; ++i) Win();
   seat_.RunFor(absl::Milliseconds(200));
   auto sent = Sent();
@@ -135,7 +135,7 @@ TEST_F(ScattererTest, ReceiptsThatProveNothingCountForNothing) {
 }
 
 TEST_F(ScattererTest, WhatANodeDidNotTakeIsOfferedByTheSweep) {
-  seat_.disk().SetDelays(absl::Milliseconds(1), absl::Milliseconds(50));
+  seat_.SetDiskDelays(absl::Milliseconds(1), absl::Milliseconds(50));
   const RoundId first = Win();
   const RoundId second = Win();
   seat_.RunFor(absl::Milliseconds(100));
@@ -433,7 +433,7 @@ TEST_F(ScattererTest, SharesOfPayloadsBeingReadCountAndOfThoseAskedForDoNot) {
     seat_.Stage(payload);
     closed.push_back(seat_.Closed(*payload));
   }
-  seat_.disk().SetDelays(absl::ZeroDuration(), absl::Seconds(1));
+  seat_.SetDiskDelays(absl::ZeroDuration(), absl::Seconds(1));
   for (const arbiter::ClosedVersion& version : closed) scatterer_.Scatter(version);
   // All are read at the same time; those that are not here must not hold up the others.
   seat_.RunFor(absl::Seconds(5));

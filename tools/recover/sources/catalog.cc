@@ -151,19 +151,23 @@ void Catalog::RetryBadRows() {
 }
 
 void Catalog::AddStagedRow(const StoreRow& row) {
-  const auto sealed = engine::StagedRow::Decode(row.key, row.value);
-  if (!sealed.ok()) {
+  const auto staged = engine::DecodeStaged(row.key, row.value);
+  if (!staged.ok()) {
     report_.bad.push_back(
-        {facts_.back().where, absl::StrCat("staged payload: ", sealed.status().message())});
+        {facts_.back().where, absl::StrCat("staged payload: ", staged.status().message())});
     return;
   }
-  ++facts_.back().staged;
-  Spot spot;
-  spot.kind = Spot::Kind::kStaged;
-  spot.source = static_cast<std::uint32_t>(stores_.size() - 1);
-  spot.detail = static_cast<std::uint32_t>(staged_rows_.size());
-  staged_rows_.push_back(sealed->Commitment());
-  Note(sealed->core, sealed->script, spot);
+  const auto row_key = std::make_shared<const std::string>(row.key);
+  for (std::size_t place = 0; place < staged->size(); ++place) {
+    ++facts_.back().staged;
+    Spot spot;
+    spot.kind = Spot::Kind::kStaged;
+    spot.source = static_cast<std::uint32_t>(stores_.size() - 1);
+    spot.detail = static_cast<std::uint32_t>(staged_.size());
+    staged_.push_back({row_key, place});
+    const cryptoscatter::SealedValue& sealed = (*staged)[place].sealed;
+    Note(sealed.core, sealed.script, spot);
+  }
 }
 
 void Catalog::AddShareFile(const std::string& path, const std::string& where) {
@@ -242,7 +246,8 @@ absl::StatusOr<engine::FoundShare> Catalog::Fetch(const Spot& spot) const {
 }
 
 absl::StatusOr<cryptoscatter::SealedValue> Catalog::FetchStaged(const Spot& spot) const {
-  return stores_[spot.source]->ReadStaged(staged_rows_[spot.detail]);
+  const Staged& staged = staged_[spot.detail];
+  return stores_[spot.source]->ReadStaged(*staged.row_key, staged.place);
 }
 
 std::optional<Bytes> Catalog::NameOf(const KeyTag& key_tag) const {

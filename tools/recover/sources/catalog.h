@@ -106,6 +106,10 @@ class Catalog final : public ShareSource {
     std::string path;
     std::string where;
   };
+  struct Staged {
+    std::shared_ptr<const std::string> row_key;
+    std::size_t place = 0;
+  };
 
   const Progress progress_;
   SourceWalk::Unpacked unpacked_;
@@ -117,7 +121,7 @@ class Catalog final : public ShareSource {
   const engine::OfflineKeys* keys_ = nullptr;
   std::vector<File> files_;
   std::vector<Spot> spots_;
-  std::vector<CommitmentId> staged_rows_;
+  std::vector<Staged> staged_;
   std::vector<std::string> reasons_;
   SourceReport report_;
   std::set<CellId> cells_;

@@ -1,5 +1,7 @@
 #include "tools/recover/sources/raw_store.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "cryptoscatter/base/status_macros.h"
@@ -56,7 +58,12 @@ RawStore::Damage RawStore::ForEachShare(const Row& visit) const {
 }
 
 RawStore::Damage RawStore::ForEachStaged(const Row& visit) const {
-  return ForEach(RowFamily::kBlobs, engine::StagedRow::kFamilyPrefix, visit);
+  Damage damage;
+  for (const char* prefix : engine::kStagedPrefixes) {
+    Damage of_these = ForEach(RowFamily::kBlobs, prefix, visit);
+    std::move(of_these.begin(), of_these.end(), std::back_inserter(damage));
+  }
+  return damage;
 }
 
 absl::StatusOr<engine::FoundRow> RawStore::DecodeShare(
@@ -85,12 +92,10 @@ absl::StatusOr<engine::FoundShare> RawStore::ReadWholeShare(
   return found;
 }
 
-absl::StatusOr<cryptoscatter::SealedValue> RawStore::ReadStaged(
-    const CommitmentId& commitment) const {
-  StoreRow row;
-  row.key = engine::StagedRow::Key(commitment);
-  WORLDB_ASSIGN_OR_RETURN(row.value, reader_->Get(RowFamily::kBlobs, row.key));
-  return engine::StagedRow::Decode(row.key, row.value);
+absl::StatusOr<cryptoscatter::SealedValue> RawStore::ReadStaged(const std::string& row_key,
+                                                                std::size_t place) const {
+  WORLDB_ASSIGN_OR_RETURN(const Bytes row, reader_->Get(RowFamily::kBlobs, row_key));
+  return engine::DecodeOneStaged(row_key, row, place);
 }
 
 std::optional<Bytes> RawStore::ReadName(const KeyTag& key_tag,

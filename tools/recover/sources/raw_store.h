@@ -41,7 +41,9 @@ class RawStore {
   // The same with the fragment that lies apart, if it is there.
   absl::StatusOr<engine::FoundShare> ReadWholeShare(const engine::VersionRef& version,
                                                     const cryptoscatter::ScriptBook& book) const;
-  absl::StatusOr<cryptoscatter::SealedValue> ReadStaged(const CommitmentId& commitment) const;
+  // One of the payloads that lie in a row of staged ones, by its place there.
+  absl::StatusOr<cryptoscatter::SealedValue> ReadStaged(const std::string& row_key,
+                                                        std::size_t place) const;
   // Nullopt when there is none that `keys` open.
   std::optional<Bytes> ReadName(const KeyTag& key_tag, const engine::OfflineKeys& keys) const;
 
