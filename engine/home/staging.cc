@@ -214,6 +214,15 @@ void Staging::Note(const Payload& payload) {
   staged = {payload.sealed.core.op_id, self_.now(), payload.encoded->size(), payload.whole()};
 }
 
+void Staging::NoteChecked(const CommitmentId& commitment) {
+  if (const auto it = synced_.find(commitment); it != synced_.end()) it->second.checked = true;
+}
+
+bool Staging::WasChecked(const CommitmentId& commitment) const {
+  const auto it = synced_.find(commitment);
+  return it != synced_.end() && it->second.checked;
+}
+
 void Staging::Review(const OpId& op, const CommitmentId& commitment, absl::Duration since) {
   if (!wanted_) return;
   const StagingWish wish = wanted_(op, commitment);

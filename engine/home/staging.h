@@ -61,6 +61,10 @@ class Staging {
   // The same for a sibling, which is told what came of it.
   void TakePut(NodeIndex from, const StagePut& put);
   void Serve(NodeIndex from, const StageGet& request);
+  // What was just staged here is what its writer signed: this node has looked. It holds until the same is
+  // put here again.
+  void NoteChecked(const CommitmentId& commitment);
+  bool WasChecked(const CommitmentId& commitment) const;
   // Staged here and synced.
   bool Has(const CommitmentId& commitment) const { return synced_.contains(commitment); }
   std::uint64_t stored_bytes() const { return stored_bytes_; }
@@ -78,6 +82,7 @@ class Staging {
     absl::Duration since;
     std::size_t bytes = 0;
     bool whole = true;
+    bool checked = false;
   };
   struct Row {
     std::string key;

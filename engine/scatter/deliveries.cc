@@ -25,11 +25,13 @@ std::size_t BytesOfNine(const cryptoscatter::Script& script, std::uint64_t ciphe
 }
 
 absl::StatusOr<std::shared_ptr<const Deliveries>> MakeDeliveries(
-    const cryptoscatter::Script& script, const Payload& payload, Slot slot, SlotEpoch slot_epoch,
-    Version version) {
+    const cryptoscatter::Script& script, const Payload& payload, Ciphertext ciphertext, Slot slot,
+    SlotEpoch slot_epoch, Version version) {
   const cryptoscatter::SealedValue& sealed = payload.sealed;
   cryptoscatter::Fragments fragments;
-  if (payload.whole()) {
+  if (payload.whole() && ciphertext == Ciphertext::kChecked) {
+    fragments = script.code().Encode(sealed.ciphertext);
+  } else if (payload.whole()) {
     WORLDB_ASSIGN_OR_RETURN(fragments, cryptoscatter::CheckSealedValue(script, sealed));
   }
   auto shares = cryptoscatter::MakeShares(sealed, std::move(fragments), slot, slot_epoch, version);

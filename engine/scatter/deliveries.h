@@ -29,11 +29,13 @@ struct Deliveries {
 std::size_t BytesOf(const ShareDelivery& delivery);
 std::size_t BytesOfNine(const cryptoscatter::Script& script, std::uint64_t ciphertext_bytes);
 
+// Whether this node has compared the ciphertext with what the writer signed before.
+enum class Ciphertext { kChecked, kToCheck };
 // Codes the ciphertext and makes the nine shares; without ciphertext, the shares have no fragments.
-// InvalidArgument when the ciphertext is not what the writer signed.
+// InvalidArgument when the ciphertext is checked and not what the writer signed.
 absl::StatusOr<std::shared_ptr<const Deliveries>> MakeDeliveries(
-    const cryptoscatter::Script& script, const Payload& payload, Slot slot, SlotEpoch slot_epoch,
-    Version version);
+    const cryptoscatter::Script& script, const Payload& payload, Ciphertext ciphertext, Slot slot,
+    SlotEpoch slot_epoch, Version version);
 
 }  // namespace worldb::engine
 

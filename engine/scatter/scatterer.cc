@@ -151,7 +151,12 @@ void Scatterer::Load() {
 
 void Scatterer::TakeOwnPayload(const arbiter::RoundId& id, absl::StatusOr<PayloadPtr> payload) {
   if (!works_.contains(id)) return;
-  if (payload.ok()) return Prepare(id, *std::move(payload));
+  if (payload.ok()) {
+    // The second time nobody's word counts: what came of the first may have been refused.
+    Work& work = works_.at(id);
+    const bool checked = staging_.WasChecked(work.commitment) && !std::exchange(work.coded, true);
+    return Prepare(id, *std::move(payload), checked ? Ciphertext::kChecked : Ciphertext::kToCheck);
+  }
   // Not staged here, or not readable: a sibling may have it.
   if (absl::IsNotFound(payload.status())) NoteMissing(id, self_.index());
   AskSibling(id);
@@ -182,7 +187,7 @@ void Scatterer::TakePayload(NodeIndex from, const StageGetReply& reply) {
     return;  // the timer asks the other one
   }
   sibling_asks_.Drop(reply.id);
-  Prepare(id, reply.payload);
+  Prepare(id, reply.payload, Ciphertext::kToCheck);
 }
 
 void Scatterer::NoteMissing(const arbiter::RoundId& id, NodeIndex node) {
@@ -200,7 +205,7 @@ void Scatterer::NoteMissing(const arbiter::RoundId& id, NodeIndex node) {
   }
 }
 
-void Scatterer::Prepare(const arbiter::RoundId& id, PayloadPtr payload) {
+void Scatterer::Prepare(const arbiter::RoundId& id, PayloadPtr payload, Ciphertext ciphertext) {
   Work& work = works_.at(id);
   work.not_here = {};
   last_look_.End(id);
@@ -211,9 +216,9 @@ void Scatterer::Prepare(const arbiter::RoundId& id, PayloadPtr payload) {
   auto made = std::make_shared<absl::StatusOr<std::shared_ptr<const Deliveries>>>();
   RunOrOffload(
       self_.executor(), payload->sealed.ciphertext.size(),
-      [made, payload, script = work.script, slot = work.slot,
+      [made, payload, ciphertext, script = work.script, slot = work.slot,
        slot_epoch = self_.cell().slot_epoch(), version = id.version] {
-        *made = MakeDeliveries(*script, *payload, slot, slot_epoch, version);
+        *made = MakeDeliveries(*script, *payload, ciphertext, slot, slot_epoch, version);
       },
       term_.Guard([this, made, id] {
         if (works_.contains(id)) TakeDeliveries(id, std::move(*made));

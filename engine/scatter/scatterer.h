@@ -91,6 +91,7 @@ class Scatterer {
     NodeSet refused;                   // for what the writer sealed to them, of the present copy
     NodeSet refused_of_first;          // and of the first, once they were enough
     NodeSet not_here;                  // of the triad: who says that it does not have the payload
+    bool coded = false;                // from this node's copy of the payload, unchecked
     bool own_damaged = false;          // this node's copy of the payload; siblings are asked
     std::uint32_t siblings_asked = 0;  // for the payload, so far
     RequestId sibling_ask = 0;         // the last one
@@ -106,7 +107,7 @@ class Scatterer {
   void TakeOwnPayload(const arbiter::RoundId& id, absl::StatusOr<PayloadPtr> payload);
   void AskSibling(const arbiter::RoundId& id);
   void NoteMissing(const arbiter::RoundId& id, NodeIndex node);
-  void Prepare(const arbiter::RoundId& id, PayloadPtr payload);
+  void Prepare(const arbiter::RoundId& id, PayloadPtr payload, Ciphertext ciphertext);
   void TakeDeliveries(const arbiter::RoundId& id,
                       absl::StatusOr<std::shared_ptr<const Deliveries>> deliveries);
   // Out of memory again when nobody is left to hand anything to.

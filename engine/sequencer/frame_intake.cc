@@ -51,8 +51,12 @@ void FrameIntake::Add(NodeIndex from, StreamEpoch stream_epoch, Frame frame) {
   const std::size_t bytes = frame.payload == nullptr ? 0 : frame.payload->encoded->size();
   ++stream.frames;
   stream.bytes += bytes;
-  items_.push_back({from, stream_epoch, std::move(frame), Item::Stage::kFetching, NodeSet(), bytes,
-                    absl::OkStatus()});
+  items_.push_back({.from = from,
+                    .stream_epoch = stream_epoch,
+                    .frame = std::move(frame),
+                    .staged = {},
+                    .bytes = bytes,
+                    .refusal = {}});
   Check(end_sequence() - 1);
 }
 
@@ -74,6 +78,7 @@ void FrameIntake::Check(std::uint64_t sequence) {
     Refuse(item, std::move(status));
   } else if (item.frame.payload != nullptr) {
     item.stage = Item::Stage::kToStage;
+    item.checked = true;
   } else if (const auto staged = values_.Extract(candidate.commitment)) {
     item.staged = staged->nodes;
     item.stage = Item::Stage::kReady;
@@ -165,6 +170,7 @@ void FrameIntake::OnStaged(const std::vector<std::uint64_t>& sequences, NodeSet 
     Item& item = At(sequence);
     item.stage = Item::Stage::kReady;
     item.staged = synced;
+    if (item.checked) staging_.NoteChecked(item.frame.payload->commitment);
   }
   StageWaiting();
   ready_();

@@ -77,7 +77,8 @@ class FrameIntake {
     StreamEpoch stream_epoch;
     Frame frame;
     Stage stage = Stage::kFetching;
-    NodeSet staged;  // once kReady
+    bool checked = false;  // the payload, by this node
+    NodeSet staged;        // once kReady
     std::size_t bytes = 0;
     absl::Status refusal;  // once kRefused; OK for a void number
   };

@@ -17,7 +17,7 @@ Sequencer::Sequencer(NodeSelf& self, const Doors& doors, const NodeOptions& opti
     : self_(self),
       doors_(doors),
       stager_(self, doors.staging, doors.peers),
-      values_(self, stager_),
+      values_(self, doors.staging, stager_),
       intake_(self, doors.home.state(), doors.staging, stager_, values_, doors.verifier,
               [this] { TryAppend(); }),
       builder_(self.index(), doors.notes, options.window),

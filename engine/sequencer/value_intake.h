@@ -38,8 +38,9 @@ class ValueIntake {
     NodeSet nodes;
   };
 
-  ValueIntake(NodeSelf& self, TriadStager& stager, std::size_t staged_max = kStagedMax)
-      : self_(self), stager_(stager), staged_max_(staged_max) {}
+  ValueIntake(NodeSelf& self, Staging& staging, TriadStager& stager,
+              std::size_t staged_max = kStagedMax)
+      : self_(self), staging_(staging), stager_(stager), staged_max_(staged_max) {}
 
   // Answered once it is staged, or when it never will be.
   void Take(NodeIndex from, StageValue request);
@@ -66,6 +67,7 @@ class ValueIntake {
   static std::size_t BytesOf(const Value& value) { return value.payload->encoded->size(); }
 
   NodeSelf& self_;
+  Staging& staging_;
   TriadStager& stager_;
   const std::size_t staged_max_;
   Term term_;

@@ -218,7 +218,8 @@ void BM_ScatterAndReceipts(benchmark::State& state) {
   const engine::Cell& cell = node.cell();
   const auto deliver = [&cell](const engine::Payload& payload) {
     const KeyTag& tag = payload.sealed.core.key_tag;
-    return *engine::MakeDeliveries(*cryptoscatter::Script::Nested(), payload, cell.SlotOf(tag),
+    return *engine::MakeDeliveries(*cryptoscatter::Script::Nested(), payload,
+                                   engine::Ciphertext::kChecked, cell.SlotOf(tag),
                                    cell.slot_epoch(), Version(1));
   };
   std::array<std::vector<cryptoscatter::ReceiptClaim>, kNodeCount> claims;
@@ -262,7 +263,8 @@ void BM_CheckAndStoreOnNine(benchmark::State& state) {
       for (const PayloadPtr& payload : payloads) {
         const KeyTag& tag = payload->sealed.core.key_tag;
         const auto made = engine::MakeDeliveries(*cryptoscatter::Script::Nested(), *payload,
-                                                 cell.SlotOf(tag), cell.slot_epoch(), version);
+                                                 engine::Ciphertext::kChecked, cell.SlotOf(tag),
+                                                 cell.slot_epoch(), version);
         call.deliveries.push_back((*made)->shares[kNode.value()]);
       }
     }

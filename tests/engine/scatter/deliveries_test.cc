@@ -17,8 +17,8 @@ class DeliveriesTest : public ::testing::Test {
   DeliveriesTest() {
     payload_.sealed = cell_.Seal(AsBytes("key"), AsBytes(std::string(5000, 'v')));
   }
-  auto Make() {
-    return MakeDeliveries(cell_.script(), payload_, Slot(7), SlotEpoch(3), Version(17));
+  auto Make(Ciphertext ciphertext = Ciphertext::kToCheck) {
+    return MakeDeliveries(cell_.script(), payload_, ciphertext, Slot(7), SlotEpoch(3), Version(17));
   }
   ScatterCell cell_{1};
   Payload payload_;
@@ -42,6 +42,15 @@ TEST_F(DeliveriesTest, EachNodeGetsItsShareAsTheWriterSealedIt) {
   }
   EXPECT_EQ((*made)->bytes, bytes);
   EXPECT_EQ(BytesOfNine(cell_.script(), payload_.sealed.ciphertext.size()), bytes);
+}
+
+TEST_F(DeliveriesTest, WhatWasCheckedBeforeIsNotHashedAndTheSame) {
+  const auto made = Make();
+  const auto again = Make(Ciphertext::kChecked);
+  ASSERT_TRUE(made.ok() && again.ok());
+  for (std::size_t i = 0; i < kNodeCount; ++i) {
+    EXPECT_EQ((*made)->shares[i]->share, (*again)->shares[i]->share);
+  }
 }
 
 TEST_F(DeliveriesTest, WithoutCiphertextTheSharesAreOwedTheirFragments) {

@@ -252,6 +252,26 @@ TEST_F(ScattererTest, ADamagedPayloadIsTakenFromASibling) {
   EXPECT_EQ(Sent().size(), 9u);
 }
 
+// It was what was committed to when it came, and went bad since: what is made of it is refused once.
+TEST_F(ScattererTest, ACheckedPayloadIsCheckedAgainWhenItsSharesAreRefused) {
+  const PayloadPtr payload = seat_.Seal();
+  auto damaged = std::make_shared<Payload>(*payload);
+  damaged->sealed.ciphertext[0] ^= 1;
+  damaged->encoded = std::make_shared<const Bytes>(damaged->sealed.Encode());
+  seat_.Stage(damaged);
+  seat_.staging().NoteChecked(damaged->commitment);
+  WinElsewhere(payload);
+  const auto sent = Sent();
+  ASSERT_EQ(sent.size(), 9u);
+  for (const auto& [node, puts] : sent) Refuse(node, puts.at(0));
+  EXPECT_TRUE(seat_.node().Take<StageGet>().empty());
+  seat_.RunFor(absl::Minutes(1));
+  const auto asks = seat_.node().Take<StageGet>();
+  ASSERT_FALSE(asks.empty());
+  scatterer_.TakePayload(asks.back().to, {asks.back().message.id, absl::OkStatus(), payload});
+  EXPECT_FALSE(Sent().empty());
+}
+
 TEST_F(ScattererTest, WhatNobodyHasEndsVoidAndAnAnswerAfterThatIsNone) {
   const arbiter::ClosedVersion closed = WinElsewhere(seat_.Seal());
   for (const int sibling : {1, 2}) {

@@ -67,7 +67,7 @@ class FrameIntakeTest : public ::testing::Test {
   HomeBook book_{seat_.node().cell()};
   cryptoscatter::BatchVerifier verifier_;
   TriadStager stager_{seat_.self(), seat_.staging(), seat_.peers()};
-  ValueIntake values_{seat_.self(), stager_};
+  ValueIntake values_{seat_.self(), seat_.staging(), stager_};
   int told_ = 0;
   FrameIntake intake_{seat_.self(), book_.state(), seat_.staging(),    stager_,
                       values_,      verifier_,     [this] { ++told_; }};

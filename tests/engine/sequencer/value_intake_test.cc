@@ -40,7 +40,7 @@ class ValueIntakeTest : public ::testing::Test {
 
   Seat seat_{NodeAt(0)};
   TriadStager stager_{seat_.self(), seat_.staging(), seat_.peers()};
-  ValueIntake intake_{seat_.self(), stager_};
+  ValueIntake intake_{seat_.self(), seat_.staging(), stager_};
 };
 
 TEST_F(ValueIntakeTest, AnsweredOnceItIsStaged) {
@@ -57,6 +57,12 @@ TEST_F(ValueIntakeTest, AnsweredOnceItIsStaged) {
   EXPECT_EQ(staged->script, payload->sealed.script);
   EXPECT_EQ(staged->nodes.Count(), 2);
   EXPECT_EQ(intake_.Find(payload->commitment), nullptr);
+  EXPECT_TRUE(seat_.staging().WasChecked(payload->commitment));
+  // A sibling's word for the same is not this node's.
+  seat_.staging().TakePut(NodeAt(1), {9, {payload}});
+  seat_.RunFor(absl::Milliseconds(10));
+  EXPECT_TRUE(seat_.staging().Has(payload->commitment));
+  EXPECT_FALSE(seat_.staging().WasChecked(payload->commitment));
 }
 
 TEST_F(ValueIntakeTest, WhatNoWriterSignedIsRefused) {
@@ -71,7 +77,7 @@ TEST_F(ValueIntakeTest, WhatNoWriterSignedIsRefused) {
 
 // An ingress may die between a value and its frame, again and again, in one long term.
 TEST_F(ValueIntakeTest, ValuesWhoseFramesNeverComeAreBounded) {
-  ValueIntake intake(seat_.self(), stager_, 3);
+  ValueIntake intake(seat_.self(), seat_.staging(), stager_, 3);
   for (RequestId id = 1; id <= 8; ++id) {
     intake.Take(NodeAt(7), StageValue{id, seat_.Seal()});
     seat_.RunFor(absl::Milliseconds(10));
