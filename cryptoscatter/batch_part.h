@@ -13,12 +13,11 @@
 
 #include <bitset>
 #include <cstdint>
-#include <optional>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "cryptoscatter/base/bytes.h"
 #include "cryptoscatter/base/ids.h"
+#include "cryptoscatter/batch_nodes.h"
 #include "cryptoscatter/merkle.h"
 #include "cryptoscatter/records.h"
 
@@ -40,8 +39,8 @@ class BatchPart {
   absl::Status Add(const CellId& cell, const CommitProof& proof, const CommitmentId& member);
 
   const CellId& cell() const { return cell_; }
-  std::uint32_t count() const { return count_; }
-  bool Holds(std::uint32_t index) const { return index < count_ && held_[index]; }
+  std::uint32_t count() const { return nodes_.count(); }
+  bool Holds(std::uint32_t index) const { return index < count() && held_[index]; }
   // The lowest of those held.
   std::uint32_t first_held() const;
   // REQUIRES: Holds(index).
@@ -62,32 +61,16 @@ class BatchPart {
  private:
   BatchPart(const CellId& cell, const SigningPublicKey& signer, const Signature& signature,
             std::uint32_t count);
-  // A node of the tree: the members are level 0.
-  struct Place {
-    std::size_t level;
-    std::uint32_t index;
-  };
-  std::size_t At(Place place) const { return level_at_[place.level] + place.index; }
-  std::uint32_t WidthOf(std::size_t level) const {
-    return static_cast<std::uint32_t>(level_at_[level + 1] - level_at_[level]);
-  }
-  std::size_t top_level() const { return level_at_.size() - 2; }
-  const Hash256& root() const { return nodes_.back(); }
+  using Place = BatchNodes::Place;
   bool AnyHeldBelow(Place place) const;
   // Visits the nodes whose hashes are written, from left to right.
   template <typename Visit>
   void ForEachWritten(Place place, const Visit& visit) const;
-  // Out of the hashes written below it.
-  void Fold(Place place);
 
   CellId cell_;
   SigningPublicKey signer_;
   Signature signature_;
-  std::uint32_t count_;
-  std::vector<std::size_t> level_at_;  // where each level begins in nodes_, and the end
-  // With a known node its sibling is known, and all above it, and they are what follows from it.
-  std::vector<Hash256> nodes_;  // zero where not known
-  std::vector<bool> known_;
+  BatchNodes nodes_;
   std::bitset<kBatchCountMax> held_;
 };
 

@@ -3,6 +3,7 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -255,8 +256,8 @@ Refusal SignRefusal(const SigningKeyPair& node, const CellId& cell, const Refusa
                                .front())};
 }
 
-BatchVerifier::BatchVerifier(std::size_t capacity) : capacity_(capacity) {
-  WORLDB_CHECK(capacity > 0);
+BatchVerifier::BatchVerifier(std::size_t capacity)
+    : good_(capacity), trees_(std::min(capacity, kTreesMax)) {
   WORLDB_CHECK(sodium_init() >= 0);  // a pure reader owns no key pair, and wants the fast BLAKE2b
 }
 
@@ -287,24 +288,23 @@ absl::StatusOr<Hash256> BatchVerifier::Verify(const BatchProof& proof, const Has
     return absl::InvalidArgumentError(absl::StrCat(
         what, ": item ", proof.index, " of ", proof.count, " with a path of ", proof.path.size()));
   }
-  const Hash256 root = BatchRootFrom(node_label, proof.index, proof.count, item, proof.path);
-  const Hash256 digest = SignedDigest(signed_label, cell, root, proof.count, proof.signer);
-  const auto known = good_.find(digest);
-  if (known != good_.end() && known->second == proof.signature) return digest;
-  ++signature_checks_;
-  WORLDB_RETURN_IF_ERROR(VerifySignature(proof.signer, digest.bytes, proof.signature, what));
-  if (known != good_.end()) {
-    known->second = proof.signature;
-    return digest;
+  const Batch batch{signed_label, cell, proof.count, proof.signer, proof.signature};
+  Tree* const tree = trees_.Find(batch);
+  if (tree != nullptr && tree->nodes.Add(proof.index, item, proof.path)) return tree->digest;
+  BatchNodes nodes(node_label, proof.count);
+  WORLDB_CHECK(nodes.Add(proof.index, item, proof.path));  // nothing is known to contradict
+  const Hash256 digest = SignedDigest(signed_label, cell, nodes.root(), proof.count, proof.signer);
+  Signature* const good = good_.Find(digest);
+  if (good == nullptr || *good != proof.signature) {
+    ++signature_checks_;
+    WORLDB_RETURN_IF_ERROR(VerifySignature(proof.signer, digest.bytes, proof.signature, what));
+    if (good != nullptr) {
+      *good = proof.signature;
+    } else {
+      good_.Add(digest, proof.signature);
+    }
   }
-  if (order_.size() < capacity_) {
-    order_.push_back(digest);
-  } else {
-    good_.erase(order_[next_]);
-    order_[next_] = digest;
-    next_ = (next_ + 1) % capacity_;
-  }
-  good_.emplace(digest, proof.signature);
+  if (tree == nullptr) trees_.Add(batch, {std::move(nodes), digest});
   return digest;
 }
 

@@ -12,15 +12,17 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "cryptoscatter/base/bytes.h"
 #include "cryptoscatter/base/ids.h"
 #include "cryptoscatter/base/secret.h"
+#include "cryptoscatter/batch_nodes.h"
 #include "cryptoscatter/merkle.h"
+#include "cryptoscatter/newest_map.h"
 #include "cryptoscatter/signing.h"
 #include "cryptoscatter/suite.h"
 
@@ -142,10 +144,16 @@ struct Refusal {
 };
 Refusal SignRefusal(const SigningKeyPair& node, const CellId& cell, const RefusalClaim& claim);
 
-// Verifies proofs, each batch signature once: the last `capacity` good ones are remembered.
+// Verifies proofs, each batch signature once: the last `capacity` good ones are remembered. Of the
+// last kTreesMax batches the tree's nodes are too, as far as good proofs have shown them, so that a
+// further item is hashed only up to a node that is known: once, on average, where all items come in
+// order. What does not fit the nodes is checked as if nothing were known.
+// Memory: up to 17 KiB for a tree, 2.2 MiB for all, and 200 bytes for a signature.
 // It says that `signer` signed, not that `signer` may: that is the caller's question.
 class BatchVerifier {
  public:
+  static constexpr std::size_t kTreesMax = 128;
+
   explicit BatchVerifier(std::size_t capacity = 1024);
 
   // CommitBatchDigest() of the batch.
@@ -162,10 +170,28 @@ class BatchVerifier {
                                  const HashLabel& node_label, const HashLabel& signed_label,
                                  absl::string_view what);
 
-  const std::size_t capacity_;
-  absl::flat_hash_map<Hash256, Signature> good_;  // by signed digest
-  std::vector<Hash256> order_;                    // ring, oldest at next_
-  std::size_t next_ = 0;
+  // What says which batch it is, with no hash computed: all that is signed but the root, and the
+  // signature. Only a signer who cheats can have one signature hold for two roots; then the tree that
+  // is kept is that of the first.
+  struct Batch {
+    HashLabel signed_label;
+    CellId cell;
+    std::uint32_t count;
+    SigningPublicKey signer;
+    Signature signature;
+    friend bool operator==(const Batch&, const Batch&) = default;
+    template <typename H>
+    friend H AbslHashValue(H h, const Batch& batch) {
+      return H::combine(std::move(h), batch.signature);
+    }
+  };
+  struct Tree {
+    BatchNodes nodes;
+    Hash256 digest;
+  };
+
+  NewestMap<Hash256, Signature> good_;  // by signed digest
+  NewestMap<Batch, Tree> trees_;
   std::uint64_t signature_checks_ = 0;
 };
 

@@ -26,6 +26,7 @@ class HashLabel {
     for (std::size_t i = 0; i + 1 < N; ++i) bytes_[i] = static_cast<std::uint8_t>(text[i]);
   }
   const std::array<std::uint8_t, 16>& bytes() const { return bytes_; }
+  friend bool operator==(const HashLabel&, const HashLabel&) = default;
 
  private:
   std::array<std::uint8_t, 16> bytes_{};

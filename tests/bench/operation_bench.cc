@@ -6,6 +6,7 @@
 #include "cryptoscatter/sealed_value.h"
 #include "cryptoscatter/share.h"
 #include "tests/support/scatter_cell.h"
+#include "tests/support/seeded_entropy.h"
 
 namespace worldb::cryptoscatter {
 namespace {
@@ -48,6 +49,23 @@ void BM_SignBatch256(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * 256);
 }
 BENCHMARK(BM_SignBatch256)->Unit(benchmark::kMicrosecond);
+
+// The proofs of one batch, in order, to somebody who has met none of it: one signature check, and hashes.
+void BM_VerifyBatch(benchmark::State& state) {
+  ScatterCell cell(1);
+  testing::SeededEntropy entropy(2);
+  std::vector<CommitmentId> commitments(static_cast<std::size_t>(state.range(0)));
+  for (CommitmentId& id : commitments) id.bytes = entropy.Draw<32>();
+  const std::vector<CommitProof> proofs = SignBatch(cell.writer(), cell.cell(), commitments);
+  for (auto _ : state) {
+    BatchVerifier verifier;
+    for (std::size_t i = 0; i < proofs.size(); ++i) {
+      benchmark::DoNotOptimize(verifier.VerifyCommit(proofs[i], cell.cell(), commitments[i]));
+    }
+  }
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(BM_VerifyBatch)->Arg(1)->Arg(16)->Arg(64)->Arg(256)->Unit(benchmark::kMicrosecond);
 
 void BM_SplitKey(benchmark::State& state) {
   const KeySecret secret;
