@@ -8,7 +8,9 @@ void PayloadCache::Add(PayloadPtr payload) {
   const CommitmentId commitment = payload->commitment;
   const std::size_t bytes = payload->encoded->size();
   if (!payloads_.emplace(commitment, std::move(payload)).second) return;
-  while (!order_.empty() && !payloads_.contains(order_.front())) order_.pop_front();
+  if (order_.size() > 2 * payloads_.size() + 16) {
+    std::erase_if(order_, [this](const CommitmentId& id) { return !payloads_.contains(id); });
+  }
   order_.push_back(commitment);
   bytes_ += bytes;
   while (bytes_ > bytes_max_ && !order_.empty()) {

@@ -32,6 +32,8 @@ class StagedPlaces {
   // It is not staged any more. Returns the rows that may go, at most one.
   std::vector<std::string> Remove(const CommitmentId& commitment);
 
+  // Something lies there, or a commit writes it.
+  bool HasRow(const std::string& row) const { return rows_.contains(row); }
   // Null when it is not staged.
   const std::string* RowOf(const CommitmentId& commitment) const;
   // What is staged in rows that hold others as well, or did, and were written before `then`: row by row.

@@ -1,12 +1,10 @@
 // Sealed payloads of ops that have not spread to all nine nodes yet, on one triad node.
 //
-// What is staged is ciphertext with nine sealed key shares: this node could open one of them.
-// A payload is kept in memory while the budget allows, and read back from the store otherwise. What is
-// staged together lies in one row, which goes when all of it has; what is still there after kTogetherMax
-// gets a row of its own, so that little keeps nothing large on the disk, nor is it read with much else. The
-// commit that stages a payload brings the name of its key to the index, if it is new there.
-// Bounds:  payloads in memory, kMemoryBytesMax; rows, `bytes_max` but for what must stay whole; what
-//          siblings have under way, kPutBytesUnderWayMax and kGetsUnderWayMax.
+// What is staged is ciphertext with nine sealed key shares: this node could open one of them. The commit
+// that stages a payload brings the name of its key to the index, if it is new there. Here is decided what stays
+// and in what form; StagedStore says where it lies.
+// Bounds:  rows, `bytes_max` but for what must stay whole; what siblings have under way,
+//          kPutBytesUnderWayMax and kGetsUnderWayMax.
 // Errors:  NotFound when it is not here; ResourceExhausted for a sibling that has too much under way; the
 //          store's own errors otherwise.
 // Threads: its node's executor.
@@ -17,15 +15,13 @@
 #include <cstddef>
 #include <deque>
 #include <functional>
-#include <string>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "engine/context/node_self.h"
 #include "engine/home/name_index.h"
-#include "engine/home/payload_cache.h"
-#include "engine/home/staged_places.h"
+#include "engine/home/staged_store.h"
 #include "engine/home/staging_rule.h"
 #include "engine/messages/triad_messages.h"
 #include "engine/ports/store.h"
@@ -34,11 +30,7 @@ namespace worldb::engine {
 
 class Staging {
  public:
-  static constexpr std::size_t kMemoryBytesMax = std::size_t{24} << 20;
   static constexpr absl::Duration kStrayAfter = absl::Minutes(10);
-  static constexpr std::size_t kRowBytesMax = std::size_t{1}
-                                              << 20;  // but for one payload by itself
-  static constexpr absl::Duration kTogetherMax = absl::Seconds(30);
 
   // What siblings may have under way here; more is refused, and they ask again.
   static constexpr std::size_t kPutBytesUnderWayMax = std::size_t{256} << 20;
@@ -46,7 +38,7 @@ class Staging {
 
   // All of them outlive this object. `bytes_max` is what may be stored whole.
   Staging(NodeSelf& self, Store& store, NameIndex& names, std::uint64_t bytes_max)
-      : self_(self), store_(store), names_(names), bytes_max_(bytes_max) {}
+      : self_(self), names_(names), rows_(self, store, names), bytes_max_(bytes_max) {}
 
   // What the applied log says of a payload; asked after a payload was synced, and now and then.
   void SetWanted(std::function<StagingWish(const OpId&, const CommitmentId&)> wanted) {
@@ -73,7 +65,7 @@ class Staging {
   // next commit, unsynced.
   void Heed(const CommitmentId& commitment, StagingWish wish);
   // Drops what is unwanted, and what stayed unknown for kStrayAfter: the call that had it staged is
-  // gone. Takes apart what has lain together for kTogetherMax.
+  // gone. Takes apart what has lain together for long.
   void Sweep();
 
  private:
@@ -84,27 +76,7 @@ class Staging {
     bool whole = true;
     bool checked = false;
   };
-  struct Row {
-    std::string key;
-    std::vector<PayloadPtr> payloads;
-  };
-  using Rows = std::vector<Row>;
 
-  // The rows that payloads staged together lie in.
-  static Rows RowsOf(const std::vector<PayloadPtr>& payloads);
-  static Row RowOf(PayloadPtr payload);
-  // Appends what writes them; Settle() is called once with what became of it.
-  void Write(const Rows& rows, std::vector<StoreWrite>& writes);
-  // Of what was written: the payloads that are staged still lie there now.
-  void Settle(const Rows& rows, bool written);
-  void DropRows(std::vector<std::string> keys);
-  absl::StatusOr<std::vector<PayloadPtr>> Decode(const std::string& row_key, Bytes bytes) const;
-  void TakeRow(const CommitmentId& wanted, const std::string& row_key, absl::StatusOr<Bytes> bytes,
-               const std::function<void(absl::StatusOr<PayloadPtr>)>& done);
-  void TakeNextApart();
-  void TakeApart(const std::string& row_key, absl::StatusOr<Bytes> bytes);
-
-  void LoadRows(std::string prefix, std::function<void(absl::Status)> done);
   void Note(const Payload& payload);
   // Asks what the log says, and heeds it.
   void Review(const OpId& op, const CommitmentId& commitment, absl::Duration since);
@@ -112,24 +84,17 @@ class Staging {
   void Drop(const CommitmentId& commitment);
   void KeepBudget();
   void Shrink(const CommitmentId& commitment);
-  void FlushDrops();
 
   NodeSelf& self_;
-  Store& store_;
   NameIndex& names_;
+  StagedStore rows_;
   const std::uint64_t bytes_max_;
   std::function<StagingWish(const OpId&, const CommitmentId&)> wanted_;
-  PayloadCache memory_{kMemoryBytesMax};
   absl::flat_hash_map<CommitmentId, Staged> synced_;
-  StagedPlaces places_;
-  std::vector<std::string> together_;  // rows to be taken apart
-  bool taking_apart_ = false;
   std::uint64_t stored_bytes_ = 0;
   // May shrink, oldest first; may name what is gone.
   std::deque<CommitmentId> safe_;
   std::deque<CommitmentId> held_;
-  std::vector<StoreWrite> drops_;
-  bool drop_timer_ = false;
   std::size_t put_bytes_under_way_ = 0;
   std::size_t gets_under_way_ = 0;
 };

@@ -5,7 +5,7 @@
 // A commit is atomic: after a crash either all of its rows are there or none. A commit made with
 // sync=true and answered OK survives a crash; one answered with an error may or may not be there, and
 // if it is, reads may see it only after a later commit (an empty one will do) was answered OK.
-// Commits are applied in the order they were called. Callbacks run on the executor the store was made
+// Commits are applied, and answered, in the order they were called. Callbacks run on the executor the store was made
 // with, never inside the call; a failed commit leaves the store usable or says Unavailable from then
 // on. Reads see every commit whose callback has run.
 // Errors:  NotFound for an absent key; ResourceExhausted when the disk is full;

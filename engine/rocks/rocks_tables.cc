@@ -33,8 +33,9 @@ rocksdb::Slice AsSlice(ByteSpan bytes) {
 ByteSpan AsSpan(const rocksdb::Slice& slice) { return AsBytes({slice.data(), slice.size()}); }
 
 bool IsLarge(const StoreWrite& write) {
-  return write.kind == StoreWrite::Kind::kPut && write.value->size() >= kLargeBytesMin &&
-         write.value->size() <= kRecordValueBytesMax && write.key.size() <= kRecordKeyBytesMax;
+  return write.family == RowFamily::kBlobs && write.kind == StoreWrite::Kind::kPut &&
+         write.value->size() >= kLargeBytesMin && write.value->size() <= kRecordValueBytesMax &&
+         write.key.size() <= kRecordKeyBytesMax;
 }
 
 std::string NameOfRow(const std::string& key) {

@@ -1,7 +1,7 @@
 // A RocksDB database with the segment files beside it: what a store's rows lie in.
 //
-// Rows of kRows, and small ones of kBlobs, lie in RocksDB. A large value of kBlobs, unless it comes almost alone,
-// is appended to a segment file and synced there before its pointer is committed, as a row of a third family: so a pointer never
+// Rows of kRows, and small ones of kBlobs, lie in RocksDB. A large value of kBlobs, unless it comes almost
+// alone, is appended to a segment file and synced there before its pointer is committed, as a row of a third family: so a pointer never
 // names bytes that are not on the disk, and a large value is written once. A key of kBlobs has a row in at
 // most one of the two families.
 // Errors:  as engine/ports/store.h. After a failed write of RocksDB's all must be opened anew; failure() says so.

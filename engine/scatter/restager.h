@@ -40,6 +40,8 @@ class Restager {
   void StepDown();
 
   void Sweep();
+  // What `from` has of a version; false: it was not asked for this.
+  bool TakePayload(NodeIndex from, const StageGetReply& reply);
   // The version that `from` has staged, as it was asked to; whether it is watched still or not.
   std::optional<arbiter::RoundId> TakeStaged(NodeIndex from, const StagePutReply& reply);
   // `node` does not have the payload. The answer: who says so, if the version is lost now.
@@ -55,7 +57,8 @@ class Restager {
   // Of the triad.
   NodeSet Up() const;
   void LoadNext();
-  void Restage(const arbiter::RoundId& version, NodeSet up, absl::StatusOr<PayloadPtr> payload);
+  void Restage(const arbiter::RoundId& version, const absl::StatusOr<PayloadPtr>& payload);
+  void FetchFromSibling(const arbiter::RoundId& version, const Watched& watched);
 
   NodeSelf& self_;
   Staging& staging_;
@@ -65,7 +68,8 @@ class Restager {
   // Where the present sweep goes on; nullopt when it is through.
   std::optional<arbiter::RoundId> next_;
   std::size_t loading_count_ = 0;
-  Asked<arbiter::RoundId> asked_;
+  Asked<arbiter::RoundId> asked_;    // to stage
+  Asked<arbiter::RoundId> fetches_;  // for what is not here
 };
 
 }  // namespace worldb::engine

@@ -178,6 +178,7 @@ void Scatterer::AskSibling(const arbiter::RoundId& id) {
 }
 
 void Scatterer::TakePayload(NodeIndex from, const StageGetReply& reply) {
+  if (restager_.TakePayload(from, reply)) return;
   const arbiter::RoundId* asked = sibling_asks_.Find(from, reply.id);
   if (asked == nullptr) return;
   const arbiter::RoundId id = *asked;

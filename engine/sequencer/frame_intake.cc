@@ -170,7 +170,8 @@ void FrameIntake::OnStaged(const std::vector<std::uint64_t>& sequences, NodeSet 
     Item& item = At(sequence);
     item.stage = Item::Stage::kReady;
     item.staged = synced;
-    if (item.checked) staging_.NoteChecked(item.frame.payload->commitment);
+    if (item.checked && synced.Has(self_.index()))
+      staging_.NoteChecked(item.frame.payload->commitment);
   }
   StageWaiting();
   ready_();

@@ -6,13 +6,17 @@
 namespace worldb::engine {
 
 void TriadStager::Stage(std::vector<PayloadPtr> payloads, Done done) {
-  const NodeSet nodes = NodesFor(payloads);
-  const RequestId id = jobs_.Add(
-      triad_.set(),
-      Job{.payloads = std::move(payloads), .done = std::move(done), .asked = nodes, .synced = {}});
+  const bool large = IsLarge(payloads);
+  const NodeSet nodes = large ? TwoNodes() : triad_.set();
+  const absl::Duration again_after = large ? kLargeAgainAfter : kAgainAfter;
+  const RequestId id = jobs_.Add(triad_.set(), Job{.payloads = std::move(payloads),
+                                                   .done = std::move(done),
+                                                   .again_after = again_after,
+                                                   .asked = nodes,
+                                                   .synced = {}});
   Send(id, nodes);
-  self_.executor().PostAfter(kAgainAfter, [this, id] { SendAgain(id); });
-  self_.executor().PostAfter(kThirdNodePatience, [this, id] {
+  self_.executor().PostAfter(again_after, [this, id] { SendAgain(id); });
+  self_.executor().PostAfter(large ? kLargePatience : kThirdNodePatience, [this, id] {
     Job* job = jobs_.Find(id);
     if (job == nullptr) return;
     job->patient = false;
@@ -23,13 +27,15 @@ void TriadStager::Stage(std::vector<PayloadPtr> payloads, Done done) {
   });
 }
 
-NodeSet TriadStager::NodesFor(const std::vector<PayloadPtr>& payloads) {
-  if (payloads.size() != 1 || payloads.front()->encoded->size() < kLargeBytesMin) {
-    return triad_.set();
-  }
+bool TriadStager::IsLarge(const std::vector<PayloadPtr>& payloads) {
+  return payloads.size() == 1 && payloads.front()->encoded->size() >= kLargeBytesMin;
+}
+
+// This one and by turns one of its siblings that is up; all three when none is known to be.
+NodeSet TriadStager::TwoNodes() {
   auto siblings = Triad::SiblingsOf(self_.index());
-  first_sibling_ = !first_sibling_;
-  if (!first_sibling_) std::swap(siblings.front(), siblings.back());
+  if (first_had_last_) std::swap(siblings.front(), siblings.back());
+  first_had_last_ = !first_had_last_;
   const NodeSet healthy = peers_.Reachable();
   for (const NodeIndex sibling : siblings) {
     if (!healthy.Has(sibling)) continue;
@@ -62,7 +68,7 @@ void TriadStager::SendAgain(RequestId id) {
   const Job* job = jobs_.Find(id);
   if (job == nullptr) return;
   Send(id, job->asked);
-  self_.executor().PostAfter(kAgainAfter, [this, id] { SendAgain(id); });
+  self_.executor().PostAfter(job->again_after, [this, id] { SendAgain(id); });
 }
 
 void TriadStager::OnStaged(NodeIndex from, const StagePutReply& reply) {

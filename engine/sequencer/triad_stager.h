@@ -2,7 +2,7 @@
 // healthy and quick. A large value is put to two alone: a third copy would only be written to be deleted.
 //
 // A job is put to its nodes again and again until enough have answered. After a moment the third is not
-// waited for any more, and a large value is put to it, too.
+// waited for any more; a large value is then put to it, too.
 // Bounds:  kJobsMax jobs; its callers keep fewer under way than that.
 // Threads: its node's executor.
 // Source:  docs/protocol.md 4; docs/decisions/028-staged-together.md.
@@ -30,6 +30,9 @@ class TriadStager {
   static constexpr std::size_t kLargeBytesMin = std::size_t{64} << 10;
   static constexpr absl::Duration kThirdNodePatience = absl::Milliseconds(250);
   static constexpr absl::Duration kAgainAfter = absl::Milliseconds(500);
+  // Of a large value: to send it once more for nothing costs more than to wait.
+  static constexpr absl::Duration kLargePatience = absl::Seconds(1);
+  static constexpr absl::Duration kLargeAgainAfter = absl::Seconds(2);
 
   // `synced`: the nodes that have it, this one perhaps among them.
   using Done = std::function<void(NodeSet synced)>;
@@ -52,11 +55,13 @@ class TriadStager {
   struct Job {
     std::vector<PayloadPtr> payloads;
     Done done;
+    absl::Duration again_after;
     NodeSet asked;
     NodeSet synced;
     bool patient = true;  // waits for all of them
   };
-  NodeSet NodesFor(const std::vector<PayloadPtr>& payloads);
+  static bool IsLarge(const std::vector<PayloadPtr>& payloads);
+  NodeSet TwoNodes();
   // To those asked that have not synced it yet.
   void Send(RequestId id, NodeSet nodes);
   void SendAgain(RequestId id);
@@ -68,7 +73,7 @@ class TriadStager {
   Staging& staging_;
   const PeerTable& peers_;
   Asked<Job> jobs_;
-  bool first_sibling_ = false;  // has the next large value
+  bool first_had_last_ = false;  // of the siblings, a large value
 };
 
 }  // namespace worldb::engine

@@ -47,7 +47,7 @@ void ValueIntake::OnStaged(const Value& value, NodeSet synced) {
   End(value);
   if (staged_.size() >= staged_max_) staged_.erase(staged_.begin());
   const cryptoscatter::SealedValue& sealed = value.payload->sealed;
-  staging_.NoteChecked(commitment);
+  if (synced.Has(self_.index())) staging_.NoteChecked(commitment);
   staged_[commitment] = {sealed.core.op_id, sealed.core.key_tag, sealed.script, synced};
   Answer(value, absl::OkStatus());
 }

@@ -166,6 +166,17 @@ void RawStores::Stage(int node, const SealedValue& sealed) {
   Put(node, RowFamily::kBlobs, engine::StagedRow::Key(sealed.Commitment()), sealed.Encode());
 }
 
+void RawStores::StageTogether(int node, const std::vector<SealedValue>& sealed) {
+  std::vector<CommitmentId> commitments;
+  std::vector<SharedBytes> encoded;
+  for (const SealedValue& one : sealed) {
+    commitments.push_back(one.Commitment());
+    encoded.push_back(std::make_shared<const Bytes>(one.Encode()));
+  }
+  Put(node, RowFamily::kBlobs, engine::StagedBatchRow::Key(commitments),
+      engine::StagedBatchRow::Encode(encoded));
+}
+
 void RawStores::Store(const std::vector<Write>& writes, NodeSet nodes) {
   const std::vector<SealedValue> sealed = Seal(writes);
   std::array<std::vector<StoreWrite>, kNodeCount> commits;

@@ -57,6 +57,7 @@ class RawStores {
   void Put(int node, const Rows& rows);
   void Put(int node, engine::RowFamily family, const std::string& key, Bytes value);
   void Stage(int node, const cryptoscatter::SealedValue& sealed);
+  void StageTogether(int node, const std::vector<cryptoscatter::SealedValue>& sealed);
   // Closes the stores; nothing is stored after it.
   void Close();
   // Closes and opens them: what was in their logs alone is in table files then.

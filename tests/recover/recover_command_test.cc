@@ -59,7 +59,7 @@ TEST_F(RecoverCommandTest, StagedPayloadsHelpAndAreWrittenOnDemand) {
   values_["a"] = Bytes(40, 'n');
   auto rows = stores_.Scatter(sealed[0], Version(3));
   stores_.Put(0, rows[0]);
-  stores_.Stage(1, sealed[0]);
+  stores_.StageTogether(1, {sealed[1], sealed[0]});
   stores_.Stage(2, sealed[1]);
   const ProgramResult result = Run({disks_});
   EXPECT_EQ(result.exit_code, 0) << result.err;

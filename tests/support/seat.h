@@ -102,9 +102,9 @@ class Seat {
   MemoryStore store_;
   engine::NameIndex names_{node_.self(), store_, node_.secrets(node_.self().index()),
                            node_.entropy()};
-  // Of an earlier life.
   absl::Duration commit_delay_;
   absl::Duration read_delay_;
+  // Of an earlier life.
   engine::Staging earlier_staging_{node_.self(), store_, names_, kStagingBytesMax};
   engine::Staging staging_{node_.self(), store_, names_, kStagingBytesMax};
   engine::PeerTable peers_{node_.self(), node_.clock()};

@@ -23,6 +23,7 @@ class RestagerTest : public ::testing::Test {
     if (here) seat_.Stage(payload);
     const arbiter::RoundId id = seat_.Closed(*payload).id;
     restager_.Watch(id, payload->commitment, staged);
+    last_ = payload;
     return id;
   }
   auto Sweep() {
@@ -32,6 +33,7 @@ class RestagerTest : public ::testing::Test {
   }
 
   Seat seat_;
+  PayloadPtr last_;  // watched
   Restager restager_{seat_.self(), seat_.staging(), seat_.peers()};
 };
 
@@ -62,6 +64,38 @@ TEST_F(RestagerTest, ANodeThatCouldNotStageItIsAskedAgain) {
               std::nullopt);
   }
   EXPECT_EQ(Sweep().size(), 2u);
+}
+
+// Who took the chair has it not, as a large value is staged on two.
+TEST_F(RestagerTest, WhatIsNotHereIsFetchedFromTheOneThatHasIt) {
+  const arbiter::RoundId id = Watch(Nodes(0b100), /*here=*/false);
+  EXPECT_TRUE(Sweep().empty());
+  const auto asks = seat_.node().Take<StageGet>();
+  ASSERT_EQ(asks.size(), 1u);
+  EXPECT_EQ(asks[0].to, NodeAt(2));
+  EXPECT_EQ(asks[0].message.commitment, last_->commitment);
+  EXPECT_FALSE(restager_.TakePayload(NodeAt(1), {asks[0].message.id, absl::OkStatus(), last_}));
+  EXPECT_TRUE(restager_.TakePayload(NodeAt(2), {asks[0].message.id, absl::OkStatus(), last_}));
+  NodeSet asked;
+  for (const auto& put : seat_.node().Take<StagePut>()) {
+    EXPECT_EQ(put.message.payloads, std::vector<PayloadPtr>({last_}));
+    asked.Add(put.to);
+    EXPECT_EQ(restager_.TakeStaged(put.to, {put.message.id, absl::OkStatus()}), id);
+  }
+  EXPECT_EQ(asked, Nodes(0b011));
+  EXPECT_TRUE(Sweep().empty());
+}
+
+TEST_F(RestagerTest, SomethingElseIsNotStagedInItsPlace) {
+  Watch(Nodes(0b100), /*here=*/false);
+  EXPECT_TRUE(Sweep().empty());
+  const auto asks = seat_.node().Take<StageGet>();
+  ASSERT_EQ(asks.size(), 1u);
+  EXPECT_TRUE(
+      restager_.TakePayload(NodeAt(2), {asks[0].message.id, absl::OkStatus(), seat_.Seal()}));
+  EXPECT_TRUE(seat_.node().Take<StagePut>().empty());
+  EXPECT_TRUE(Sweep().empty());
+  EXPECT_EQ(seat_.node().Take<StageGet>().size(), 1u) << "it is asked for again";
 }
 
 TEST_F(RestagerTest, WhatIsHeldOrGoneIsLeftAlone) {

@@ -97,7 +97,7 @@ TEST_F(TriadStagerTest, ALargeValueIsForTwoAndNotAlwaysTheSame) {
 TEST_F(TriadStagerTest, TheThirdTakesALargeOneIfTheSecondIsSlow) {
   Stage(NodeSet::All(), Large());
   ASSERT_EQ(puts_.size(), 1u);
-  seat_.RunFor(TriadStager::kThirdNodePatience);
+  seat_.RunFor(TriadStager::kLargePatience);
   const auto more = Puts();
   ASSERT_EQ(more.size(), 1u);
   EXPECT_NE(more[0].to, puts_[0].to);
