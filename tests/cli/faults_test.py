@@ -65,7 +65,7 @@ class FaultsTest(unittest.TestCase):
         self.skipped = None
         self.channels = []
         self.value = self.root / "value"
-        self.value.write_bytes(os.urandom(200_000))
+        self.value.write_bytes(os.urandom(400_000))
 
     # ------------------------------------------------------------------ telling
 
