@@ -178,7 +178,7 @@ TEST_F(OutageTest, AVersionWhosePayloadIsGoneEndsVoidAndTheOneBeforeItIsTheLates
   for (int node = 0; node < 3; ++node) {
     cell_.StopNode(node);
     for (const engine::StoreRow& row : cell_.disk(node).Rows(RowFamily::kBlobs)) {
-      if (absl::StartsWith(row.key, engine::StagedRow::kFamilyPrefix)) {
+      if (engine::IsStagedRow(row.key)) {
         ASSERT_TRUE(cell_.disk(node).Corrupt(RowFamily::kBlobs, row.key).ok());
       }
     }
@@ -309,8 +309,11 @@ TEST(StagingBudgetTest, OverBudgetOnlyWhatNodesAreOwedIsKeptAndTheyMendTheRest) 
   }
   cell.world().RunFor(absl::Seconds(1));
   for (int node = 0; node < 3; ++node) {
-    EXPECT_LT(BytesWith(cell.disk(node), RowFamily::kBlobs, engine::StagedRow::kFamilyPrefix),
-              420'000u);
+    std::uint64_t bytes = 0;
+    for (const char* prefix : engine::kStagedPrefixes) {
+      bytes += BytesWith(cell.disk(node), RowFamily::kBlobs, prefix);
+    }
+    EXPECT_LT(bytes, 420'000u);
     EXPECT_EQ(RowsWith(cell.disk(node), RowFamily::kBlobs, engine::StagedRow::kFamilyPrefix), 20u);
   }
   cell.StartDataCenter(2);
@@ -328,7 +331,9 @@ TEST(StagingBudgetTest, OverBudgetOnlyWhatNodesAreOwedIsKeptAndTheyMendTheRest) 
   }
   cell.world().RunFor(absl::Seconds(1));
   for (int node = 0; node < 3; ++node) {
-    EXPECT_EQ(RowsWith(cell.disk(node), RowFamily::kBlobs, engine::StagedRow::kFamilyPrefix), 0u);
+    for (const char* prefix : engine::kStagedPrefixes) {
+      EXPECT_EQ(RowsWith(cell.disk(node), RowFamily::kBlobs, prefix), 0u);
+    }
   }
 }
 

@@ -11,7 +11,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "engine/rows/staged_rows.h"
 #include "tests/support/sim_cell.h"
@@ -32,9 +31,8 @@ class ReplicaLogTest : public ::testing::Test {
   std::size_t StagedAt(int node) {
     const auto rows = cell_.disk(node).Rows(engine::RowFamily::kBlobs);
     return static_cast<std::size_t>(
-        std::count_if(rows.begin(), rows.end(), [](const engine::StoreRow& row) {
-          return absl::StartsWith(row.key, engine::StagedRow::kFamilyPrefix);
-        }));
+        std::count_if(rows.begin(), rows.end(),
+                      [](const engine::StoreRow& row) { return engine::IsStagedRow(row.key); }));
   }
 
   SimCell cell_;

@@ -45,6 +45,14 @@ class ScattererTest : public ::testing::Test {
     seat_.RunFor(absl::Milliseconds(10));
     return closed;
   }
+  // It reads well, and is not what was committed to.
+  PayloadPtr StageDamaged(const Payload& payload) {
+    auto damaged = std::make_shared<Payload>(payload);
+    damaged->sealed.ciphertext[0] ^= 1;
+    damaged->encoded = std::make_shared<const Bytes>(damaged->sealed.Encode());
+    seat_.Stage(damaged);
+    return damaged;
+  }
   // What each node is sent now, by node.
   std::map<int, std::vector<PutShares>> Sent() {
     seat_.RunFor(Outbox::kSendEvery + absl::Milliseconds(10));
@@ -235,10 +243,7 @@ TEST_F(ScattererTest, APayloadThatIsNotHereIsTakenFromASiblingThatWasAsked) {
 // It reads well, but is not what was committed to: this node's copy would be read so for ever.
 TEST_F(ScattererTest, ADamagedPayloadIsTakenFromASibling) {
   const PayloadPtr payload = seat_.Seal();
-  auto damaged = std::make_shared<Payload>(*payload);
-  damaged->sealed.ciphertext[0] ^= 1;
-  damaged->encoded = std::make_shared<const Bytes>(damaged->sealed.Encode());
-  seat_.Stage(damaged);
+  const PayloadPtr damaged = StageDamaged(*payload);
   WinElsewhere(payload);
   auto asks = seat_.node().Take<StageGet>();
   ASSERT_EQ(asks.size(), 1u);
@@ -255,10 +260,7 @@ TEST_F(ScattererTest, ADamagedPayloadIsTakenFromASibling) {
 // It was what was committed to when it came, and went bad since: what is made of it is refused once.
 TEST_F(ScattererTest, ACheckedPayloadIsCheckedAgainWhenItsSharesAreRefused) {
   const PayloadPtr payload = seat_.Seal();
-  auto damaged = std::make_shared<Payload>(*payload);
-  damaged->sealed.ciphertext[0] ^= 1;
-  damaged->encoded = std::make_shared<const Bytes>(damaged->sealed.Encode());
-  seat_.Stage(damaged);
+  const PayloadPtr damaged = StageDamaged(*payload);
   seat_.staging().NoteChecked(damaged->commitment);
   WinElsewhere(payload);
   const auto sent = Sent();
